@@ -1,0 +1,38 @@
+"""Log records in, one line each on standard error out: for people (text) or for collectors (json)."""
+
+import logging
+import sys
+from typing import Literal
+
+import orjson
+
+from streamer.publish.encode import rfc3339
+
+LogFormat = Literal["text", "json"]
+
+
+class Lines(logging.Formatter):
+    """`2026-01-01T00:00:00.000Z INFO streamer.mqtt: …`, or one JSON object of the same fields."""
+
+    def __init__(self, style: LogFormat) -> None:
+        super().__init__()
+        self.style = style
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = rfc3339(round(record.created, 3))
+        message = record.getMessage()
+        if record.exc_info:
+            message += "\n" + self.formatException(record.exc_info)
+        if self.style == "json":
+            fields = {"time": at, "level": record.levelname, "logger": record.name, "message": message}
+            return orjson.dumps(fields).decode()
+        return f"{at} {record.levelname} {record.name}: {message}"
+
+
+def configure(style: LogFormat, level: str) -> None:
+    """Send all logs to standard error in this form, from this level on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines(style))
+    handler.setLevel(level.upper())  # also for loggers that have a level of their own
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.captureWarnings(True)
