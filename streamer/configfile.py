@@ -1,0 +1,163 @@
+"""A YAML file in, a `Config` out, or one error that lists every problem by dotted path; and the reference file."""
+
+import difflib
+import json
+import os
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from streamer.config import ArrayPayload, Config, JsonPayload, Mqtt, NumberPayload
+from streamer.errors import ConfigError
+
+M = TypeVar("M", bound=BaseModel)
+PAYLOADS: dict[str, type[BaseModel]] = {"number": NumberPayload, "array": ArrayPayload, "json": JsonPayload}
+
+
+def load(path: Path) -> Config:
+    """The configuration in `path`, with the environment's overrides.
+
+    Raises ConfigError naming the file and every problem in it.
+    """
+    try:
+        document = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); name an existing YAML file") from error
+    except (YAMLError, ValueError, KeyError, RecursionError) as error:
+        raise ConfigError(f"{path}: is not YAML: {flaw(error)}") from error
+    if not isinstance(document, dict):
+        raise ConfigError(f"{path}: must be a mapping with the keys mqtt and streams; see configs/minimal.yaml")
+    return parse(document, str(path))
+
+
+def flaw(error: Exception) -> str:
+    """Where a text is no YAML and why, without the lines themselves: one of them may be a password."""
+    if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
+        mark, problem = error.problem_mark, error.problem.partition(" with value")[0]
+        return f"line {mark.line + 1}, column {mark.column + 1}: {' '.join(problem.split())}"
+    return " ".join(str(error).split())
+
+
+def parse(document: dict[str, Any], origin: str) -> Config:
+    """A document as read from YAML, checked; `origin` names it in errors.
+
+    Raises ConfigError.
+    """
+    odd = [str(key) for key in document if not isinstance(key, str) or key.startswith("_")]
+    if odd:  # pydantic-settings takes keys like _env_file for its own
+        raise ConfigError(f"{origin}: {', '.join(odd)}: unknown at the top; known: {', '.join(Config.model_fields)}")
+    known = [f"STREAMER_{name.upper()}" for name in Config.model_fields]
+    unknown = [name for name in os.environ if name.startswith("STREAMER_") and name.partition("__")[0] not in known]
+    if unknown:
+        names = ", ".join(sorted(unknown))
+        raise ConfigError(f"the environment: {names}: overrides no key; they begin {', '.join(known)}")
+    return checked(Config, document, origin)
+
+
+def broker(document: dict[str, Any]) -> Mqtt:
+    """A broker given on the command line.
+
+    Raises ConfigError.
+    """
+    return checked(Mqtt, document, "the broker")
+
+
+def checked(model: type[M], document: dict[str, Any], origin: str) -> M:
+    """The document as this model.
+
+    Raises ConfigError that lists every problem.
+    """
+    try:
+        return model(**document)
+    except SettingsError as error:
+        raise ConfigError(f"the environment: {error}; give JSON, or one key as STREAMER_MQTT__URL") from error
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+        problems = "\n".join(f"  {line}" for line in sorted({describe(detail) for detail in details}))
+        count = problems.count("\n") + 1
+        raise ConfigError(f"{origin}: {count} problem{'s' * (count > 1)}\n{problems}") from error
+
+
+def describe(detail: ErrorDetails) -> str:
+    """One problem in one line: dotted path, what is wrong, what to do."""
+    loc = detail["loc"]
+    path = [part for i, part in enumerate(loc) if not (part in PAYLOADS and i and loc[i - 1] == "payload")]
+    where = ".".join(part if part.isprintable() else repr(part) for part in map(str, path)) or "the file"
+    match detail["type"]:
+        case "extra_forbidden":
+            known = list(keys_at(loc[:-1]))
+            near = difflib.get_close_matches(str(path[-1]), known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+            return f"{where}: unknown key; {hint}"
+        case "missing":
+            return f"{where}: required; add it"
+        case "union_tag_not_found":
+            return f"{where}: add format: {', '.join(PAYLOADS)}"
+        case "value_error":
+            return f"{where}: {detail['ctx']['error']!s}"
+    message = detail["msg"][0].lower() + detail["msg"][1:]
+    return f"{where}: {message}"
+
+
+def keys_at(path: tuple[str | int, ...]) -> list[str]:
+    """The keys that a mapping at this place of the file may have."""
+    model: type[BaseModel] = Config
+    for part in path:
+        if isinstance(part, str) and part in PAYLOADS:
+            model = PAYLOADS[part]
+        elif isinstance(part, str):
+            model = section(model.model_fields[part]) or model
+    return list(model.model_fields)
+
+
+def section(field: FieldInfo) -> type[BaseModel] | None:
+    """The model that a field holds, itself or as the items of a list."""
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
+
+
+def reference() -> str:
+    """The text of configs/reference.yaml: every key with its default and description."""
+    head = (
+        "# Every key of the configuration, with its default, unit and reason.",
+        "# Written by `streamer schema --reference`; a test keeps it equal to the code. Keys marked `required`",
+        "# have no default: the values shown are examples.",
+        "",
+    )
+    examples: dict[str, Any] = {"url": "mqtt://localhost:1883", "name": "plant", "topics": ["plant/+/temperature"]}
+    return "\n".join([*head, *lines(Config, examples, "")]) + "\n"
+
+
+def lines(model: type[BaseModel], examples: dict[str, Any], pad: str) -> list[str]:
+    """A section of the reference file, each key under its description."""
+    out: list[str] = []
+    for name, field in model.model_fields.items():
+        note = " required." if field.is_required() else ""
+        out.append(f"{pad}#{note} {field.description}")
+        inner = section(field)
+        if name == "payload":
+            inner = NumberPayload
+        if inner is None:
+            value = examples[name] if field.is_required() else field.get_default(call_default_factory=True)
+            out.append(f"{pad}{name}: {json.dumps(value, default=str)}")
+        elif name == "streams":
+            body = lines(inner, examples, pad + "    ")
+            out += [f"{pad}{name}:", f"{pad}  -", *body]
+        else:
+            out += [f"{pad}{name}:", *lines(inner, examples, pad + "  ")]
+    if model is NumberPayload:
+        for other in (ArrayPayload, JsonPayload):
+            shown = [f"# {line}" for line in lines(other, {"format": PAYLOAD_NAMES[other], "d": 3}, "")]
+            out += [f"{pad}{line}" for line in ("#", f"# or: {(other.__doc__ or '').strip()}", *shown)]
+    return out
+
+
+PAYLOAD_NAMES: dict[type[BaseModel], str] = {kind: name for name, kind in PAYLOADS.items()}
