@@ -1,0 +1,1 @@
+"""Messages in, one sample per series and tick out."""

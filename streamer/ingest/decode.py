@@ -1,0 +1,132 @@
+"""A payload in, its values and perhaps its time out; anything else is a `Rejected` with a reason."""
+
+import math
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from streamer.config import ArrayPayload, JsonPayload, Payload
+from streamer.errors import Rejected
+
+Decoded = tuple[tuple[float, ...], float | None]
+Decode = Callable[[bytes], Decoded]
+
+LARGEST = 1e30
+MILLISECONDS_FROM = 1e11
+
+
+def decoder(payload: Payload) -> Decode:
+    """The function that turns payloads of this format into (values, time in seconds since 1970 or None).
+
+    It raises Rejected: empty, syntax (not UTF-8, not JSON, not a number), path (no such key), type, shape (not d
+    numbers), not_finite, out_of_range (beyond 1e30, which no float32 network can scale), time.
+    """
+    if isinstance(payload, JsonPayload):
+        return json_decoder(payload)
+    if isinstance(payload, ArrayPayload):
+        d = payload.d
+        return lambda data: (vector(document(data), d), None)
+    return lambda data: ((number(data),), None)
+
+
+def number(data: bytes) -> float:
+    """The number that is the whole payload; blanks around it do no harm."""
+    try:
+        value = float(data)
+    except ValueError:
+        raise Rejected("syntax" if data.strip() else "empty", "not a number") from None
+    if b"_" in data:
+        raise Rejected("syntax", "not a number")
+    return checked(value)
+
+
+def checked(value: float) -> float:
+    """The value, if a float32 network can take it."""
+    if not math.isfinite(value):
+        raise Rejected("not_finite", "NaN and infinities are no samples")
+    if abs(value) > LARGEST:
+        raise Rejected("out_of_range", f"beyond ±{LARGEST:g}")
+    return value
+
+
+def document(data: bytes) -> Any:
+    """The payload as JSON (RFC 8259: NaN and Infinity are not in it)."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise Rejected("syntax" if data.strip() else "empty", str(error)) from None
+
+
+def scalar(value: Any) -> float:
+    """A JSON number; texts, true and false are none."""
+    if type(value) is not float and type(value) is not int:
+        raise Rejected("type", f"a number was expected, not {type(value).__name__}")
+    try:
+        return checked(float(value))
+    except OverflowError:
+        raise Rejected("out_of_range", f"beyond ±{LARGEST:g}") from None
+
+
+def vector(value: Any, d: int) -> tuple[float, ...]:
+    """A JSON array of d numbers."""
+    if not isinstance(value, list):
+        raise Rejected("type", f"an array was expected, not {type(value).__name__}")
+    if len(value) != d:
+        raise Rejected("shape", f"{len(value)} elements instead of {d}")
+    return tuple(scalar(item) for item in value)
+
+
+def json_decoder(payload: JsonPayload) -> Decode:
+    """Values by path from a JSON document, perhaps with their time."""
+    paths = [path.split(".") for path in ([payload.value] if isinstance(payload.value, str) else payload.value)]
+    time_path = payload.time.split(".") if payload.time is not None else None
+    array, style = payload.array, payload.time_format
+
+    def decode(data: bytes) -> Decoded:
+        whole = document(data)
+        if array is None:
+            values = tuple(scalar(pick(whole, path)) for path in paths)
+        else:
+            values = vector(pick(whole, paths[0]), array)
+        return values, None if time_path is None else moment(pick(whole, time_path), style)
+
+    return decode
+
+
+def pick(value: Any, path: list[str]) -> Any:
+    """What lies at a path of keys and list positions."""
+    for part in path:
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.isdecimal() and part.isascii() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            raise Rejected("path", f"nothing at {'.'.join(path)}")
+    return value
+
+
+def moment(value: Any, style: str) -> float:
+    """A time in seconds since 1970: RFC 3339 with its offset, or a number of seconds or milliseconds."""
+    if isinstance(value, str) and style in ("auto", "rfc3339"):
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            raise Rejected("time", "not RFC 3339") from None
+        if at.tzinfo is None:
+            raise Rejected("time", "RFC 3339 wants an offset, as Z or +02:00")
+        try:
+            return at.timestamp()
+        except OverflowError:
+            raise Rejected("time", "out of range") from None
+    if style == "rfc3339" or type(value) not in (float, int):
+        raise Rejected("time", f"{type(value).__name__} where {style} was expected")
+    try:
+        number_of = float(value)
+    except OverflowError:
+        raise Rejected("time", "out of range") from None
+    if not math.isfinite(number_of):
+        raise Rejected("time", "not finite")
+    in_milliseconds = style == "ms" or (style == "auto" and abs(number_of) >= MILLISECONDS_FROM)
+    return number_of / 1000 if in_milliseconds else number_of

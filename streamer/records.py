@@ -1,0 +1,157 @@
+"""The values that cross stages, frozen; numpy arrays in them are not to be written to.
+
+Axes: b samples or rows, d elements per sample, h leads (k·p values), L scored leads, M models.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+Kind = Literal["memoryless", "traditional"]
+CellName = Literal["rnn", "gru", "lstm"]
+InitialState = Literal["carried", "zero", "mixed"]
+ModelName = Literal["persistence", "holt-winters", "memoryless", "traditional"]
+
+MODELS: tuple[ModelName, ...] = ("persistence", "holt-winters", "memoryless", "traditional")
+"""Every forecaster that is scored, in the order of the axis M."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The letters of the paper: elements d, inputs m, block k, rounds p, neurons n, and r = n1/n2."""
+
+    d: int = 1
+    m: int = 70
+    k: int = 10
+    p: int = 4
+    n: int = 50
+    r: float = 1.0
+    cell: CellName = "lstm"
+
+    @property
+    def horizon(self) -> int:
+        """The number of values forecast, k·p."""
+        return self.k * self.p
+
+    @property
+    def split(self) -> tuple[int, int]:
+        """Neurons (n1, n2) of the traditional pair: n1 + n2 = n, n1/n2 as near to r as whole numbers allow."""
+        n1 = min(self.n - 1, max(1, round(self.n * self.r / (1 + self.r))))
+        return n1, self.n - n1
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How to train; the values are measured (streamer/train/README.md).
+
+    Epochs, windows sampled per epoch, windows per step; peak learning rate; largest gradient norm; initial states.
+
+    `origins` is the number of forecasts that E_p is measured on.
+    """
+
+    epochs: int = 50
+    windows: int = 6400
+    batch: int = 64
+    learning_rate: float = 5e-3
+    clip: float = 0.5
+    initial_state: InitialState = "mixed"
+    carried_share: float = 0.8
+    origins: int = 1000
+    seed: int = 0
+
+    @property
+    def share(self) -> float:
+        """The share of windows that start from a carried state."""
+        return {"carried": 1.0, "zero": 0.0, "mixed": self.carried_share}[self.initial_state]
+
+
+RECIPES: dict[CellName, Recipe] = {
+    "rnn": Recipe(windows=19200, batch=32, learning_rate=1e-3, clip=0.3),
+    "gru": Recipe(),
+    "lstm": Recipe(),
+}
+"""The measured best for each cell; a vanilla cell wants smaller and more steps than a gated one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One MQTT message received: `arrived` is the wall clock in seconds since 1970, `mid` the packet identifier."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    mid: int
+    arrived: float
+
+
+@dataclass(frozen=True, slots=True)
+class MessageBatch:
+    """What was waiting on the link, oldest first; `connection` counts connects and makes old acknowledgements void."""
+
+    messages: list[Message]
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One MQTT message to publish."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wave:
+    """At most one tick of each series of a stream; a batch is a sequence of waves.
+
+    rows: [b] rows of the series in the stream's arrays; x: [b, d] values, NaN at a missing tick; tick: [b] its number;
+    time: [b] of the sample, seconds since 1970; fresh: [b] the series starts anew here; arrived: [b] wall clock.
+    """
+
+    rows: Ints
+    x: Floats
+    tick: Ints
+    time: Floats
+    fresh: NDArray[np.bool_]
+    arrived: Floats
+
+    def __getitem__(self, mask: NDArray[np.bool_]) -> "Wave":
+        return Wave(*(getattr(self, name)[mask] for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastBatch:
+    """Forecasts of every model for the samples of a wave.
+
+    wave: the samples, without missing ticks; mean: [b, M, h, d] in the units of the series, NaN where a model has
+    none; chosen: [b] index of the model that is published.
+    """
+
+    wave: Wave
+    mean: Floats
+    chosen: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What a training gives for one network: weights, the scales it was trained under, its errors.
+
+    scales: series id -> (mean [d], standard deviation [d]); errors are E_p, eq. (15), on the held-out part of the
+    buffer in scaled units: of the candidate, of the live network (None where there is none) and of persistence.
+    """
+
+    kind: Kind
+    weights: bytes
+    scales: Mapping[int, tuple[Floats, Floats]]
+    e_p: float
+    e_p_live: float | None
+    e_p_persistence: float
