@@ -1,0 +1,1 @@
+"""States in, forecasts and their scores out."""

@@ -1,0 +1,1 @@
+"""What is known of each series: its scale and its recurrent state."""
