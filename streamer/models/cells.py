@@ -1,0 +1,176 @@
+"""Recurrent cells behind one contract, `F(x, s) -> s`: vanilla tanh (the paper's), GRU and LSTM.
+
+Weights live in torch's own modules, so that a whole window runs through their compiled loops (and cuDNN on a GPU);
+a single step is spelled out here, which lets the daemon carry `s` as a plain value and fold the closed loop.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from streamer.records import CellName
+
+
+class Cell(nn.Module, ABC):
+    """One recurrent cell with n neurons on inputs of d elements; its state is s [b, S], of which P sees the first n."""
+
+    gates: ClassVar[int]
+    states: ClassVar[int] = 1
+    core: nn.RNNBase
+
+    def __init__(self, d: int, n: int) -> None:
+        super().__init__()
+        self.d, self.n, self.state_size = d, n, self.states * n
+        self.core = self.make(d, n)
+        for name, weight in self.core.named_parameters():
+            if name.startswith("weight_hh"):
+                for block in weight.data.view(-1, n, n):
+                    nn.init.orthogonal_(block)
+            elif name.startswith("bias"):
+                nn.init.zeros_(weight)
+
+    @staticmethod
+    @abstractmethod
+    def make(d: int, n: int) -> nn.RNNBase:
+        """The torch module that holds the weights."""
+
+    @abstractmethod
+    def recur(self, a: Tensor, s: Tensor) -> Tensor:
+        """The new state from a projected input a [b, gates·n] and the old state s [b, S]."""
+
+    @abstractmethod
+    def fold(self, predictor: nn.Linear) -> Callable[[Tensor], Tensor]:
+        """The closed loop `s -> F(P(s), s)` as one matrix, which P's linearity allows (design, section 2)."""
+
+    def weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """W [gates·n, d], its bias, U [gates·n, n], its bias."""
+        core: Any = self.core
+        return core.weight_ih_l0, core.bias_ih_l0, core.weight_hh_l0, core.bias_hh_l0
+
+    def project(self, x: Tensor) -> Tensor:
+        """What an input adds to the gates, W·x + b: [.., d] -> [.., gates·n]."""
+        w, b, _, _ = self.weights()
+        return fn.linear(x, w, b)
+
+    def recurrent(self, h: Tensor) -> Tensor:
+        """What the old state adds to the gates, U·h + b: [b, n] -> [b, gates·n]."""
+        _, _, u, b = self.weights()
+        return fn.linear(h, u, b)
+
+    def forward(self, x: Tensor, s: Tensor) -> Tensor:
+        """F(x, s): x [b, d], s [b, S] -> [b, S]."""
+        return self.recur(self.project(x), s)
+
+    def run(self, x: Tensor, s: Tensor) -> Tensor:
+        """F applied along a window x [b, m, d] from s [b, S]: the last state, [b, S]."""
+        return self.core(x, s.unsqueeze(0).contiguous())[1].squeeze(0)  # type: ignore[no-any-return]
+
+    def visible(self, s: Tensor) -> Tensor:
+        """The part of the state the predictor reads: [.., S] -> [.., n]."""
+        return s[..., : self.n]
+
+    def folded(self, predictor: nn.Linear) -> tuple[Tensor, Tensor]:
+        """W·P [gates·n, n] and W·p0 + b [gates·n]: the projected input x̄ = P(s) as a function of s."""
+        w, b, _, _ = self.weights()
+        return w @ predictor.weight, b + w @ predictor.bias
+
+
+class Rnn(Cell):
+    """Vanilla: s' = tanh(W·x + U·s + b), the network of the paper's experiments."""
+
+    gates = 1
+
+    @staticmethod
+    def make(d: int, n: int) -> nn.RNNBase:
+        return nn.RNN(d, n, batch_first=True)
+
+    def recur(self, a: Tensor, s: Tensor) -> Tensor:
+        return torch.tanh(a + self.recurrent(s))
+
+    def fold(self, predictor: nn.Linear) -> Callable[[Tensor], Tensor]:
+        (wp, w0), (_, _, hh, b_hh) = self.folded(predictor), self.weights()
+        u, b = (hh + wp).t(), b_hh + w0
+        return lambda s: torch.tanh(torch.addmm(b, s, u))
+
+
+class Gru(Cell):
+    """Gated recurrent unit in torch's form: the reset gate acts on U_n·s + b_n (Cho et al. 2014, variant v3)."""
+
+    gates = 3
+
+    @staticmethod
+    def make(d: int, n: int) -> nn.RNNBase:
+        return nn.GRU(d, n, batch_first=True)
+
+    def recur(self, a: Tensor, s: Tensor) -> Tensor:
+        n = self.n
+        g = self.recurrent(s)
+        return self.gate(a[:, : 2 * n] + g[:, : 2 * n], a[:, 2 * n :], g[:, 2 * n :], s)
+
+    def fold(self, predictor: nn.Linear) -> Callable[[Tensor], Tensor]:
+        n = self.n
+        (wp, w0), (_, _, hh, b) = self.folded(predictor), self.weights()
+        u = torch.cat([hh[: 2 * n] + wp[: 2 * n], wp[2 * n :], hh[2 * n :]]).t()
+        c = torch.cat([b[: 2 * n] + w0[: 2 * n], w0[2 * n :], b[2 * n :]])
+
+        def closed(s: Tensor) -> Tensor:
+            g = torch.addmm(c, s, u)
+            return self.gate(g[:, : 2 * n], g[:, 2 * n : 3 * n], g[:, 3 * n :], s)
+
+        return closed
+
+    @staticmethod
+    def gate(rz: Tensor, a_n: Tensor, g_n: Tensor, s: Tensor) -> Tensor:
+        """Reset and update from their pre-activations rz [b, 2n], candidate from a_n and g_n [b, n]."""
+        r, z = torch.sigmoid(rz).chunk(2, 1)
+        return torch.lerp(torch.tanh(torch.addcmul(a_n, r, g_n)), s, z)
+
+
+class Lstm(Cell):
+    """Long short-term memory, s = [h, c]; the forget gate's bias starts at 1 (Jozefowicz et al. 2015)."""
+
+    gates = 4
+    states = 2
+
+    def __init__(self, d: int, n: int) -> None:
+        super().__init__(d, n)
+        with torch.no_grad():
+            self.weights()[3][n : 2 * n] = 1.0
+
+    @staticmethod
+    def make(d: int, n: int) -> nn.RNNBase:
+        return nn.LSTM(d, n, batch_first=True)
+
+    def recur(self, a: Tensor, s: Tensor) -> Tensor:
+        h, c = s.chunk(2, 1)
+        return self.gate(a + self.recurrent(h), c)
+
+    def run(self, x: Tensor, s: Tensor) -> Tensor:
+        h, c = (part.contiguous() for part in s.unsqueeze(0).chunk(2, 2))
+        core: Any = self.core
+        _, (h, c) = core(x, (h, c))
+        return torch.cat([h, c], 2).squeeze(0)
+
+    def fold(self, predictor: nn.Linear) -> Callable[[Tensor], Tensor]:
+        (wp, w0), (_, _, hh, b_hh) = self.folded(predictor), self.weights()
+        u, b = (hh + wp).t(), b_hh + w0
+
+        def closed(s: Tensor) -> Tensor:
+            h, c = s.chunk(2, 1)
+            return self.gate(torch.addmm(b, h, u), c)
+
+        return closed
+
+    @staticmethod
+    def gate(g: Tensor, c: Tensor) -> Tensor:
+        """The new [h, c] from the gates' pre-activations g [b, 4n] (order i, f, g, o) and c [b, n]."""
+        i, f, new, o = g.chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(new)
+        return torch.cat([torch.sigmoid(o) * torch.tanh(c), c], 1)
+
+
+CELLS: dict[CellName, type[Cell]] = {"rnn": Rnn, "gru": Gru, "lstm": Lstm}

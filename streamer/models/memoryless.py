@@ -1,0 +1,36 @@
+"""The memoryless network (paper, section 4): one recurrent network that feeds its own prediction back."""
+
+import torch
+from torch import Tensor, nn
+
+from streamer.models.cells import CELLS
+from streamer.models.contract import Network
+from streamer.records import Sizes
+
+
+class Memoryless(Network):
+    """`s_t = F(x_t, s_{t-1})`, `x̄_{t+1} = P(s_t)`; nothing is stored but s."""
+
+    kind = "memoryless"
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        self.F = CELLS[sizes.cell](sizes.d, sizes.n)
+        self.P = nn.Linear(sizes.n, sizes.d)
+        self.state_size = self.F.state_size
+
+    def step(self, x: Tensor, s: Tensor) -> Tensor:
+        return self.F(x, s)  # type: ignore[no-any-return]
+
+    def run(self, x: Tensor, s: Tensor) -> Tensor:
+        return self.F.run(x, s)
+
+    def forecast(self, s: Tensor, h: int) -> Tensor:
+        """Eq. (14), with the closed loop folded: h - 1 products of [n, n] and one read-out."""
+        closed = self.F.fold(self.P)
+        seen = [self.F.visible(s)]
+        for _ in range(h - 1):
+            s = closed(s)
+            seen.append(self.F.visible(s))
+        return self.P(torch.stack(seen, 1))  # type: ignore[no-any-return]

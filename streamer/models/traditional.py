@@ -1,0 +1,48 @@
+"""The traditional seq2seq network (paper, section 2): two recurrent networks and a linear predictor."""
+
+import torch
+from torch import Tensor, nn
+
+from streamer.models.cells import CELLS
+from streamer.models.contract import Network
+from streamer.records import Sizes
+
+
+class Traditional(Network):
+    """`s_t = F1(x_t, s_{t-1})`; `σ_i = F2(s_m, σ_{i-1})` from σ_0 = 0; `x̄_{m+i} = P(σ_i)` in blocks of k."""
+
+    kind = "traditional"
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.sizes = sizes
+        n1, n2 = sizes.split
+        self.F1 = CELLS[sizes.cell](sizes.d, n1)
+        self.F2 = CELLS[sizes.cell](self.F1.state_size, n2)
+        self.P = nn.Linear(n2, sizes.d)
+        self.state_size = self.F1.state_size
+
+    def step(self, x: Tensor, s: Tensor) -> Tensor:
+        return self.F1(x, s)  # type: ignore[no-any-return]
+
+    def run(self, x: Tensor, s: Tensor) -> Tensor:
+        return self.F1.run(x, s)
+
+    def block(self, s: Tensor, k: int) -> Tensor:
+        """The next k <= sizes.k values, the decoder started afresh from s: [b, S] -> [b, k, d]."""
+        a = self.F2.project(s)
+        sigma = s.new_zeros(len(s), self.F2.state_size)
+        seen = []
+        for _ in range(k):
+            sigma = self.F2.recur(a, sigma)
+            seen.append(self.F2.visible(sigma))
+        return self.P(torch.stack(seen, 1))  # type: ignore[no-any-return]
+
+    def forecast(self, s: Tensor, h: int) -> Tensor:
+        """Rounds of k values, each predicted block fed back through F1 (eq. (15) calls their number p)."""
+        blocks: list[Tensor] = []
+        for done in range(0, h, self.sizes.k):
+            if blocks:
+                s = self.F1.run(blocks[-1], s)
+            blocks.append(self.block(s, min(self.sizes.k, h - done)))
+        return torch.cat(blocks, 1)
