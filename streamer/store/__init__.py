@@ -1,0 +1,1 @@
+"""The journal: what was accepted, what was learnt."""
