@@ -1,0 +1,1 @@
+"""The rolling buffer in, trained candidates out."""

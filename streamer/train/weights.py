@@ -1,0 +1,39 @@
+"""Networks in, safetensors out, and back: nothing is ever unpickled."""
+
+from collections.abc import Mapping
+
+import safetensors.torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from streamer.errors import StateError
+from streamer.models import Kind, Network, Sizes, build
+
+
+def dump(tensors: Mapping[str, Tensor]) -> bytes:
+    """Tensors by name as one safetensors document."""
+    return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+
+
+def parse(data: bytes) -> dict[str, Tensor]:
+    """The tensors of a safetensors document.
+
+    Raises StateError if it is none.
+    """
+    try:
+        return safetensors.torch.load(data)
+    except SafetensorError as error:
+        raise StateError(f"weights: no safetensors document ({error})") from error
+
+
+def network_of(kind: Kind, sizes: Sizes, data: bytes) -> Network:
+    """A network with these weights.
+
+    Raises StateError if they are of other sizes.
+    """
+    network = build(kind, sizes)
+    try:
+        network.load_state_dict(parse(data))
+    except RuntimeError as error:
+        raise StateError(f"weights: do not fit a {kind} network of {sizes}") from error
+    return network.requires_grad_(False)

@@ -1,0 +1,163 @@
+"""Training in a process of its own, on a real journal; the process may die, hang or find nothing to train on."""
+
+import asyncio
+import struct
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from streamer.errors import TrainingFailed
+from streamer.records import Recipe, Sizes
+from streamer.replay.signals import Signal
+from streamer.store.journal import Journal, Source
+from streamer.train.process import train
+from streamer.train.weights import network_of
+from streamer.train.worker import Request, read_buffer
+
+SIZES = Sizes(m=20, k=5, p=2, n=8, cell="rnn")
+
+
+def filled(directory: Path, samples: int = 400) -> Journal:
+    """A journal with two series of the sine wave, in very different units."""
+    journal = Journal.open(directory)
+    for topic, gain in (("a", 1.0), ("b", 1e6)):
+        ident = journal.add_series(Source("waves", "", 1, 1.0), topic)
+        values = gain * (5 + Signal("sine").noisy(samples, seed=1))
+        with journal.transaction():
+            journal.append((ident, t, float(t), struct.pack("<d", x)) for t, x in enumerate(values))
+    return journal
+
+
+def request(where: Path, **changes: Any) -> Request:
+    fields: dict[str, Any] = {
+        "directory": str(where),
+        "stream": "waves",
+        "series": [1, 2],
+        "most": 10_000,
+        "window": 400,
+        "max_gap": 5,
+        "held_out": 0.2,
+        "device": "cpu",
+        "threads": 1,
+        "sizes": SIZES,
+        "recipe": Recipe(epochs=3, windows=320, batch=32, seed=5),
+    }
+    return Request(**{**fields, **changes})
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    opened = filled(tmp_path)
+    yield opened
+    opened.close()
+
+
+async def test_both_networks_come_back_with_their_errors(journal: Journal, tmp_path: Path) -> None:
+    """A training gives a candidate of each kind: weights that fit, a scale per series, E_p of it and of persistence."""
+    lines: list[dict[str, Any]] = []
+    candidates = await train(request(tmp_path), lines.append, timeout=60)
+    assert [candidate.kind for candidate in candidates] == ["memoryless", "traditional"]
+    assert [line["epoch"] for line in lines if line["event"] == "progress"] == [1, 2, 3, 1, 2, 3]
+    for candidate in candidates:
+        assert network_of(candidate.kind, SIZES, candidate.weights).kind == candidate.kind
+        assert 0 < candidate.e_p < 2
+        assert candidate.e_p_live is None
+        means = [float(mean[0]) for mean, _ in candidate.scales.values()]
+        assert means[1] == pytest.approx(1e6 * means[0])
+    x = 5 + Signal("sine").noisy(400, seed=1)
+    z = (x - x[:320].mean()) / x[:320].std()
+    origins = np.arange(320, 391)
+    gate = np.concatenate([origins, origins])[len(origins) :]
+    naive = np.sqrt(np.mean([(z[o - 1] - z[o : o + 10]) ** 2 for o in gate]))
+    assert candidates[0].e_p_persistence == pytest.approx(naive, rel=1e-4)
+
+
+async def test_the_same_seed_gives_the_same_weights(journal: Journal, tmp_path: Path) -> None:
+    """A training is a function of buffer, recipe and seed."""
+    first = await train(request(tmp_path), lambda _: None, timeout=60)
+    again = await train(request(tmp_path), lambda _: None, timeout=60)
+    other = await train(request(tmp_path, recipe=Recipe(epochs=3, windows=320, seed=6)), lambda _: None, timeout=60)
+    assert [candidate.weights for candidate in first] == [candidate.weights for candidate in again]
+    assert first[0].weights != other[0].weights
+
+
+async def test_a_killed_process_is_a_failure_with_a_reason(journal: Journal, tmp_path: Path) -> None:
+    """kill -9 of the training process ends the training as `crashed`."""
+
+    def kill(line: dict[str, Any]) -> None:
+        for child in psutil.Process().children():
+            child.kill()
+
+    with pytest.raises(TrainingFailed) as failed:
+        await train(request(tmp_path, recipe=Recipe(epochs=500, windows=320)), kill, timeout=60)
+    assert failed.value.reason == "crashed"
+    assert not psutil.Process().children()
+
+
+async def test_a_training_over_its_time_is_ended(journal: Journal, tmp_path: Path) -> None:
+    """After `timeout` the process is gone and the reason is `timeout`."""
+    with pytest.raises(TrainingFailed) as failed:
+        await train(request(tmp_path, recipe=Recipe(epochs=5000, windows=320)), lambda _: None, timeout=0.5)
+    assert failed.value.reason == "timeout"
+    assert not psutil.Process().children()
+
+
+async def test_cancelling_ends_the_process(journal: Journal, tmp_path: Path) -> None:
+    """A daemon that stops takes its training process with it."""
+    begun = asyncio.Event()
+    long = request(tmp_path, recipe=Recipe(epochs=5000, windows=320))
+    task = asyncio.create_task(train(long, lambda _: begun.set(), timeout=60))
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not psutil.Process().children()
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"series": [7]}, "no_data"),
+        ({"window": 24}, "no_data"),
+        ({"directory": "/nonexistent"}, "journal"),
+    ],
+)
+async def test_what_cannot_be_trained_says_why(
+    journal: Journal, tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
+    """No data, a diverging recipe and a missing journal each fail under their own name."""
+    with pytest.raises(TrainingFailed) as failed:
+        await train(request(tmp_path, **changes), lambda _: None, timeout=60)
+    assert failed.value.reason == reason
+
+
+async def test_a_network_that_diverges_is_reported_and_gives_no_candidate(journal: Journal, tmp_path: Path) -> None:
+    """A recipe that leads to no finite error ends in `diverged` for each kind, not in a failure of the whole."""
+    lines: list[dict[str, Any]] = []
+    wild = Recipe(epochs=3, windows=320, learning_rate=1e30, clip=1e30)
+    assert await train(request(tmp_path, recipe=wild), lines.append, timeout=60) == []
+    assert [line["kind"] for line in lines if line["event"] == "diverged"] == ["memoryless", "traditional"]
+
+
+async def test_a_line_cut_off_is_a_crash(journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that dies in the middle of a candidate ends the training as `crashed`, and nothing worse."""
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\nread request\nprintf \'{"event": "candidate", "kin\'\n')
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(TrainingFailed, match="middle of a line"):
+        await train(request(tmp_path), lambda _: None, timeout=60)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "absent"))
+    with pytest.raises(TrainingFailed, match="cannot be started"):
+        await train(request(tmp_path), lambda _: None, timeout=60)
+
+
+def test_only_as_many_series_as_asked_are_read(journal: Journal, tmp_path: Path) -> None:
+    """A stream with more ticks than `most` is trained on the first series of the order given."""
+    assert list(read_buffer(journal, request(tmp_path, series=[2, 1], most=300))) == [2]
+    assert list(read_buffer(journal, request(tmp_path, series=[2, 1], most=500))) == [2, 1]

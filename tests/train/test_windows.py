@@ -1,0 +1,87 @@
+"""The buffer as windows, and the states they start from."""
+
+import numpy as np
+import pytest
+import torch
+
+from streamer.models import KINDS, Kind, Sizes, build
+from streamer.train.fit import error, persistence_error
+from streamer.train.windows import CHUNK, Buffer, Carry, window
+
+SIZES = Sizes(m=6, k=2, p=2, n=5, cell="rnn")
+CPU = torch.device("cpu")
+
+
+def buffer(*lengths: int, split: float = 0.8, d: int = 1) -> Buffer:
+    rng = np.random.default_rng(0)
+    segments = [rng.normal(size=(length, d)).astype(np.float32) for length in lengths]
+    return Buffer.of(segments, [int(split * length) for length in lengths], CPU)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_carried_states_are_those_of_an_unbroken_run(kind: Kind) -> None:
+    """After as many passes as a segment has chunks, the states are exactly those of stepping through it from zero."""
+    made = buffer(3 * CHUNK + 17, 40)
+    torch.manual_seed(0)
+    network = build(kind, SIZES).requires_grad_(False)
+    positions = torch.tensor([0, 1, 255, 256, 500, 3 * CHUNK + 16, 3 * CHUNK + 17, 3 * CHUNK + 50])
+    carry = Carry(made)
+    for _ in range(4):
+        states = carry.states(network, positions)
+    for begin, _, end in made.bounds:
+        s = network.zero_state(1)
+        for at in range(begin, end):
+            for i in (positions == at).nonzero().ravel().tolist():
+                torch.testing.assert_close(states[i], s[0], atol=1e-6, rtol=0)
+            s = network.step(made.x[at : at + 1], s)
+
+
+def test_windows_stay_before_the_held_out_part_of_their_segment() -> None:
+    """No training window reaches a truth of the held-out part or crosses from one segment into the next."""
+    made = buffer(50, 9, 30)
+    starts = made.starts(SIZES.m, SIZES.k).tolist()
+    allowed = [at for begin, split, _ in made.bounds for at in range(begin, split - SIZES.m - SIZES.k + 1)]
+    assert starts == allowed
+    assert allowed
+
+
+def test_origins_have_their_truth_in_the_held_out_part() -> None:
+    """Every origin's k·p truths lie in the held-out part of one segment, and m ticks before it."""
+    made = buffer(50, 9, 60)
+    h = SIZES.horizon
+    origins = made.origins(SIZES.m, h, 1000).tolist()
+    assert origins == [
+        at for begin, split, end in made.bounds for at in range(max(split, begin + SIZES.m), end - h + 1)
+    ]
+    few = made.origins(SIZES.m, h, 5).tolist()
+    assert len(few) == 5
+    assert set(few) <= set(origins)
+
+
+def test_missing_ticks_are_filled_as_inputs_and_not_counted_as_truths() -> None:
+    """A hole is a straight line to look at, and weighs nothing in an error."""
+    segment = np.arange(20, dtype=np.float32)[:, None]
+    segment[[7, 8]] = np.nan
+    made = Buffer.of([segment], [16], CPU)
+    assert made.x.ravel().tolist() == list(range(20))
+    x, truth, real = window(made, SIZES, torch.tensor([1]))
+    assert x.shape == (1, 6, 1)
+    assert truth.ravel().tolist() == [7, 8]
+    assert real.ravel().tolist() == [False, False]
+
+
+def test_persistence_error_is_that_of_the_last_value() -> None:
+    """On a ramp, saying that nothing changes is wrong by the lead."""
+    ramp = Buffer.of([np.arange(60, dtype=np.float32)[:, None]], [40], CPU)
+    origins = ramp.origins(SIZES.m, SIZES.horizon, 100)
+    assert persistence_error(ramp, origins, 4) == pytest.approx(np.sqrt((1 + 4 + 9 + 16) / 4))
+
+
+def test_units_scale_the_error() -> None:
+    """An error in other units is the same residual times their ratio."""
+    made = buffer(100)
+    torch.manual_seed(0)
+    network = build("memoryless", SIZES).requires_grad_(False)
+    origins = made.origins(SIZES.m, SIZES.horizon, 10)
+    plain = error(network, made, Carry(made), origins)
+    assert error(network, made, Carry(made), origins, torch.full_like(made.x, 3.0)) == pytest.approx(3 * plain)
