@@ -1,0 +1,1 @@
+"""A trained candidate in, a live network out, if it is the better one."""

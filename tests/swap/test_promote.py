@@ -1,0 +1,194 @@
+"""Candidates go live: warmed from the journal, caught up with what came meanwhile, and found again after a restart."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from streamer.fastlane import FastLane
+from streamer.lane import Lane
+from streamer.models import KINDS, Kind, build
+from streamer.records import Candidate, Floats
+from streamer.swap.promote import promote, restore, snapshot
+from streamer.train.weights import dump, network_of
+from streamer.train.worker import fingerprint
+from tests.lanes import NOW, fast_lane, feed, message, sample, timed
+from tests.models.reference import REFERENCES
+
+NAMES = [f"plant/{i}" for i in range(70)]
+"""More series than fit one tile."""
+
+
+def candidates(lane: Lane, e_p: float = 0.5) -> list[Candidate]:
+    """Random networks, trained on the first half of the series, say."""
+    out = []
+    for i, kind in enumerate(KINDS):
+        torch.manual_seed(i)
+        weights = dump(build(kind, lane.sizes).state_dict())
+        scales = {one.ident: (np.array([0.5]), np.array([2.0])) for one in lane.series[: len(lane.series) // 2]}
+        out.append(Candidate(kind, weights, scales, e_p, None, 1.0))
+    return out
+
+
+def values(ticks: range, names: list[str]) -> list[Any]:
+    return [sample(name, t, float(np.sin(t + 3 * i))) for t in ticks for i, name in enumerate(names)]
+
+
+def expected(lane: Lane, kind: Kind, candidate: Candidate, ticks: range, i: int) -> Floats:
+    z = (np.sin(np.array(ticks) + 3.0 * i) - 0.5) / 2.0
+    return REFERENCES[kind](network_of(kind, lane.sizes, candidate.weights), z[:, None], 1)[0]
+
+
+async def test_samples_that_come_while_states_are_warmed_are_not_missed(tmp_path: Path) -> None:
+    """Forecasts go on by the old model during a promotion; the new states have seen every sample when it is done."""
+    fast = fast_lane(tmp_path, timed(publish={"model": "memoryless"}))
+    (lane,) = fast.lanes
+    feed(fast, values(range(50), NAMES))
+    proposed = candidates(lane)
+    promotion = asyncio.create_task(promote(lane, proposed, "memoryless", fast.journal, NOW))
+    await asyncio.sleep(0)
+    t = 50
+    while not promotion.done():
+        heard = feed(fast, values(range(t, t + 1), NAMES))
+        assert [one["model"] for one in heard] == ["persistence"] * len(NAMES)
+        t += 1
+        await asyncio.sleep(0)
+    assert await promotion == 1
+    assert t > 51, "nothing came meanwhile: the test has shown nothing"
+    heard = feed(fast, values(range(t, t + 1), NAMES))
+    assert [(one["model"], one["version"]) for one in heard] == [("memoryless", 1)] * len(NAMES)
+    begun = 50 - 4 * lane.sizes.m
+    for candidate in proposed:
+        for i in (0, 20, 34):
+            state = lane.live[candidate.kind].s[i].numpy()
+            wanted = expected(lane, candidate.kind, candidate, range(begun, t + 1), i)
+            np.testing.assert_allclose(state, wanted, atol=1e-5)
+    row = fast.journal.newest_model("plant", "memoryless", fingerprint(lane.sizes))
+    assert row is not None
+    assert row.swap[lane.series[0].ident] == (begun, t - 1)
+    fast.journal.close()
+
+
+async def test_a_series_that_appears_during_the_promotion_is_forecast(tmp_path: Path) -> None:
+    """A topic whose first sample comes while states are warmed is stepped and forecast like the others."""
+    fast = fast_lane(tmp_path, timed(publish={"model": "traditional"}))
+    (lane,) = fast.lanes
+    feed(fast, values(range(50), NAMES[:3]))
+    promotion = asyncio.create_task(promote(lane, candidates(lane), None, fast.journal, NOW))
+    await asyncio.sleep(0)
+    feed(fast, values(range(50, 53), ["plant/new"]))
+    await promotion
+    (heard,) = feed(fast, values(range(53, 54), ["plant/new"]))
+    assert heard["model"] == "traditional"
+    assert np.isfinite(heard["mean"]).all()
+    fast.journal.close()
+
+
+async def restarted(directory: Path) -> FastLane:
+    fast = fast_lane(directory, timed(publish={"model": "memoryless"}))
+    fast.restore()
+    for lane in fast.lanes:
+        await restore(lane, fast.journal)
+    return fast
+
+
+async def test_a_clean_restart_gives_the_same_forecasts_to_the_last_bit(tmp_path: Path) -> None:
+    """With a snapshot of the stop, the next forecasts equal those of a lane that never stopped."""
+    fast = fast_lane(tmp_path, timed(publish={"model": "memoryless"}))
+    (lane,) = fast.lanes
+    feed(fast, values(range(50), NAMES))
+    await promote(lane, candidates(lane), None, fast.journal, NOW)
+    feed(fast, values(range(50, 90), NAMES))
+    rows = [("plant", kind, bank.version, snapshot(lane, bank)) for kind, bank in lane.live.items()]
+    fast.journal.save_snapshots(rows)
+    fast.journal.close()
+    again = await restarted(tmp_path)
+    assert feed(again, values(range(90, 91), NAMES)) == await unbroken(tmp_path / "other")
+    for kind, bank in again.lanes[0].live.items():
+        assert bank.version == 1, kind
+    again.journal.close()
+
+
+async def test_after_a_restart_the_winner_at_the_gate_goes_on_speaking(tmp_path: Path) -> None:
+    """A restart costs no series its network: what won when it went live is published at once."""
+    fast = fast_lane(tmp_path, timed())
+    (lane,) = fast.lanes
+    feed(fast, values(range(50), NAMES))
+    memoryless, traditional = candidates(lane)
+    await promote(lane, [memoryless, replace(traditional, e_p=0.4)], "traditional", fast.journal, NOW)
+    fast.journal.close()
+    again = fast_lane(tmp_path, timed())
+    again.restore()
+    await restore(again.lanes[0], again.journal)
+    assert {one["model"] for one in feed(again, values(range(50, 51), NAMES))} == {"traditional"}
+    assert again.lanes[0].counts.swapped_at == {"memoryless": NOW, "traditional": NOW}
+    again.journal.close()
+
+
+async def test_a_cancelled_promotion_leaves_no_work_behind(tmp_path: Path) -> None:
+    """Cancelling ends the warming thread at its next tick, and the lane is as it was."""
+    fast = fast_lane(tmp_path, timed())
+    (lane,) = fast.lanes
+    feed(fast, values(range(50), NAMES))
+    promotion = asyncio.create_task(promote(lane, candidates(lane), None, fast.journal, NOW))
+    await asyncio.sleep(0)
+    promotion.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await promotion
+    async with asyncio.timeout(2):
+        await asyncio.get_running_loop().shutdown_default_executor()
+    assert lane.backlog is None
+    assert not lane.live
+    fast.journal.close()
+
+
+async def unbroken(directory: Path) -> list[dict[str, Any]]:
+    """The same samples and swap without a stop: the forecasts of the last tick."""
+    fast = fast_lane(directory, timed(publish={"model": "memoryless"}))
+    (lane,) = fast.lanes
+    feed(fast, values(range(50), NAMES))
+    await promote(lane, candidates(lane), None, fast.journal, NOW)
+    feed(fast, values(range(50, 90), NAMES))
+    heard = feed(fast, values(range(90, 91), NAMES))
+    fast.journal.close()
+    return heard
+
+
+async def test_without_a_snapshot_states_are_warmed_anew(tmp_path: Path) -> None:
+    """After a crash the networks are live at once, their states those of the newest 4·m samples."""
+    fast = fast_lane(tmp_path, timed())
+    (lane,) = fast.lanes
+    feed(fast, values(range(50), NAMES))
+    proposed = candidates(lane)
+    await promote(lane, proposed, None, fast.journal, NOW)
+    feed(fast, values(range(50, 60), NAMES))
+    fast.journal.close()
+    again = await restarted(tmp_path)
+    (other,) = again.lanes
+    for candidate in proposed:
+        wanted = expected(other, candidate.kind, candidate, range(60 - 4 * other.sizes.m, 60), 7)
+        np.testing.assert_allclose(other.live[candidate.kind].s[7].numpy(), wanted, atol=1e-5)
+    assert other.trained
+    assert other.growth == 10
+    again.journal.close()
+
+
+async def test_the_loser_at_the_gate_is_not_published(tmp_path: Path) -> None:
+    """Right after a swap the gate's winner speaks; where persistence won there, no network does before it has proven
+    itself on the series."""
+    for preferred, model in (("traditional", "traditional"), (None, "persistence")):
+        fast = fast_lane(tmp_path / str(preferred), timed())
+        (lane,) = fast.lanes
+        feed(fast, [message_at(t) for t in range(50)])
+        await promote(lane, candidates(lane), preferred, fast.journal, NOW)  # type: ignore[arg-type]
+        (heard,) = feed(fast, [message_at(50)])
+        assert heard["model"] == model
+        fast.journal.close()
+
+
+def message_at(t: int) -> Any:
+    return message("plant/a", b'{"time": %d, "value": %d}' % (t, t % 7))
