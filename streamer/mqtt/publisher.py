@@ -1,0 +1,76 @@
+"""A client for tools: publishes as fast as the broker acknowledges, and leaves no trace on it."""
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+from streamer.config import Mqtt
+from streamer.errors import StartError
+from streamer.mqtt.access import Access, LinkError
+from streamer.mqtt.connection import Connection, Events
+from streamer.records import Outgoing
+
+AT_ONCE = 64  # publishes between two turns of the event loop
+
+
+class Publisher:
+    """`async with` connects (or raises StartError) and, when left in order, flushes; no session, no availability."""
+
+    def __init__(self, config: Mqtt) -> None:
+        self._config = config
+        self._unacknowledged: set[int] = set()
+        self._progress = asyncio.Event()
+        self._turn = 0
+
+    async def __aenter__(self) -> Self:
+        events = Events(lambda *_: None, lambda _: None, self._acknowledged, self._progress.set)
+        self._connection = Connection(Access.of(self._config), events, resident=False)
+        try:
+            await self._connection.__aenter__()
+        except LinkError as error:
+            raise StartError(str(error)) from error
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                await self.flush()
+                self._connection.goodbye()
+        finally:
+            await self._connection.__aexit__(kind, error, trace)
+
+    async def publish(self, topic: str, payload: bytes, qos: int = 1, *, retain: bool = False) -> None:
+        """Publishes; waits only while the window is full or the socket congested. Raises LinkError."""
+        await self._until_room(self._connection.window - 1)
+        mid = self._connection.send(Outgoing(topic, payload, qos, retain))
+        while mid is None:
+            self._connection.check()
+            await self._until_room(0)
+            mid = self._connection.send(Outgoing(topic, payload, qos, retain))
+        if qos:
+            self._unacknowledged.add(mid)
+        self._turn += 1
+        if self._turn % AT_ONCE == 0:
+            self._connection.flush()
+            await asyncio.sleep(0)
+
+    async def flush(self) -> None:
+        """Waits until the broker has acknowledged everything; raises LinkError."""
+        self._connection.flush()
+        await self._until_room(0)
+
+    async def _until_room(self, most: int) -> None:
+        """Waits until at most `most` publishes are unacknowledged and the socket takes more."""
+        while len(self._unacknowledged) > most or self._connection.congested:
+            self._connection.flush()
+            self._connection.check()
+            self._progress.clear()
+            await self._progress.wait()
+
+    def _acknowledged(self, mid: int, refused: str | None) -> None:
+        self._unacknowledged.discard(mid)
+        if not self._unacknowledged:
+            self._connection.all_acknowledged()
+        self._progress.set()
