@@ -1,0 +1,1 @@
+"""Replay: a source (wave, CSV file, recording, river's data) in, messages on a broker out, each at its moment."""
