@@ -1,0 +1,112 @@
+"""The message of a forecast, as section 5 of the design promises it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from streamer.publish.encode import DIGITS, encode, rfc3339, rounded
+from streamer.records import Floats
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+YEAR_10000 = 253402300800
+EXACT = 2**32 * 10**6
+"""Microseconds up to which seconds in float64 name every one, with room for a product: the year 2106."""
+
+numbers = st.floats(-1e30, 1e30)
+
+
+def test_one_element() -> None:
+    """For d = 1 the message has the keys of the design in their order, its mean a flat list of k·p numbers."""
+    payload = encode("plant/press-3/temperature", 1772366400.25, 1.0, "memoryless", 7, np.array([[21.4], [21.5]]))
+    assert payload == (
+        b'{"series":"plant/press-3/temperature","time":"2026-03-01T12:00:00.250Z","interval":1.0,'
+        b'"model":"memoryless","version":7,"mean":[21.4,21.5]}'
+    )
+
+
+def test_many_elements() -> None:
+    """For d = 2 the mean is a list of k·p lists of d numbers."""
+    document: dict[str, Any] = orjson.loads(encode("a", 0.0, 0.1, "persistence", 0, np.array([[1.0, -2], [3, 4.5]])))
+    assert list(document) == ["series", "time", "interval", "model", "version", "mean"]
+    assert document["mean"] == [[1.0, -2.0], [3.0, 4.5]]
+
+
+def test_any_slice() -> None:
+    """One element of several, not contiguous in memory, is written with its own numbers."""
+    mean = np.arange(12.0).reshape(2, 3, 2)[:, 1].T[:, :1]
+    assert orjson.loads(encode("a", 0.0, 1.0, "m", 0, mean))["mean"] == mean[:, 0].tolist()
+
+
+def test_topic_of_any_text() -> None:
+    """Quotes, line ends and other alphabets in a topic come back from the message."""
+    series = 'plant/"ä"\n/温度'
+    assert orjson.loads(encode(series, 0.0, 1.0, "m", 0, np.zeros((1, 1))))["series"] == series
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 3)), elements=numbers))
+def test_rounding(mean: Floats) -> None:
+    """Rounding changes an element by at most half a unit in the tenth digit of its own largest value."""
+    short = rounded(mean)
+    peak = np.abs(mean).max(1, keepdims=True)
+    assert np.isfinite(short).all()
+    assert (np.abs(short - mean) <= 0.5 * 10.0 ** (1 - DIGITS) * peak * (1 + 1e-5) + 1e-298).all()
+
+
+def test_rounding_by_element() -> None:
+    """Elements of one forecast in very different units keep ten digits each: 0.95 beside 123456789 stays 0.95."""
+    mean = np.array([[[123456789.0, 0.95, 0.0], [123456788.96543, 1 / 3, 1e-12 / 3]]])
+    assert rounded(mean).tolist() == [[[123456789.0, 0.95, 0.0], [123456789.0, 0.3333333333, 3.333333333e-13]]]
+
+
+@given(arrays(np.float64, (2, 4, 3), elements=numbers))
+def test_elements_do_not_mix(mean: Floats) -> None:
+    """An element is rounded as if it were alone, whatever is beside it."""
+    alone = [rounded(mean[i : i + 1, :, j : j + 1]) for i in range(2) for j in range(3)]
+    assert rounded(mean).transpose(0, 2, 1).reshape(-1).tolist() == np.concatenate(alone).reshape(-1).tolist()
+
+
+def test_rounding_shortens() -> None:
+    """Digits past the tenth of the largest value go, in each forecast by its own measure."""
+    mean = np.array([[[12345.678901234], [0.123456789012]], [[0.0], [0.0]], [[1e-3 / 3], [-1e-9]]])
+    assert rounded(mean)[..., 0].tolist() == [[12345.6789, 0.12346], [0.0, 0.0], [0.0003333333333, -1e-9]]
+
+
+@pytest.mark.parametrize("tiny", [5e-324, 1e-310, 2e-299, 1e-250])
+def test_faded_to_nothing(tiny: float) -> None:
+    """A smoothed forecast of a series that fell to 0 long ago, which is almost 0, stays a number."""
+    assert rounded(np.array([[[tiny], [0.0]]]))[0, :, 0].tolist() == pytest.approx([tiny, 0.0], rel=1e-9, abs=1e-298)
+
+
+@given(st.integers(0, EXACT - 1))
+def test_microseconds(micros: int) -> None:
+    """A time of whole microseconds is written to the microsecond, in three decimals where those say it."""
+    text = rfc3339(micros / 1e6)
+    assert datetime.fromisoformat(text) == EPOCH + timedelta(microseconds=micros)
+    assert text.endswith("Z")
+    assert len(text.removesuffix("Z").partition(".")[2]) == (6 if micros % 1000 else 3)
+
+
+@given(st.integers(0, EXACT // 1000 - 1))
+def test_milliseconds(millis: int) -> None:
+    """A time of whole milliseconds has three decimals and comes back as the same number."""
+    text = rfc3339(millis / 1e3)
+    assert len(text) == len("2026-03-01T12:00:00.250Z")
+    assert datetime.fromisoformat(text).timestamp() == millis / 1e3
+
+
+@given(st.floats(0, YEAR_10000, exclude_max=True))
+def test_every_time_of_the_grid(time: float) -> None:
+    """Any time of the years 1970 to 9999 comes back to half a microsecond or its own precision."""
+    back = datetime.fromisoformat(rfc3339(time)) - EPOCH
+    assert abs(back / timedelta(seconds=1) - time) <= 0.5e-6 + 2 * np.spacing(time)
+
+
+def test_last_moment() -> None:
+    """The last float before the year 10000 is still of the year 9999."""
+    assert rfc3339(float(np.nextafter(YEAR_10000, 0))).startswith("9999-12-31T23:59:59.9999")

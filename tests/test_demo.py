@@ -1,0 +1,86 @@
+"""The newcomer's command, as a newcomer runs it."""
+
+import asyncio
+import json
+import re
+import signal
+import sys
+from typing import Any
+
+from streamer.config import Mqtt
+from streamer.models import KINDS
+from streamer.mqtt.link import Link
+
+
+async def forecasts_by_networks(port: int) -> tuple[dict[str, set[str]], dict[str, Any]]:
+    """Who spoke on each topic, once networks have on all, and the last message; TimeoutError says who spoke so far."""
+    spoken: dict[str, set[str]] = {}
+    mqtt = Mqtt(url=f"mqtt://127.0.0.1:{port}", protocol="3.1.1", client_id="newcomer", reconnect_max=0.2)
+    try:
+        async with asyncio.timeout(300), Link(mqtt, ["forecast/#"]) as link:
+            async for batch in link.batches():
+                for message in batch.messages:
+                    shape: dict[str, Any] = json.loads(message.payload)
+                    spoken.setdefault(message.topic, set()).add(shape["model"])
+                link.ack(batch)
+                if {"forecast/demo/pipeline/flow", "forecast/demo/waves/sine"} <= spoken.keys() and all(
+                    models & set(KINDS) for models in spoken.values()
+                ):
+                    return spoken, shape
+    except TimeoutError:
+        raise TimeoutError(f"by then there had spoken: {spoken}") from None
+    raise AssertionError("the link ended by itself")
+
+
+async def test_the_demo_ends_up_forecasting_with_networks_of_its_own() -> None:
+    """`streamer demo` serves a broker on which any client sees forecasts of all series, by networks before long."""
+    command = (sys.executable, "-m", "streamer", "demo", "--port", "0", "--metrics-port", "0")
+    demo = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    assert demo.stdout is not None
+    text = ""
+    ended = asyncio.Event()
+
+    async def read(until: str | None) -> None:
+        nonlocal text
+        assert demo.stdout is not None
+        while until is None or until not in text:
+            line = await demo.stdout.readline()
+            if not line:
+                ended.set()
+                return
+            text += line.decode()
+
+    try:
+        async with asyncio.timeout(60):
+            await read(until="Metrics on")
+        ports = re.findall(r"(?:Broker on|Metrics on http:).*?:(\d+)", text)
+        assert len(ports) == 2, text
+        reading = asyncio.create_task(read(until=None))
+        listening = asyncio.create_task(forecasts_by_networks(int(ports[0])))
+        await asyncio.wait([reading, listening], return_when=asyncio.FIRST_COMPLETED)
+        assert not ended.is_set(), f"the demo ended by itself:\n{text}"
+        try:
+            _, shape = await listening
+        except TimeoutError as late:
+            raise AssertionError(f"{late}\n{text[-3000:]}") from None
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(ports[1]))
+        writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
+        metrics = (await reader.read()).decode()
+        writer.close()
+        demo.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(15):
+            await reading
+            await demo.wait()
+    finally:
+        if demo.returncode is None:
+            demo.kill()
+            await demo.wait()
+    assert demo.returncode == 0, text
+    assert list(shape) == ["series", "time", "interval", "model", "version", "mean"]
+    assert len(shape["mean"]) == 40
+    assert 'streamer_forecast_rmse{lead="40",model="persistence",stream="waves"}' in metrics
+    assert "Networks live at the end: pipeline memoryless+traditional" in " ".join(text.split())
+    assert "WARNING" not in text
+    assert "Traceback" not in text

@@ -1,0 +1,248 @@
+"""The fast lane without a broker: messages in, forecasts out."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streamer.fastlane import FastLane
+from tests.lanes import NOW, fast_lane, feed, message, sample, stream, timed
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Iterator[FastLane]:
+    made = fast_lane(tmp_path, timed())
+    yield made
+    made.journal.close()
+
+
+def test_the_second_sample_gets_a_forecast(fast: FastLane) -> None:
+    """A new series is forecast from its second sample on, by persistence, and the message says so."""
+    assert feed(fast, [sample("plant/a", 10, 1.5)]) == []
+    (forecast,) = feed(fast, [sample("plant/a", 11, 2.5)])
+    assert forecast == {
+        "topic": "forecast/plant/a",
+        "series": "plant/a",
+        "time": "1970-01-01T00:00:11.000Z",
+        "interval": 1.0,
+        "model": "persistence",
+        "version": 0,
+        "mean": [2.5] * 6,
+    }
+
+
+def test_two_samples_of_a_series_in_one_batch_are_both_forecast(fast: FastLane) -> None:
+    """A batch may hold many samples of one series: each is stepped and forecast, in order."""
+    forecasts = feed(
+        fast, [sample("plant/a", t, t) for t in range(5)] + [sample("plant/b", 0, 7), sample("plant/b", 1, 8)]
+    )
+    assert [f["mean"][0] for f in forecasts if f["series"] == "plant/a"] == [1, 2, 3, 4]
+    assert [f["mean"][0] for f in forecasts if f["series"] == "plant/b"] == [8]
+
+
+def test_late_and_duplicate_samples_are_counted_and_change_nothing(fast: FastLane) -> None:
+    """Neither a sample of the past nor a second one of a tick is forecast or journaled."""
+    feed(fast, [sample("plant/a", t, t) for t in (0, 1, 5)])
+    assert feed(fast, [sample("plant/a", 4, 9), sample("plant/a", 5, 9), sample("plant/a", 5.3, 9)]) == []
+    (lane,) = fast.lanes
+    assert lane.counts.rejected == {"late": 1, "duplicate": 2}
+    ticks, values = fast.journal.newest(1, 10, 99)
+    assert ticks.tolist() == [0, 1, 5]
+    assert values.ravel().tolist() == [0, 1, 5]
+    assert lane.counts.bridged == 3
+
+
+def test_every_message_is_a_tick_without_an_interval(tmp_path: Path) -> None:
+    """With `interval: null` times may be anything that grows; the message tells their mean distance."""
+    fast = fast_lane(tmp_path, stream(interval=None))
+    forecasts = feed(fast, [message("plant/a", b"1", NOW + t) for t in (0, 1, 5, 6)])
+    assert [f["interval"] for f in forecasts] == [1.0, 2.5, 2.0]
+    fast.journal.close()
+
+
+def test_vectors_are_forecast_as_vectors(tmp_path: Path) -> None:
+    """With d > 1 the mean is a list of k·p lists."""
+    fast = fast_lane(tmp_path, stream(payload={"format": "array", "d": 2}))
+    (forecast,) = feed(fast, [message("plant/a", b"[1,2]"), message("plant/a", b"[3,4.5]", NOW + 1)])
+    assert forecast["mean"] == [[3, 4.5]] * 6
+    fast.journal.close()
+
+
+def test_a_forecast_is_not_forecast_again(tmp_path: Path) -> None:
+    """A filter that also selects the daemon's own output does not feed it back."""
+    fast = fast_lane(tmp_path, stream(topics=["#"]))
+    feed(fast, [message("forecast/plant/a", b"1"), message("plant/a", b"1")])
+    (lane,) = fast.lanes
+    assert [series.topic for series in lane.series] == ["plant/a"]
+    assert lane.counts.rejected == {"own_forecast": 1}
+    fast.journal.close()
+
+
+def test_series_beyond_the_cap_are_refused(tmp_path: Path) -> None:
+    """`max_series` bounds memory: messages of further topics are counted, the known ones go on."""
+    fast = fast_lane(tmp_path, stream(max_series=2))
+    feed(fast, [message(f"plant/{i}", b"1") for i in range(5)])
+    assert len(feed(fast, [message(f"plant/{i}", b"1", NOW + 1) for i in range(5)])) == 2
+    assert fast.lanes[0].counts.rejected == {"series_limit": 6}
+    fast.journal.close()
+
+
+def test_old_retained_messages_without_a_time_are_refused(tmp_path: Path) -> None:
+    """A retained message is of unknown age: without a time of its own it is no sample of now."""
+    fast = fast_lane(tmp_path, stream())
+    feed(fast, [message("plant/a", b"1", retain=True)])
+    assert fast.lanes[0].counts.rejected == {"retained": 1}
+    fast.journal.close()
+
+
+def test_times_ahead_of_the_clock_are_refused(fast: FastLane) -> None:
+    """One sample from a sensor whose clock is years ahead does not make all later ones late."""
+    feed(fast, [sample("plant/a", NOW + 90_000, 1), sample("plant/a", NOW, 1), sample("plant/a", NOW + 1, 1)])
+    assert fast.lanes[0].counts.rejected == {"future": 1}
+    assert fast.lanes[0].counts.samples == 2
+
+
+def test_large_payloads_are_refused_unread(fast: FastLane) -> None:
+    """A payload over mqtt.max_payload is counted, whatever is in it."""
+    feed(fast, [message("plant/a", b" " * 70_000 + b'{"time": 1, "value": 1}')])
+    assert fast.lanes[0].counts.rejected == {"too_large": 1}
+
+
+def test_the_first_stream_that_matches_gets_the_topic(tmp_path: Path) -> None:
+    """Streams are asked in the order of the file."""
+    fast = fast_lane(tmp_path, stream(topics=["plant/a"], name="one"), stream(topics=["plant/+"], name="rest"))
+    feed(fast, [message("plant/a", b"1"), message("plant/b", b"1"), message("elsewhere", b"1")])
+    assert [[series.topic for series in lane.series] for lane in fast.lanes] == [["plant/a"], ["plant/b"]]
+    assert fast.unrouted == 1
+    fast.journal.close()
+
+
+def test_publishing_every_nth_tick(tmp_path: Path) -> None:
+    """`publish.every: 3` forecasts at every third tick only."""
+    fast = fast_lane(tmp_path, timed(publish={"every": 3, "topic": "f/{stream}/{topic}"}))
+    forecasts = feed(fast, [sample("plant/a", t, t) for t in range(10)])
+    assert [f["mean"][0] for f in forecasts] == [3, 6, 9]
+    assert forecasts[0]["topic"] == "f/plant/plant/a"
+    fast.journal.close()
+
+
+def test_the_buffer_is_trimmed_to_its_window(tmp_path: Path) -> None:
+    """The journal keeps `retrain.window` ticks of each series, give or take a sixteenth."""
+    fast = fast_lane(tmp_path, timed())
+    for begin in range(0, 1000, 10):
+        feed(fast, [sample("plant/a", t, t) for t in range(begin, begin + 10)])
+    ticks, _ = fast.journal.newest(1, 10_000, 10_000)
+    assert ticks[-1] == 999
+    assert 200 <= len(ticks) <= 200 + 200 // 16 + 10
+    fast.journal.close()
+
+
+def test_a_restarted_lane_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Known series keep their grid: what was journaled before is a duplicate after, the next tick is the next."""
+    fast = fast_lane(tmp_path, timed())
+    feed(fast, [sample("plant/a", 100 + t, t) for t in range(5)])
+    fast.journal.close()
+    again = fast_lane(tmp_path, timed())
+    again.restore()
+    (forecast,) = feed(again, [sample("plant/a", 104, 4), sample("plant/a", 105, 5)])
+    assert forecast["time"] == "1970-01-01T00:01:45.000Z"
+    assert again.lanes[0].counts.rejected == {"duplicate": 1}
+    assert again.lanes[0].series[0].held == 6
+    again.journal.close()
+
+
+def test_a_restart_with_other_topics_forgets_what_they_do_not_select(tmp_path: Path) -> None:
+    """Series that today's filters do not select, or give to another stream, are not sampled by yesterday's."""
+    fast = fast_lane(tmp_path, stream(topics=["#"]))
+    feed(fast, [message("plant/a", b"1"), message("other/a", b"1")])
+    fast.journal.close()
+    again = fast_lane(tmp_path, stream(topics=["other/#"], name="first"), stream(topics=["plant/#"]))
+    again.restore()
+    feed(again, [message("plant/a", b"1", NOW + 1), message("other/a", b"1", NOW + 1), message("x", b"1", NOW + 1)])
+    assert [[series.topic for series in lane.series] for lane in again.lanes] == [["other/a"], ["plant/a"]]
+    assert [lane.series[0].tick for lane in again.lanes] == [0, 1]
+    assert again.unrouted == 1
+    again.journal.close()
+
+
+def test_a_dead_series_does_not_hold_up_training(tmp_path: Path) -> None:
+    """A training is due when any series has grown enough, whichever has lived longest."""
+    fast = fast_lane(tmp_path, timed(retrain={"minimum": 30, "every": 20, "window": 200}))
+    (lane,) = fast.lanes
+    feed(fast, [sample("plant/old", t, t) for t in range(100)])
+    assert lane.due()
+    assert not lane.due()
+    dues = 0
+    for t in range(100, 160):
+        feed(fast, [sample("plant/new", t, t)])
+        dues += lane.due()
+    assert dues == 3
+    fast.journal.close()
+
+
+def test_a_sample_of_1970_and_one_of_today_are_no_reason_to_train(tmp_path: Path) -> None:
+    """Ticks of a gap too long to bridge do not count as grown."""
+    fast = fast_lane(tmp_path, timed(max_gap=5))
+    feed(fast, [sample("plant/a", 3, 1), sample("plant/a", NOW, 1)])
+    assert not fast.lanes[0].due()
+    fast.journal.close()
+
+
+def test_a_bad_time_makes_no_series(fast: FastLane) -> None:
+    """What is rejected before it is a sample takes no place of a series."""
+    feed(fast, [sample("plant/a", -5, 1), sample("plant/b", 1e300, 1)])
+    assert fast.lanes[0].counts.rejected == {"time": 2}
+    assert not fast.lanes[0].series
+
+
+def test_a_clock_set_back_loses_no_message_where_every_one_is_a_tick(tmp_path: Path) -> None:
+    """Without a time of its own and without an interval, a message is the next tick whatever the clock says."""
+    fast = fast_lane(tmp_path, stream())
+    feed(fast, [message("plant/a", b"1", NOW + t) for t in (0, 1, -3600, -3600, 2)])
+    assert fast.lanes[0].counts.samples == 5
+    fast.journal.close()
+
+
+junk = st.one_of(
+    st.binary(max_size=40),
+    st.text(max_size=20).map(str.encode),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["value", "time", "x"]), inner),
+        max_leaves=6,
+    ).map(lambda value: json.dumps(value).encode()),
+    st.builds(
+        lambda time, value: json.dumps({"time": time, "value": value}).encode(),
+        st.floats() | st.text(max_size=8) | st.sampled_from([-1, 0, 1e300, "2026-01-01T00:00:00Z"]),
+        st.floats() | st.integers() | st.none() | st.just([1]),
+    ),
+)
+topics = st.one_of(
+    st.text(st.characters(exclude_characters="+#\0", codec="utf-8"), min_size=1, max_size=12),
+    st.sampled_from(["plant/x", "plant//", "forecast/plant/a"]),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.tuples(topics, junk), max_size=8), min_size=3, max_size=12))
+def test_nothing_on_the_wire_disturbs_the_good_series(tmp_path: Path, batches: list[list[tuple[str, bytes]]]) -> None:
+    """Arbitrary topics and payloads are samples or counted rejections; a good series between them notices nothing."""
+    directory = tmp_path / str(np.random.default_rng().integers(2**60))
+    noisy = fast_lane(directory / "noisy", timed(topics=["good", "#"]))
+    alone = fast_lane(directory / "alone", timed(topics=["good"]))
+    sent = 0
+    for t, batch in enumerate(batches):
+        good = sample("good", t, np.sin(t))
+        among = [message(f"plant/{topic}" if i % 2 else topic, payload) for i, (topic, payload) in enumerate(batch)]
+        among = [one for one in among if one.topic != "good"]
+        sent += len(among) + 1
+        heard = feed(noisy, [*among[::2], good, *among[1::2]])
+        assert [one for one in heard if one["series"] == "good"] == feed(alone, [good])
+    (lane,) = noisy.lanes
+    assert lane.counts.samples + lane.counts.rejected.total() + noisy.unrouted == sent
+    noisy.journal.close()
+    alone.journal.close()

@@ -1,0 +1,114 @@
+"""What Prometheus is told, checked by Prometheus's own tool and against what happened."""
+
+import asyncio
+import urllib.error
+import urllib.request
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streamer.config import Mqtt
+from streamer.errors import StartError
+from streamer.fastlane import FastLane
+from streamer.http import serve
+from streamer.metrics import Readings, registry
+from streamer.mqtt.link import Link
+from tests.broker import free_port, program
+from tests.lanes import fast_lane, feed, message, sample, timed
+
+Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Iterator[FastLane]:
+    made = fast_lane(tmp_path, timed())
+    yield made
+    made.journal.close()
+
+
+async def text(fast: FastLane, per_series: int = 0) -> str:
+    link = Link(Mqtt(url="mqtt://localhost"), [])
+    return generate_latest(registry(Readings(fast, link, per_series))).decode()
+
+
+def values(exposed: str) -> Values:
+    families = text_string_to_metric_families(exposed)
+    return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
+
+
+def labels(**pairs: str) -> frozenset[tuple[str, str]]:
+    return frozenset({"stream": "plant", **pairs}.items())
+
+
+async def test_metrics_tell_what_happened(fast: FastLane) -> None:
+    """Samples, rejections by reason, forecasts, RMSE and skill by lead are those of the messages that went through."""
+    feed(fast, [sample("plant/a", t, t) for t in range(20)])
+    feed(fast, [message("plant/a", b"?"), sample("plant/a", 0, 1), sample("plant/a", 19, 1)])
+    got = values(await text(fast, per_series=5))
+    assert got["streamer_samples_total", labels()] == 20
+    assert got["streamer_forecasts_total", labels(model="persistence")] == 19
+    for reason in ("syntax", "late", "duplicate"):
+        assert got["streamer_rejected_messages_total", labels(reason=reason)] == 1
+    assert got["streamer_sample_to_forecast_seconds_count", labels()] == 19
+    for lead in (1, 3, 6):
+        assert got["streamer_forecast_rmse", labels(model="persistence", lead=str(lead))] == pytest.approx(lead)
+        assert got["streamer_forecast_mae", labels(model="persistence", lead=str(lead))] == pytest.approx(lead)
+        assert got["streamer_forecast_skill_ratio", labels(model="persistence", lead=str(lead))] == 0
+        one = labels(series="plant/a", element="0", model="persistence", lead=str(lead))
+        assert got["streamer_series_predicted", one] == 19 - lead
+    e_p = np.sqrt(np.mean(np.square(np.arange(1, 7))))
+    assert got["streamer_forecast_e_p", labels(model="persistence")] == pytest.approx(e_p)
+    assert got["streamer_series_actual", labels(series="plant/a", element="0")] == 19
+
+
+async def test_promtool_finds_nothing_to_say(fast: FastLane) -> None:
+    """`promtool check metrics` is silent about names, units and help texts."""
+    promtool = program("promtool", "prometheus")
+    feed(fast, [sample("plant/a", t, t) for t in range(20)] + [message("plant/a", b"?")])
+    exposed = await text(fast, per_series=5)
+    pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": STDOUT}
+    checked = await asyncio.create_subprocess_exec(promtool, "check", "metrics", **pipes)  # type: ignore[arg-type]
+    said, _ = await checked.communicate(exposed.encode())
+    assert (checked.returncode, said.decode()) == (0, "")
+
+
+async def test_http_serves_metrics_and_health(fast: FastLane) -> None:
+    """/metrics is the exposition, /healthz and /readyz are 200 or 503 with the reason, anything else 404."""
+    link = Link(Mqtt(url="mqtt://localhost"), [])
+    wrong: list[str] = []
+    made = registry(Readings(fast, link, 0))
+    with serve("127.0.0.1", 0, made, lambda: None, lambda: wrong[0] if wrong else None) as port:
+
+        def get(path: str) -> tuple[int, str]:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, error.read().decode()
+
+        assert get("/healthz") == (200, "ok\n")
+        assert get("/readyz") == (200, "ok\n")
+        wrong.append("not connected")
+        assert get("/readyz") == (503, "not connected\n")
+        assert get("/")[0] == 404
+        status, body = get("/metrics")
+        assert status == 200
+        assert "streamer_mqtt_connected 0.0" in body
+        assert "process_resident_memory_bytes" in body
+
+
+def test_a_taken_port_is_a_start_error() -> None:
+    """A port in use is named with the key to change."""
+    port, nothing = free_port(), CollectorRegistry()
+    with (
+        serve("127.0.0.1", port, nothing, lambda: None, lambda: None),
+        pytest.raises(StartError, match=f"127.0.0.1:{port} .* set metrics.host and metrics.port"),
+        serve("127.0.0.1", port, nothing, lambda: None, lambda: None),
+    ):
+        pass
