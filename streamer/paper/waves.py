@@ -1,0 +1,64 @@
+"""The paper's data (section 5.1): seeded streams of both waves, windows of them to train on and to test on.
+
+Axes: R rows (one stream pair per seed), N windows, T samples. Both signals of a row lie end to end in one row of
+2 · POINTS samples; a position counts along it. Values are raw: the paper scales nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamer.replay.signals import WAVES, Signal
+
+Noise = Literal["gaussian", "uniform"]
+
+POINTS = 20_000
+WINDOWS = 4_000
+TESTS = 1_000
+VALIDATION = 0.2
+PERIOD = 1_000
+"""Samples after which the noiseless waves repeat: T = 1 divides s = 10, and s/δt = 1,000."""
+FRESH = 1_000_000
+"""Added to a seed for the noise of its test streams."""
+LONGEST = 80
+"""No test window begins to forecast before this sample, so that every m up to it is tested on the same truths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waves:
+    """Streams x [R, 2·T], and per row positions of first truths: `origins` [R, 2, N], one set per signal."""
+
+    x: Tensor
+    origins: Tensor
+
+    @property
+    def points(self) -> int:
+        """T, samples of one signal."""
+        return self.x.shape[1] // 2
+
+
+def waves(seeds: Sequence[int], fresh: bool, windows: int, points: int, noise: Noise, device: torch.device) -> Waves:
+    """The streams of these seeds and `windows` random origins on each signal; `fresh` draws the noise of the tests.
+
+    Every origin has more than LONGEST samples before it and as many after it. The test streams go through the
+    same phases with other noise: the signals are periodic, so other phases there are none.
+    """
+    streams, origins = [], []
+    for seed in seeds:
+        number = 10 * seed + (FRESH if fresh else 0)
+        streams.append(np.concatenate([Signal(w, noise=noise).noisy(points, number + i) for i, w in enumerate(WAVES)]))
+        rng = np.random.default_rng(number + len(WAVES))
+        drawn = rng.integers(LONGEST + 1, points - LONGEST, (len(WAVES), windows))
+        origins.append(drawn + points * np.arange(len(WAVES))[:, None])
+    x = torch.from_numpy(np.stack(streams).astype(np.float32)).to(device)
+    return Waves(x, torch.from_numpy(np.stack(origins)).to(device))
+
+
+def gather(x: Tensor, origins: Tensor, first: int, last: int) -> Tensor:
+    """The samples first … last - 1 relative to each origin: x [R, 2·T], origins [R, N] -> [R, last - first, N]."""
+    at = origins[:, None, :] + torch.arange(first, last, device=x.device)[:, None]
+    return x.gather(1, at.flatten(1)).view(at.shape)
