@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -80,9 +81,24 @@ class Mosquitto:
         """Ends it as a power failure would."""
         await self._end(kill=True)
 
+    async def save(self) -> None:
+        """Returns when it has written what it persists: sessions, what they have not acknowledged, retained."""
+        database = self._folder / "mosquitto.db"
+        before = database.stat().st_ino if database.exists() else 0
+        self._signal(signal.SIGUSR1)
+        await until(lambda: database.exists() and database.stat().st_ino != before)
+
+    def reload(self) -> None:
+        """Has it read its password file and access list again."""
+        self._signal(signal.SIGHUP)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(number)
+
     async def _end(self, *, kill: bool) -> None:
         if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+            self._signal(signal.SIGKILL if kill else signal.SIGTERM)
             await self._process.wait()
 
     async def __aenter__(self) -> Self:
@@ -96,13 +112,18 @@ class Mosquitto:
 
 
 class Proxy:
-    """A port in front of the broker's whose connections can be cut, and made deaf to what the broker answers."""
+    """A port in front of the broker's whose connections can be cut, frozen, slowed, and made deaf to its answers.
+
+    `trickle`: bytes passed at a time, each time after a millisecond; None for all that is there.
+    """
 
     def __init__(self, port: int) -> None:
         self.port = 0
         self.deaf = False
+        self.trickle: int | None = None
         self._broker_port = port
         self._writers: list[asyncio.StreamWriter] = []
+        self._frozen: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -122,6 +143,10 @@ class Proxy:
             writer.transport.abort()
         self._writers.clear()
 
+    def freeze(self) -> None:
+        """The connections that there are stay open and carry nothing any more, as when a router has forgotten them."""
+        self._frozen.update(self._writers)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back, forth = await asyncio.open_connection("127.0.0.1", self._broker_port)
         self._writers += [writer, forth]
@@ -129,9 +154,13 @@ class Proxy:
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
         try:
-            while data := await reader.read(65536):
-                if not (answers and self.deaf):
-                    writer.write(data)
+            while data := await reader.read(self.trickle or 65536):
+                if writer in self._frozen or (answers and self.deaf):
+                    continue
+                writer.write(data)
+                if self.trickle:
+                    await writer.drain()
+                    await asyncio.sleep(0.001)
         except ConnectionError:
             pass  # cut
         finally:
@@ -143,6 +172,12 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 # there is no event to wait for
             await asyncio.sleep(0.002)
+
+
+def write_password(file: Path, user: str, password: str) -> None:
+    """A password file of mosquitto's that lets in this user alone."""
+    command = [program("mosquitto_passwd", "mosquitto"), "-c", "-b", str(file), user, password]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def program(name: str, package: str | None = None) -> str:
