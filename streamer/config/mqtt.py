@@ -57,7 +57,7 @@ class Mqtt(Section):
     """Forecasts that may wait for the broker; beyond it only the newest of each topic is kept, the rest counted."""
     max_payload: Annotated[int, Field(ge=1)] = 65536
     """Bytes of a payload beyond which it is refused unread."""
-    reconnect_max: Annotated[float, Field(gt=0)] = 30.0
+    reconnect_max: Annotated[float, Field(gt=0)] = 3.0
     """Longest pause between two attempts to connect, in seconds; pauses double up to it, with jitter."""
     availability_topic: str = "streamer/{client_id}/availability"
     """Retained topic that says online or offline (by the will, when the daemon dies)."""

@@ -1,19 +1,16 @@
 """What it takes to be let in by the broker, and why it did not work, in one line with its remedy."""
 
+import os
 import socket
 import ssl
 from dataclasses import dataclass, field
 from typing import Self
 
-import aiomqtt
-from aiomqtt.exceptions import MqttConnectError
-from paho.mqtt.reasoncodes import ReasonCode
-
-from streamer.config import Mqtt
+from streamer.config import Mqtt, Tls
 from streamer.errors import StartError, StreamerError
-from streamer.mqtt.transport import HANDSHAKE
+from streamer.mqtt.reasons import Malformed, NoHandshake, Refused, WithCode
 
-# Reason codes of MQTT 5 (paho gives the nearest of them for 3.1.1), and what to do about each.
+# Reason codes of MQTT 5, and what to do about each.
 REMEDIES = {
     128: "see the broker's log",
     129: "see the broker's log",
@@ -24,9 +21,20 @@ REMEDIES = {
     137: "the broker is busy",
     138: "the broker has banned this client",
     141: "check the network, or raise mqtt.keepalive",
-    142: "another client has the same name: give each its own mqtt.client_id",
+    142: "another client uses the same mqtt.client_id; give each its own",
     147: "the broker took fewer publishes at once than it had announced: see its log",
     149: "the broker limits the packet size: see its configuration",
+}
+
+
+# Verdicts of OpenSSL on the broker's certificate (X509_V_ERR_…), and what to do about each.
+UNKNOWN_AUTHORITY = "mqtt.tls.ca_file must hold the authority that signed it"
+OTHER_HOST = "give mqtt.url the host's name as in the certificate"
+CERTIFICATE_REMEDIES = {
+    9: "set this host's clock, or wait",
+    10: "renew the broker's certificate",
+    62: OTHER_HOST,
+    64: OTHER_HOST,
 }
 
 
@@ -34,17 +42,6 @@ class LinkError(StreamerError):
     """There is no connection (any more); the message says why and what to do."""
 
     exit_code = 69
-
-
-class TidySocket(ssl.SSLSocket):
-    """Closes itself when its blocking handshake fails, as paho forgets to."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +59,7 @@ class Access:
             password = config.secret()
         except OSError as error:
             raise StartError(f"mqtt.password_file cannot be read: {error}; check its path and its mode") from error
-        if config.scheme != "mqtts":
-            return cls(config, password, None)
-        tls = config.tls
-        try:
-            context = ssl.create_default_context(cafile=tls.ca_file)
-            context.sslsocket_class = TidySocket
-            if tls.cert_file is not None:
-                context.load_cert_chain(tls.cert_file, tls.key_file)
-        except OSError as error:
-            raise StartError(f"mqtt.tls cannot be used: {error}; its files must be readable and PEM") from error
-        return cls(config, password, context)
+        return cls(config, password, tls_context(config.tls) if config.scheme == "mqtts" else None)
 
     @property
     def five(self) -> bool:
@@ -84,51 +71,66 @@ class Access:
         return self.config.session_expiry > 0 and self.config.scheme != "embedded"
 
 
-def is_failure(code: int | ReasonCode) -> bool:
-    """Whether a SUBACK code, in either of the forms aiomqtt gives it, is a refusal."""
-    return code.is_failure if isinstance(code, ReasonCode) else code >= 128
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """Verifies the server, and shows it a certificate where there is one; raises StartError naming the setting."""
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+    except OSError as error:
+        raise StartError(f"mqtt.tls.ca_file cannot be used: {tls.ca_file}: {_flaw(error)}") from error
+    if tls.cert_file is not None:
+        try:
+            # An encrypted key would otherwise be asked for on the terminal.
+            context.load_cert_chain(tls.cert_file, tls.key_file, password="")
+        except OSError as error:
+            files = f"{tls.cert_file}, {tls.key_file}"
+            raise StartError(
+                f"mqtt.tls.cert_file and key_file cannot be used: {files}: {_flaw(error)}, and the key must be that of "
+                "the certificate, without a passphrase"
+            ) from error
+    return context
+
+
+def _flaw(error: OSError) -> str:
+    why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+    return f"{why or error}; it must be readable and PEM"
 
 
 def explain(error: BaseException | None, access: Access) -> str:
-    """What happened and what to do, from an exception of aiomqtt or of the socket."""
-    config = access.config
-    where = f"{config.host}:{config.port}"
-    # aiomqtt keeps the text of a socket's error only; the error itself is in the context.
-    origin = error.__context__ if error is not None and isinstance(error.__context__, OSError) else error
+    """What happened and what to do, from what ended a connection or kept it from being."""
+    where = f"{access.config.host}:{access.config.port}"
+    if isinstance(error, OSError):
+        return _explain_socket(error, access, where)
+    if isinstance(error, NoHandshake):
+        return f"{where} did not shake hands; {_handshake_remedy(access)}"
+    if isinstance(error, Malformed):
+        return f"{where} sent {error}, which is not MQTT {'5' if access.five else '3.1.1'}; see the broker's log"
+    if isinstance(error, WithCode):
+        what, remedy = "refused" if isinstance(error, Refused) else "closed", REMEDIES.get(error.code)
+        return f"{where} {what} the connection: {error}" + (f"; {remedy}" if remedy else "")
+    return f"{where} closed the connection"
+
+
+def _explain_socket(origin: OSError, access: Access, where: str) -> str:
     if isinstance(origin, ssl.SSLCertVerificationError):
-        return (
-            f"TLS: the certificate of {where} is not accepted ({origin.verify_message}); mqtt.tls.ca_file must hold "
-            "the authority that signed it, and mqtt.url the host's name as in the certificate"
-        )
+        remedy = CERTIFICATE_REMEDIES.get(origin.verify_code, UNKNOWN_AUTHORITY)
+        return f"TLS: the certificate of {where} is not accepted ({origin.verify_message.rstrip('.')}); {remedy}"
     if isinstance(origin, ssl.SSLError):
         return f"TLS: no handshake with {where} ({origin.reason}); is this its TLS port? see mqtt.url and mqtt.tls"
     if isinstance(origin, socket.gaierror):
-        return f"no address for {config.host}; check the host in mqtt.url"
+        return f"no address for {access.config.host}; check the host in mqtt.url"
     if isinstance(origin, TimeoutError):
         return f"no answer from {where}; check mqtt.url and firewalls"
-    if isinstance(origin, OSError):
-        return f"{where}: {origin.strerror or origin}; is the broker running there?"
-    if isinstance(error, MqttConnectError):
-        return f"{where} refused the connection: {_reason(error)}"
-    if isinstance(error, aiomqtt.MqttCodeError):
-        if error.args == (HANDSHAKE,):
-            return f"{where} did not shake hands; {_handshake_remedy(access)}"
-        return f"{where} closed the connection: {_reason(error)}"
-    if error is None:
-        return f"{where} closed the connection"
-    return f"{where}: {str(error) or type(error).__name__}"
-
-
-def _reason(error: aiomqtt.MqttCodeError) -> str:
-    if not isinstance(error.rc, ReasonCode):
-        return str(error)
-    remedy = REMEDIES.get(error.rc.value)
-    return f"{error.rc}; {remedy}" if remedy else str(error.rc)
+    if isinstance(origin, ConnectionResetError) and access.tls is not None:
+        return f"{where} reset the connection; is this its TLS port? see mqtt.url and its log"
+    # asyncio's own text repeats the address.
+    return f"{where}: {os.strerror(origin.errno) if origin.errno else origin}; is the broker running there?"
 
 
 def _handshake_remedy(access: Access) -> str:
     if access.tls is not None and access.config.tls.cert_file is None:
         return "if it asks for a client certificate, set mqtt.tls.cert_file and key_file"
+    if access.tls is not None:
+        return "does it know the authority that signed mqtt.tls.cert_file? see its log"
     if access.five:
         return "if it does not speak MQTT 5, set mqtt.protocol to 3.1.1"
     return "is this an MQTT broker, and not its TLS port? see mqtt.url"

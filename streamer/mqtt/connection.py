@@ -1,190 +1,237 @@
-"""One connection to the broker: aiomqtt does the handshake and the subscriptions, paho what is done per message."""
+"""One connection to the broker: login, subscriptions, publishes and acknowledgements, and why it ended."""
 
 import asyncio
 import secrets
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
-import aiomqtt
-from paho.mqtt import client as paho
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
-
-from streamer.mqtt.access import Access, LinkError, explain, is_failure
-from streamer.mqtt.transport import Transport, is_bug
+from streamer.mqtt import encoder
+from streamer.mqtt.access import Access, LinkError, explain
+from streamer.mqtt.channel import Channel, open_channel
+from streamer.mqtt.decoder import Arrived, Decoder
+from streamer.mqtt.packets import Answer, Connack, Disconnect, Packet
+from streamer.mqtt.reasons import Dismissed, Malformed, NoHandshake, ProtocolError, Refused, name_of
 from streamer.records import Message, Outgoing
 
 WINDOW = 1000  # QoS 1 publishes in flight, unless the broker allows fewer
+ANSWER_SECONDS = 10.0  # for the broker, each time
 GOODBYE_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What a connection calls, always in the event loop and never after it was left; none may call `flush`."""
+    """What a connection calls, always in the event loop and never after it was left."""
 
     opened: Callable[["Connection"], None]
     """Connected, and nothing received yet."""
-    received: Callable[[Message], None]
-    acknowledged: Callable[[int, str | None], None]
-    """The broker has the publish of that packet identifier, or refused it for that reason; also for some of QoS 0."""
+    received: Callable[[list[Message]], None]
+    """What came together, in order."""
+    acknowledged: Callable[[Sequence[int], str | None], None]
+    """The broker has the publishes of these packet identifiers, or refused them for that reason."""
     moved: Callable[[], None]
     """What was congested is written, or the connection is lost."""
 
 
-class Connection(Transport):
-    """An aiomqtt client whose per-message work goes straight to paho; used once, as a context manager.
+class Connection:
+    """Used once, as a context manager.
 
     A resident has the configured name, a session and a will; other clients are guests that leave no trace.
     """
 
     def __init__(self, access: Access, events: Events, *, resident: bool) -> None:
-        config, five, keep = access.config, access.five, resident and access.keeps_session
-        options: dict[str, Any] = {"clean_start": not keep} if five else {"clean_session": not keep}
-        if five and resident:
-            options["properties"] = properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.ReceiveMaximum = min(65535, config.queue)
-            if keep:
-                properties.SessionExpiryInterval = config.session_expiry
-        if resident:
-            options["will"] = aiomqtt.Will(config.availability, b"offline", qos=1, retain=True)
-        super().__init__(
-            events.moved,
-            hostname=config.host,
-            port=config.port,
-            username=config.username,
-            password=access.password if config.username is not None else None,
-            identifier=config.client_id if resident else f"{config.client_id}-{secrets.token_hex(4)}",
-            protocol=aiomqtt.ProtocolVersion.V5 if five else aiomqtt.ProtocolVersion.V311,
-            keepalive=config.keepalive,
-            max_inflight_messages=0,
-            tls_context=access.tls,
-            **options,
-        )
-        self.protocol = "5" if five else "3.1.1"
+        config = access.config
+        self.protocol = "5" if access.five else "3.1.1"
         self.session_kept = False
         self.window = WINDOW
         self._access = access
         self._events = events
+        self._login = encoder.Login(
+            client_id=config.client_id if resident else f"{config.client_id}-{secrets.token_hex(4)}",
+            keepalive=config.keepalive,
+            username=config.username,
+            password=access.password if config.username is not None else None,
+            will=(config.availability, b"offline") if resident else None,
+            session_expiry=config.session_expiry if resident and access.keeps_session else 0,
+            receive_maximum=min(65_535, config.queue) if resident else 65_535,
+        )
+        self._publishes = encoder.Publishes(five=access.five)
+        self._mid = 0
+        self._answers: dict[int, asyncio.Future[bytes]] = {}
         self._farewell = False
-        self._client.on_publish = None
-        self._client.manual_ack_set(True)
-        # paho formats a debug line per packet, and an error per lost connection that LinkError says better.
-        self._client.disable_logger()
 
     async def __aenter__(self) -> Self:
         """Connects; raises LinkError."""
+        self._accepted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         try:
-            return await super().__aenter__()
-        except aiomqtt.MqttError as error:
+            self._channel = await open_channel(self._access, self._make_channel)
+        except OSError as error:
             raise LinkError(explain(error, self._access)) from error
+        try:
+            self._channel.send(encoder.connect(self._login, five=self._access.five))
+            await self._answered(self._accepted)
+        except BaseException:
+            await self._channel.leave(0)
+            raise
+        return self
+
+    def _make_channel(self) -> Channel:
+        decoder = Decoder(five=self._access.five, most_payload=self._access.config.max_payload)
+        return Channel(decoder, self._arrived, self._events.moved)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Takes leave in order after `goodbye`; else just closes, so that the broker publishes the will."""
-        try:
-            if self._farewell:
-                self.timeout = GOODBYE_SECONDS
-                await super().__aexit__(kind, error, trace)
-        except aiomqtt.MqttError:
-            pass  # the broker takes nothing any more
-        finally:
-            self._abandon()
+        if self._farewell:
+            self._channel.send(encoder.DISCONNECT)
+        await self._channel.leave(GOODBYE_SECONDS if self._farewell else 0)
 
     def goodbye(self) -> None:
         """Leaving is intended from here on: no will."""
         self._farewell = True
 
-    async def lost(self) -> None:
-        """Waits for the end of the connection and raises LinkError, or the exception of a callback that failed."""
-        # Not awaited itself: that would cancel aiomqtt's future along with the waiting task.
-        await asyncio.wait([self._disconnected])
+    async def lost(self, unless: asyncio.Event) -> None:
+        """Waits for the end of the connection and raises LinkError, or the exception of a callback that failed.
+
+        Returns if the event is set before.
+        """
+        event = asyncio.create_task(unless.wait())
+        try:
+            # The future is not awaited itself: it would be cancelled along with the waiting task.
+            waited: list[asyncio.Future[Any]] = [self._channel.ended, event]
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            event.cancel()
         self.check()
 
     def check(self) -> None:
         """Raises as `lost` does if the connection is at its end already."""
-        if not self._disconnected.done():
+        if not self._channel.ended.done():
             return
-        error = self._disconnected.exception()
+        error = self._channel.ended.result()
         if is_bug(error):
             raise error
+        if not self._accepted.done() and not isinstance(error, Refused):
+            error = NoHandshake()
+        elif isinstance(error, ConnectionError):
+            error = None  # the broker hung up, whatever the kernel makes of it
         raise LinkError(explain(error, self._access)) from error
 
-    async def subscribe_all(self, filters: Sequence[str], qos: int) -> dict[str, str]:
-        """The filters that the broker refused, with its reasons; raises LinkError."""
+    async def subscribe_all(self, filters: Sequence[str], options: int) -> dict[str, str]:
+        """The filters that the broker refused, with its reasons; raises LinkError. Options: see `encoder.subscribe`."""
         if not filters:
             return {}
-        try:
-            codes: Sequence[int | ReasonCode] = await self.subscribe([(name, qos) for name in filters])
-        except aiomqtt.MqttError as error:
-            self.check()
-            raise LinkError(explain(error, self._access)) from error
-        return {name: str(code) for name, code in zip(filters, codes, strict=True) if is_failure(code)}
+        mid = self._next_mid()
+        codes = await self._ask(mid, encoder.subscribe(mid, filters, options, five=self._access.five))
+        if len(codes) != len(filters):
+            raise LinkError(explain(Malformed(f"{len(codes)} answers to {len(filters)} filters"), self._access))
+        return {name: name_of(code) for name, code in zip(filters, codes, strict=True) if code >= 128}
 
     async def unsubscribe_all(self, filters: Sequence[str]) -> None:
         """Raises LinkError."""
-        try:
-            if filters:
-                await self.unsubscribe(list(filters))
-        except aiomqtt.MqttError as error:
+        if filters:
+            mid = self._next_mid()
+            await self._ask(mid, encoder.unsubscribe(mid, filters, five=self._access.five))
+
+    async def _ask(self, mid: int, packet: bytes) -> bytes:
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._answers[mid] = answer
+        self._channel.send(packet)
+        await self._answered(answer)
+        return answer.result()
+
+    async def _answered(self, answer: asyncio.Future[Any]) -> None:
+        self._channel.flush()
+        waited = [answer, self._channel.ended]
+        await asyncio.wait(waited, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
             self.check()
-            raise LinkError(explain(error, self._access)) from error
+            raise LinkError(explain(TimeoutError(), self._access))
+
+    @property
+    def congested(self) -> bool:
+        """Whether enough waits for the kernel; `moved` is called once it has taken it."""
+        return self._channel.congested
 
     def send(self, message: Outgoing) -> int | None:
         """Queues one publish and returns its packet identifier, or None if it could not be taken now.
 
-        Raises ValueError for a topic that no broker would take.
+        At QoS 0 the identifier is 0. Raises ValueError for a message that no broker would take.
         """
-        if message.qos:
-            # Set only while needed: with it paho builds two objects per QoS 0 message that nobody looks at.
-            self._client.on_publish = self._on_publish
-        info = self._client.publish(message.topic, message.payload, message.qos, message.retain)
-        return info.mid if info.rc == paho.MQTT_ERR_SUCCESS else None
+        if self._channel.ended.done():
+            return None
+        mid = self._next_mid() if message.qos else 0
+        self._channel.send(*self._publishes.encode(message, mid))
+        return mid
+
+    def _next_mid(self) -> int:
+        # Comes round after 65,535, when the few in flight have long been answered.
+        self._mid = self._mid % 65_535 + 1
+        return self._mid
+
+    def flush(self) -> None:
+        """Writes what was queued; what the kernel does not take follows by itself."""
+        self._channel.flush()
 
     def ack(self, messages: Iterable[Message]) -> int:
         """Acknowledges those of QoS 1 and returns how many."""
         mids = [message.mid for message in messages if message.qos and message.mid]
-        for mid in mids:
-            self._client.ack(mid, 1)
         if mids:
-            self.flush()
+            self._channel.send(encoder.pubacks(mids))
+            self._channel.flush()
         return len(mids)
 
-    def all_acknowledged(self) -> None:
-        """Nothing of QoS 1 is in flight: `acknowledged` will not be called before the next such `send`."""
-        self._client.on_publish = None
+    def pause(self) -> None:
+        """Reads no more until `resume`: what the kernel's buffers do not hold waits at the broker."""
+        self._channel.pause()
 
-    def _on_connect(
-        self,
-        client: paho.Client,
-        userdata: object,
-        flags: paho.ConnectFlags,
-        reason_code: ReasonCode,
-        properties: Properties | None = None,
-    ) -> None:
-        if self._connected.done():
+    def resume(self) -> None:
+        """Reads again, if `pause` had stopped it and the connection is still there."""
+        self._channel.resume()
+
+    def _arrived(self, arrived: Arrived) -> None:
+        for packet in arrived.others:
+            self._take(packet)
+        if not self._accepted.done():
+            self._channel.end(Malformed("packets before the answer to CONNECT"))
             return
-        super()._on_connect(client, userdata, flags, reason_code, properties)
-        if not reason_code.is_failure:
-            self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
-            # Here and not after the handshake: messages of a kept session come in the same breath.
-            self.session_kept = flags.session_present
-            self._events.opened(self)
+        if arrived.acknowledged:
+            self._events.acknowledged(arrived.acknowledged, None)
+        if arrived.messages:
+            self._events.received(arrived.messages)
 
-    def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
-        try:
-            topic = message.topic
-        except UnicodeDecodeError:  # forbidden by the protocol; never acknowledged, it would block the window
-            client.ack(message.mid, message.qos)
-            return
-        payload = bytes(message.payload)
-        self._events.received(Message(topic, payload, message.qos, message.retain, message.mid, time.time()))
+    def _take(self, packet: Packet) -> None:
+        if isinstance(packet, Connack):
+            self._welcome(packet)
+        elif isinstance(packet, Answer):
+            answer = self._answers.pop(packet.mid, None)
+            if answer is not None and not answer.done():
+                answer.set_result(packet.codes)
+        elif isinstance(packet, Disconnect):
+            self._channel.end(Dismissed(packet.reason))
+        else:
+            self._events.acknowledged([packet.mid], name_of(packet.reason))
 
-    def _on_publish(
-        self, client: paho.Client, userdata: object, mid: int, reason_code: ReasonCode, properties: Properties
-    ) -> None:
-        self._events.acknowledged(mid, str(reason_code) if reason_code.is_failure else None)
+    def _welcome(self, connack: Connack) -> None:
+        if self._accepted.done():
+            self._channel.end(Malformed("a second answer to CONNECT"))
+        elif connack.reason:
+            self._channel.end(Refused(connack.reason))
+        else:
+            self._open(connack)
+
+    def _open(self, connack: Connack) -> None:
+        self._publishes = encoder.Publishes(five=self._access.five, largest=connack.largest_packet)
+        self.window = min(WINDOW, connack.receive_maximum or WINDOW)
+        self.session_kept = connack.session_present
+        self._channel.keep_alive(connack.keepalive or self._login.keepalive)
+        self._accepted.set_result(None)
+        # Here and not after the handshake: messages of a kept session come in the same breath.
+        self._events.opened(self)
+
+
+def is_bug(error: BaseException | None) -> TypeGuard[BaseException]:
+    """Whether a connection ended by a fault of this program, and not of network or broker."""
+    return error is not None and not isinstance(error, (ProtocolError, OSError))

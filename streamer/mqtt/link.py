@@ -14,11 +14,14 @@ from streamer.mqtt.access import Access, LinkError
 from streamer.mqtt.connection import Connection, Events
 from streamer.mqtt.queues import Inbox
 from streamer.mqtt.sender import Sender
+from streamer.mqtt.subscriptions import Subscriptions
 from streamer.records import Message, MessageBatch, Outgoing
 
 log = logging.getLogger("streamer.mqtt")
 
 FIRST_PAUSE = 0.1  # seconds
+CLOSED_AGAIN = 3  # connections in a row, none lasting, after which another client is suspected
+RIVAL = "again and again: another client seems to use the same mqtt.client_id; give each its own"
 
 
 @dataclass(slots=True)
@@ -46,16 +49,15 @@ class Link:
 
     def __init__(self, config: Mqtt, filters: Sequence[str], former: Sequence[str] = ()) -> None:
         self.connected = False
-        self.subscribed = False
         self._config = config
-        self._filters = list(dict.fromkeys(filters))
-        self._gone = [name for name in dict.fromkeys(former) if name not in filters]
+        self._subscriptions = Subscriptions(config.qos, filters, former)
         self._counts = Counts()
         self._inbox = Inbox(config.queue)
         self._sender = Sender(config.outbox)
         self._connection: Connection | None = None
-        self._number = 0
-        self._introduced = False  # subscribed and `online` said
+        self._number = self._session = 0
+        self._introduced = False  # filters asked for and `online` said
+        self._closed_again = 0
         self._stopped = False
         self._arrived = asyncio.Event()
         self._changed = asyncio.Event()
@@ -68,6 +70,11 @@ class Link:
         counts.dropped, counts.superseded = self._inbox.dropped, sender.outbox.superseded
         counts.published, counts.refused = sender.published, sender.refused
         return counts
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether the broker has granted every filter, on this connection."""
+        return self._introduced and self._subscriptions.complete
 
     @property
     def waiting(self) -> int:
@@ -115,13 +122,15 @@ class Link:
             except TimeoutError:
                 log.warning("left with %d messages unpublished", self.unsent)
         self._task.cancel()
-        # Before Python 3.12 wait_for, which aiomqtt uses, may lose a cancellation: then once more.
-        while not (await asyncio.wait([self._task], timeout=0.25))[0]:
-            self._task.cancel()
+        await asyncio.wait([self._task])
+
+    def refilter(self, filters: Sequence[str]) -> None:
+        """Subscribes to these filters and no others: at once, or with the next connection; `ready` waits for it."""
+        self._subscriptions.replace(filters)
 
     async def ready(self) -> None:
         """Waits until connected and subscribed; raises what the connection's task died of."""
-        while not self._introduced:
+        while not self._introduced or self._subscriptions.changed.is_set():
             self._check()
             self._changed.clear()
             await self._changed.wait()
@@ -133,7 +142,7 @@ class Link:
             if messages := self._inbox.take(most):
                 if self._connection is not None and len(self._inbox) <= self._config.queue // 2:
                     self._connection.resume()
-                yield MessageBatch(messages, self._number)
+                yield MessageBatch(messages, self._number, self._session)
                 await asyncio.sleep(0)  # else a consumer that never waits would starve the socket
             elif self._stopped:
                 return
@@ -158,38 +167,41 @@ class Link:
             began = time.monotonic()
             try:
                 async with Connection(access, events, resident=True) as connection:
-                    await self._introduce(connection)
-                    await connection.lost()
+                    await self._attend(connection)
             except LinkError as error:
                 reason = str(error)
             finally:
                 lasting, was_connected = time.monotonic() - began, self.connected
                 self._down()
+            lasted = lasting > 2 * self._config.reconnect_max
             # Not after every connect: two daemons of one name would throw each other out without a pause.
-            if was_connected and lasting > self._config.reconnect_max:
+            if was_connected and lasted:
                 ceiling = FIRST_PAUSE
+            self._closed_again = 0 if lasted or not was_connected else self._closed_again + 1
+            if self._closed_again >= CLOSED_AGAIN and "mqtt.client_id" not in reason:
+                reason = f"{reason}, {RIVAL}"
             pause = random.uniform(0, min(ceiling, self._config.reconnect_max))  # noqa: S311
             ceiling = min(2 * ceiling, self._config.reconnect_max)
             self._tell(reason, pause, was_connected=was_connected)
             await asyncio.sleep(pause)
 
-    async def _introduce(self, connection: Connection) -> None:
-        await connection.unsubscribe_all(self._gone)
-        refused = await connection.subscribe_all(self._filters, self._config.qos)
-        for name, reason in refused.items():
-            log.error("subscription to %r refused: %s; grant it in the broker's access list", name, reason)
-        self.subscribed = not refused
-        if self.subscribed:
-            log.info("subscribed to %s", ", ".join(self._filters))
+    async def _attend(self, connection: Connection) -> None:
+        """Subscribes, says `online`, and follows `refilter` until the connection is lost; raises LinkError."""
+        await self._subscriptions.apply(connection)
         connection.send(Outgoing(self._config.availability, b"online", 1, True))
         connection.flush()
         self._introduced = True
         self._changed.set()
         self._sender.attach(connection)
+        while True:
+            await connection.lost(unless=self._subscriptions.changed)
+            await self._subscriptions.apply(connection)
+            self._changed.set()
 
     def _opened(self, connection: Connection) -> None:
         self._connection = connection
         self._number += 1
+        self._session += not connection.session_kept
         self._inbox.void(redelivered=connection.session_kept)
         self.connected = True
         self._counts.connects += 1
@@ -199,8 +211,9 @@ class Link:
 
     def _down(self) -> None:
         self._counts.disconnects += self.connected
-        self.connected = self.subscribed = self._introduced = False
+        self.connected = self._introduced = False
         self._connection = None
+        self._subscriptions.forget()
         self._sender.detach()
 
     def _tell(self, reason: str, pause: float, *, was_connected: bool) -> None:
@@ -210,11 +223,11 @@ class Link:
             log.warning("not connected: %s; next attempt in %.1f s, and so on", reason, pause)
         self._trouble = reason
 
-    def _received(self, message: Message) -> None:
+    def _received(self, messages: list[Message]) -> None:
         if self._stopped:
             return
-        self._counts.received += 1
-        self._inbox.put(message)
+        self._counts.received += len(messages)
+        self._inbox.extend(messages)
         if len(self._inbox) > self._config.queue and self._connection is not None:
             # QoS 1 beyond what the broker was told to keep in flight: mosquitto 2.0 does not heed it.
             self._connection.pause()

@@ -1,6 +1,7 @@
 """A client for tools: publishes as fast as the broker acknowledges, and leaves no trace on it."""
 
 import asyncio
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -69,8 +70,6 @@ class Publisher:
             self._progress.clear()
             await self._progress.wait()
 
-    def _acknowledged(self, mid: int, refused: str | None) -> None:
-        self._unacknowledged.discard(mid)
-        if not self._unacknowledged:
-            self._connection.all_acknowledged()
+    def _acknowledged(self, mids: Sequence[int], _: str | None) -> None:
+        self._unacknowledged.difference_update(mids)
         self._progress.set()

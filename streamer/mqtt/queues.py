@@ -1,7 +1,7 @@
 """The two queues of the link, pure: what was received and not yet taken, what is to be published and not yet sent."""
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from streamer.records import Message, Outgoing
@@ -15,7 +15,7 @@ class Inbox:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         # An overflow looks for the oldest QoS 0 message from the left of `recent` and moves the QoS 1 messages it
-        # passes to `kept`: each moves once at most, so that `put` costs O(1) in the mean, and order is kept.
+        # passes to `kept`: each moves once at most, so that each costs O(1) in the mean, and order is kept.
         self._kept: deque[Message] = deque()
         self._recent: deque[Message] = deque()
         self.dropped = 0
@@ -23,10 +23,9 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._kept) + len(self._recent)
 
-    def put(self, message: Message) -> None:
-        recent = self._recent
-        recent.append(message)
-        if len(recent) + len(self._kept) > self._limit:
+    def extend(self, messages: Sequence[Message]) -> None:
+        self._recent.extend(messages)
+        for _ in range(len(self) - self._limit):
             self._make_room()
 
     def _make_room(self) -> None:
@@ -48,17 +47,14 @@ class Inbox:
         return taken
 
     def void(self, *, redelivered: bool) -> None:
-        """What waits is of a dead connection, where packet identifiers meant something else.
+        """What waits is of a dead connection, where packet identifiers meant something else: none is acknowledged.
 
-        QoS 1 messages go if the broker is to deliver them again; else they stay, with identifier 0 (not to be
-        acknowledged).
+        QoS 1 messages that the broker is to deliver again stay all the same, as QoS 0 with their identifier by which
+        the repetition is known: a broker that was killed may have forgotten them. Others get identifier 0.
         """
-        waiting = self.take(len(self))
-        self._recent.extend(
-            replace(message, mid=0) if message.qos else message
-            for message in waiting
-            if message.qos == 0 or not redelivered
-        )
+        for message in self.take(len(self)):
+            gone = replace(message, qos=0) if redelivered else replace(message, mid=0)
+            self._recent.append(gone if message.qos else message)
 
 
 class Outbox:

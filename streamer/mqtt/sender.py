@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from streamer.mqtt.connection import Connection
 from streamer.mqtt.queues import Outbox
@@ -72,16 +73,15 @@ class Sender:
             self.published += 1
         return True
 
-    def acknowledged(self, mid: int, refused: str | None) -> None:
-        message = self._in_flight.pop(mid, None)
-        if not self._in_flight and self._connection is not None:
-            self._connection.all_acknowledged()
-        if message is None:
-            return
-        if refused is None:
-            self.published += 1
-        else:
-            self._refuse(message, refused)
+    def acknowledged(self, mids: Sequence[int], refused: str | None) -> None:
+        for mid in mids:
+            message = self._in_flight.pop(mid, None)
+            if message is None:
+                continue
+            if refused is None:
+                self.published += 1
+            else:
+                self._refuse(message, refused)
         self.moved()
 
     def _refuse(self, message: Outgoing, reason: str) -> None:
@@ -96,7 +96,7 @@ class Sender:
             self._schedule()
 
     def _schedule(self) -> None:
-        # Not at once: within paho's callbacks nothing may be written.
+        # Not at once: what else the event loop has ready may add to it.
         if not self._pump_due:
             self._pump_due = True
             asyncio.get_running_loop().call_soon(self._pump_later)

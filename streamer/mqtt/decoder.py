@@ -1,0 +1,126 @@
+"""The byte stream of a broker, MQTT 3.1.1 or 5, in chunks of any size; what arrived, packet by packet; no I/O."""
+
+from dataclasses import dataclass, field
+
+from streamer.mqtt.packets import Packet, decode, read_varint
+from streamer.mqtt.reasons import Malformed
+from streamer.records import Message
+
+CACHED_TOPICS = 65_536
+CACHED_BYTES = 512  # longer topics are decoded each time: the cache is bounded in bytes, too
+HEAD = 65_552  # bytes that topic, packet identifier and the length of the properties take at most
+
+
+@dataclass(slots=True)
+class Arrived:
+    """What a chunk completed, each kind in the broker's order; `acknowledged` are packet identifiers.
+
+    After what is `malformed` nothing of the stream can be understood.
+    """
+
+    messages: list[Message] = field(default_factory=list)
+    acknowledged: list[int] = field(default_factory=list)
+    others: list[Packet] = field(default_factory=list)
+    malformed: Malformed | None = None
+
+
+class Decoder:
+    """One connection's incoming half.
+
+    Of a payload beyond `most_payload` bytes only so much is kept that its length tells; whatever the broker sends,
+    memory is bounded by that and by a chunk.
+    """
+
+    __slots__ = ("_ahead", "_five", "_limit", "_missing", "_most", "_skip", "_topics")
+
+    def __init__(self, *, five: bool, most_payload: int) -> None:
+        self._five = five
+        self._limit = most_payload
+        self._most = HEAD + most_payload + 1
+        self._topics: dict[bytes, str] = {}
+        self._ahead: list[bytes] = []  # of a packet that is not whole
+        self._missing = 0  # bytes without which it need not be looked at again
+        self._skip = 0  # bytes still to come of a packet that is too large
+
+    def feed(self, chunk: bytes, now: float) -> Arrived:
+        """The packets that `chunk` completes, `now` being the time of arrival."""
+        arrived = Arrived()
+        if self._skip:
+            chunk, self._skip = chunk[self._skip :], max(0, self._skip - len(chunk))
+            if self._skip:
+                return arrived
+        self._ahead.append(chunk)
+        self._missing -= len(chunk)
+        if self._missing > 0:
+            return arrived
+        data = chunk if len(self._ahead) == 1 else b"".join(self._ahead)
+        try:
+            end = self._scan(data, arrived, now)
+        except Malformed as error:
+            arrived.malformed = error
+            return arrived
+        except IndexError:
+            arrived.malformed = Malformed("a packet that ends too early")
+            return arrived
+        self._skip = max(0, end - len(data))
+        self._ahead = [data[end:]] if end < len(data) else []
+        return arrived
+
+    def _scan(self, data: bytes, arrived: Arrived, now: float) -> int:
+        """Where the first packet that is not whole begins, or where the last one ends beyond the data."""
+        size, at = len(data), 0
+        message, received, acknowledged = self._message, arrived.messages.append, arrived.acknowledged.append
+        while size - at > 1:
+            head, length, start = data[at], data[at + 1], at + 2
+            if length > 127:
+                if size - at < 5 and data[-1] > 127:
+                    break  # within the length itself
+                length, start = read_varint(data, at + 1)
+            end = start + length
+            stop = end if length <= self._most else start + self._most
+            if stop > size:
+                self._missing = stop - size
+                return at
+            if head & 0xF0 == 0x30:
+                received(message(data, head, start, end, stop, now))
+            elif head == 0x40 and (length == 2 or (length > 2 and data[start + 2] < 128)):
+                acknowledged(data[start] << 8 | data[start + 1])
+            elif stop < end:
+                raise Malformed(f"a packet of type {head >> 4} and {length} bytes")
+            elif (packet := decode(head, data[start:end], five=self._five)) is not None:
+                arrived.others.append(packet)
+            at = end
+        self._missing = 0
+        return at
+
+    def _message(self, data: bytes, head: int, start: int, end: int, stop: int, now: float) -> Message:
+        at = start + 2 + (data[start] << 8 | data[start + 1])
+        name = data[start + 2 : at]
+        topic = self._topics.get(name) or self._topic(name)
+        qos, mid = head >> 1 & 3, 0
+        if qos:
+            mid = data[at] << 8 | data[at + 1]
+            at += 2
+        if self._five:
+            length = data[at]
+            at += 1
+            if length > 127:
+                length, at = read_varint(data, at - 1)
+            at += length
+        if at > end or qos > 1:
+            raise Malformed("a publish that contradicts itself, or of a QoS that was not asked for")
+        payload = data[at:end] if stop == end else data[start : start + self._limit + 1]
+        return Message(topic, payload, qos, head & 1 == 1, mid, now, head & 8 == 8)
+
+    def _topic(self, name: bytes) -> str:
+        try:
+            topic = name.decode()
+        except UnicodeDecodeError as error:
+            raise Malformed("a topic that is not UTF-8") from error
+        if not topic:
+            raise Malformed("a publish without topic")
+        if len(name) <= CACHED_BYTES:
+            if len(self._topics) >= CACHED_TOPICS:
+                self._topics.clear()
+            self._topics[name] = topic
+        return topic

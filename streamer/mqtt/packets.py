@@ -1,0 +1,118 @@
+"""What a broker's packets hold, apart from publishes: the body of a packet in, a record out.
+
+Layouts are those of chapter 3 of the OASIS standards MQTT 3.1.1 and 5.0.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+from streamer.mqtt.reasons import Malformed
+
+RECEIVE_MAXIMUM, SERVER_KEEP_ALIVE, MAXIMUM_PACKET_SIZE, USER_PROPERTY = 0x21, 0x13, 0x27, 0x26
+# Properties of CONNACK by the bytes their values take; the others are strings.
+NUMBERS = {0x24: 1, 0x25: 1, 0x28: 1, 0x29: 1, 0x2A: 1, 0x13: 2, 0x21: 2, 0x22: 2, 0x11: 4, 0x27: 4}
+# Return codes of MQTT 3.1.1 in terms of MQTT 5.
+RETURN_CODES = {1: 132, 2: 133, 3: 136, 4: 134, 5: 135}
+
+
+@dataclass(frozen=True, slots=True)
+class Connack:
+    """The answer to CONNECT: `reason` is 0 or a reason code of MQTT 5, the rest is None where the broker says nothing.
+
+    `keepalive` is in seconds, `largest_packet` in bytes, `receive_maximum` in QoS 1 publishes.
+    """
+
+    session_present: bool
+    reason: int
+    receive_maximum: int | None = None
+    keepalive: int | None = None
+    largest_packet: int | None = None
+
+    @classmethod
+    def of(cls, body: bytes, *, five: bool) -> Self:
+        if five and (len(body) > 2 or body[1] == 0):
+            reason, said = body[1], _properties(body, 2)
+        else:  # also a broker that knows no MQTT 5 and says so in its own language
+            reason, said = RETURN_CODES.get(body[1], body[1]), {}
+        limits = (said.get(name) for name in (RECEIVE_MAXIMUM, SERVER_KEEP_ALIVE, MAXIMUM_PACKET_SIZE))
+        return cls(bool(body[0] & 1), reason, *limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A SUBACK or UNSUBACK: a reason code for each filter; MQTT 3.1.1 has none for UNSUBACK."""
+
+    mid: int
+    codes: bytes
+
+    @classmethod
+    def of(cls, body: bytes, *, five: bool) -> Self:
+        start = 2
+        if five:
+            length, start = read_varint(body, 2)
+            start += length
+        return cls(body[0] << 8 | body[1], body[start:])
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A PUBACK that says no; MQTT 5 only."""
+
+    mid: int
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """The broker ends the connection; MQTT 5 only."""
+
+    reason: int
+
+
+Packet = Connack | Answer | Refusal | Disconnect
+
+
+def decode(head: int, body: bytes, *, five: bool) -> Packet | None:
+    """One packet other than PUBLISH, from its first byte and its body; None for a PINGRESP.
+
+    Raises Malformed, or IndexError where the body is too short.
+    """
+    kind = head >> 4
+    if kind == 2:
+        return Connack.of(body, five=five)
+    if kind in (9, 11):
+        return Answer.of(body, five=five)
+    if kind == 4 and five:
+        return Refusal(body[0] << 8 | body[1], body[2])
+    if kind == 13:
+        return None
+    if kind == 14 and five:
+        return Disconnect(body[0] if body else 0)
+    raise Malformed(f"a packet of type {kind}")
+
+
+def read_varint(data: bytes, start: int) -> tuple[int, int]:
+    """A variable byte integer and where it ends; raises Malformed, or IndexError where it is not whole."""
+    number = 0
+    for shift in (0, 7, 14, 21):
+        byte = data[start]
+        start += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, start
+    raise Malformed("a length of more than four bytes")
+
+
+def _properties(body: bytes, start: int) -> dict[int, int]:
+    """Those of CONNACK that are numbers."""
+    length, at = read_varint(body, start)
+    end, said = at + length, dict[int, int]()
+    while at < end:
+        name, at = body[at], at + 1
+        if name in NUMBERS:
+            said[name] = int.from_bytes(body[at : at + NUMBERS[name]])
+            at += NUMBERS[name]
+            continue
+        for _ in range(2 if name == USER_PROPERTY else 1):
+            at += 2 + (body[at] << 8 | body[at + 1])
+    return said
