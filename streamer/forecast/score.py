@@ -1,11 +1,16 @@
 """Forecasts in, and later their truth; errors by model and lead out.
 
 A forecast made at tick t for t + lead is scored when the sample of t + lead arrives, never earlier, and every model
-against that same sample. Two things are kept per series: a ring with what each model predicted for each coming tick at
-the scored leads, and one whole forecast at a time (a *trajectory*), which gives E_p, eq. (15), exactly, every h ticks.
-The ring takes `8·h·M·L·d` bytes per series, a trajectory `8·h·M·d`: double precision, for a meter that stands at 1e8
-would leave single precision no digits for its changes.
+against that same sample. Two things are kept per series until their truth comes:
+
+- a ring for each scored lead: what each model predicted for tick t lies in its slot t mod lead, `8·M·d` bytes a slot,
+  so `8·M·d` times the sum of the leads in all; double precision, for a meter that stands at 1e8 would leave single
+  precision no digits for its changes;
+- one whole forecast at a time (a *trajectory*), which gives E_p, eq. (15), every h ticks: `4·h·M·d` bytes, for what
+  each model's forecast changes from its own first value on is kept in single precision, and that value in double.
 """
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,80 +18,120 @@ from numpy.typing import NDArray
 from streamer.records import MODELS, Floats, Ints, Wave
 
 M = len(MODELS)
+EMPTY = {"ring": np.nan, "matured": np.nan, "origin": -1}
+"""What stands for nothing in these arrays; the others start from zero, on pages that no memory is taken for yet."""
 
 
 class Scores:
-    """Rolling errors of a stream: exponential means over `window` ticks, per series, model and lead."""
+    """Rolling errors of a stream: exponential means over `window` ticks, per series, model and lead.
+
+    ring: [N, Σ leads, M, d], the slots of one lead after those of another; matured: [N, M, L, d] what was predicted
+    for the newest tick; sums: [N, 3, M, L] of weights, squares and sizes of errors; whole: [N, M, 1 + d] of weights
+    and E_p². A trajectory that began at tick `origin` [N], -1 for none, is `first` [N, M, d] + `change` [N, h, M, d],
+    with the squares of its errors in `met` [N, M, d], of `count` [N] ticks.
+    """
 
     def __init__(self, leads: list[int], horizon: int, d: int, window: int) -> None:
         self.leads, self.horizon, self.d = np.array(leads), horizon, d
-        self.decay, self.trajectory_decay = np.exp(-1 / window), np.exp(-horizon / window)
-        n_leads = len(leads)
-        self.ring = np.zeros((0, horizon, M, n_leads, d))
-        self.matured = np.zeros((0, M, n_leads, d))
-        self.trajectory = np.zeros((0, M, horizon, d))
+        self.decay, self.whole_decay = np.exp(-1 / window), np.exp(-horizon / window)
+        self.begins = np.cumsum(leads) - leads
+        self.ring = np.zeros((0, sum(leads), M, d))
+        self.matured = np.zeros((0, M, len(leads), d))
+        self.sums = np.zeros((0, 3, M, len(leads)))
+        self.whole = np.zeros((0, M, 1 + d))
         self.origin = np.zeros(0, np.int64)
-        self.trajectory_sum = np.zeros((0, M, d))
-        self.trajectory_count = np.zeros(0)
-        self.weight, self.squared, self.absolute = (np.zeros((0, M, n_leads)) for _ in range(3))
-        self.ep_weight, self.ep_squared = np.zeros((0, M)), np.zeros((0, M, d))
+        self.first, self.met, self.count = np.zeros((0, M, d)), np.zeros((0, M, d)), np.zeros(0)
+        self.change = np.zeros((0, horizon, M, d), np.float32)
+
+    @property
+    def weight(self) -> Floats:
+        """What the sums of each model and lead have been divided by, [N, M, L]."""
+        return self.sums[:, 0]
+
+    @property
+    def squared(self) -> Floats:
+        """Fading sums of squared errors, [N, M, L]."""
+        return self.sums[:, 1]
+
+    @property
+    def absolute(self) -> Floats:
+        """Fading sums of the sizes of errors, [N, M, L]."""
+        return self.sums[:, 2]
 
     def grow(self, rows: int) -> None:
         """Room for `rows` series."""
-        more = rows - len(self.origin)
-        if more <= 0:
-            return
-        for name in ("ring", "matured", "trajectory"):
-            array = getattr(self, name)
-            setattr(self, name, np.concatenate([array, np.full((more, *array.shape[1:]), np.nan)]))
-        self.origin = np.concatenate([self.origin, np.full(more, -1)])
-        for name in (
-            "trajectory_sum", "trajectory_count", "weight", "squared", "absolute", "ep_weight", "ep_squared",
-        ):  # fmt: skip
-            array = getattr(self, name)
-            setattr(self, name, np.concatenate([array, np.zeros((more, *array.shape[1:]))]))
+        for name, array in self.arrays().items() if rows > len(self.origin) else ():
+            grown = np.zeros((rows, *array.shape[1:]), array.dtype)
+            grown[: len(array)] = array
+            if name in EMPTY:
+                grown[len(array) :] = EMPTY[name]
+            setattr(self, name, grown)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that decides the future, live, a row per series."""
+        names = ("ring", "matured", "sums", "whole", "origin", "first", "change", "met", "count")
+        return {name: getattr(self, name) for name in names}
 
     def truth(self, wave: Wave) -> None:
         """Score what was predicted for these ticks; what was predicted for a missing tick is dropped."""
         self.restart(wave.rows[wave.fresh])
-        slot = wave.tick % self.horizon
-        predicted = self.ring[wave.rows, slot]
-        self.ring[wave.rows, slot] = np.nan
+        slots, at = self.slots(wave)
+        predicted = np.ascontiguousarray(slots.take(at, 0).transpose(0, 2, 1, 3))
+        slots[at] = np.nan
         self.matured[wave.rows] = predicted
         error = predicted - wave.x[:, None, None, :]
         known = ~np.isnan(error[..., 0])
-        for sums, value in ((self.squared, np.square(error)), (self.absolute, np.abs(error))):
-            sums[wave.rows] = np.where(known, sums[wave.rows] * self.decay + value.mean(3), sums[wave.rows])
-        self.weight[wave.rows] = np.where(known, self.weight[wave.rows] * self.decay + 1, self.weight[wave.rows])
+        sums = self.sums.take(wave.rows, 0)
+        sums *= np.where(known, self.decay, 1.0)[:, None]
+        sums[:, 0] += known
+        sums[:, 1] += np.where(known, np.square(error).mean(3), 0.0)
+        sums[:, 2] += np.where(known, np.abs(error).mean(3), 0.0)
+        self.sums[wave.rows] = sums
         self.follow(wave)
+
+    def slots(self, wave: Wave) -> tuple[Floats, Ints]:
+        """The ring's slots one after another, [N·Σ leads, M, d], and those of a tick by lead, [b, L].
+
+        What was predicted for tick t, and what will be for t + lead, belong into the same ones.
+        """
+        slots = self.ring.reshape(-1, M, self.d)
+        return slots, (wave.rows * self.ring.shape[1])[:, None] + self.begins + wave.tick[:, None] % self.leads
 
     def follow(self, wave: Wave) -> None:
         """Add these truths to the trajectories that are under way, and close those that end here."""
-        at = wave.tick - self.origin[wave.rows] - 1
-        under_way = self.origin[wave.rows] >= 0
+        origin = self.origin[wave.rows]
+        at = wave.tick - origin - 1
+        under_way = origin >= 0
         measured = under_way & (at < self.horizon) & ~np.isnan(wave.x[:, 0])
         rows = wave.rows[measured]
-        error = self.trajectory[rows, :, at[measured]] - wave.x[measured][:, None]
-        self.trajectory_sum[rows] += np.square(error)
-        self.trajectory_count[rows] += 1
-        rows = wave.rows[under_way & (at >= self.horizon - 1)]
-        e_p = self.trajectory_sum[rows] / np.maximum(self.trajectory_count[rows], 1)[:, None, None]
-        known = ~np.isnan(e_p[..., 0]) & (self.trajectory_count[rows] > 0)[:, None]
-        weight, squared = self.ep_weight[rows], self.ep_squared[rows]
-        self.ep_weight[rows] = np.where(known, weight * self.trajectory_decay + 1, weight)
-        self.ep_squared[rows] = np.where(known[..., None], squared * self.trajectory_decay + e_p, squared)
+        change = self.change.reshape(-1, M, self.d).take(rows * self.horizon + at[measured], 0)
+        self.met[rows] += np.square(self.first[rows] + change - wave.x[measured][:, None])
+        self.count[rows] += 1
+        over = under_way & (at >= self.horizon - 1)
+        if over.any():
+            self.close(wave.rows[over])
+
+    def close(self, rows: Ints) -> None:
+        """Put E_p² of whole trajectories into the rolling means."""
+        count = self.count[rows, None, None]
+        e_p = self.met[rows] / np.maximum(count, 1)
+        known = ~np.isnan(e_p[..., :1]) & (count > 0)
+        faded = self.whole[rows] * self.whole_decay
+        faded[..., :1] += 1
+        faded[..., 1:] += e_p
+        self.whole[rows] = np.where(known, faded, self.whole[rows])
         self.origin[rows] = -1
 
     def predicted(self, wave: Wave, mean: Floats) -> None:
         """Keep what every model predicts from these ticks on: mean [b, M, h, d]."""
-        slots = (wave.tick[:, None] + self.leads) % self.horizon
-        at_leads = mean[:, :, self.leads - 1].transpose(0, 2, 1, 3)
-        self.ring[wave.rows[:, None], slots, :, np.arange(len(self.leads))] = at_leads
+        slots, at = self.slots(wave)
+        slots[at] = mean.take(self.leads - 1, 2).transpose(0, 2, 1, 3)
         idle = self.origin[wave.rows] < 0
-        rows = wave.rows[idle]
-        self.trajectory[rows] = mean[idle]
-        self.trajectory_sum[rows] = 0
-        self.trajectory_count[rows] = 0
+        rows, whole = wave.rows[idle], mean[idle]
+        self.first[rows] = first = whole[:, :, 0]
+        self.change[rows] = (whole - first[:, :, None]).transpose(0, 2, 1, 3)
+        self.met[rows] = 0
+        self.count[rows] = 0
         self.origin[rows] = wave.tick[idle]
 
     def restart(self, rows: Ints) -> None:
@@ -97,10 +142,10 @@ class Scores:
     def reset(self, models: list[int]) -> None:
         """Forget everything of these models: they speak with new weights."""
         self.ring[:, :, models] = np.nan
-        self.trajectory[:, models] = np.nan
-        self.trajectory_sum[:, models] = np.nan
-        for array in (self.weight, self.squared, self.absolute, self.ep_weight, self.ep_squared):
-            array[:, models] = 0
+        self.matured[:, models] = np.nan
+        self.met[:, models] = np.nan
+        self.sums[:, :, models] = 0
+        self.whole[:, models] = 0
 
     def e_p(self, rows: Ints) -> Floats:
         """Rolling E_p of each model, [b, M], infinite until a whole forecast has met its truth."""
@@ -119,26 +164,27 @@ class Scores:
 
     def ep_by_element(self, rows: Ints) -> Floats:
         """Rolling mean square over whole forecasts, [b, M, d], infinite until one has met its truth."""
-        weight = self.ep_weight[rows][..., None]
-        squared: Floats = np.where(weight > 0, self.ep_squared[rows] / np.maximum(weight, 1e-300), np.inf)
+        whole = self.whole.take(rows, 0)
+        weight = whole[..., :1]
+        squared: Floats = np.where(weight > 0, whole[..., 1:] / np.maximum(weight, 1e-300), np.inf)
         return squared
 
     def by_lead(self) -> tuple[Floats, Floats]:
         """RMSE and MAE of the stream, [M, L]: over its series, NaN where nothing was scored yet."""
-        return np.sqrt(pooled(self.squared, self.weight)), pooled(self.absolute, self.weight)
+        sums = self.sums
+        return np.sqrt(pooled(sums[:, 1], sums[:, 0])), pooled(sums[:, 2], sums[:, 0])
 
     def e_p_of_stream(self) -> Floats:
         """E_p of each model over the series of the stream, [M], NaN where none was scored yet."""
-        return np.sqrt(pooled(self.ep_squared.mean(2), self.ep_weight))
+        whole = self.whole
+        return np.sqrt(pooled(whole[..., 1:].mean(2), whole[..., 0]))
 
 
-def pooled(sums: Floats, weight: NDArray[np.float64]) -> Floats:
+def pooled(sums: Floats, weight: Floats) -> Floats:
     """Mean over series of each one's rolling mean; NaN where none has weight.
 
-    Called from the metrics' threads: the arrays may just be growing, one before the other.
+    Called from the metrics' threads, with views of one array: while it grows, two might differ in length.
     """
-    rows = min(len(sums), len(weight))
-    sums, weight = sums[:rows], weight[:rows]
     known = weight > 0
     each = np.divide(sums, weight, out=np.zeros_like(sums), where=known)
     count = known.sum(0)

@@ -1,6 +1,8 @@
-"""A forecast in, its JSON message out (design, section 5)."""
+"""Forecasts in, their JSON messages out (design, section 5)."""
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 import orjson
@@ -13,34 +15,82 @@ DIGITS = 10
 SMALLEST = 1e-290
 """Below it a forecast loses digits: smoothing a series that fell to 0 leads there, and 1/value would overflow."""
 
+SEPARATOR = "\x7f"
+"""A character that JSON leaves as it is and hardly any topic has."""
+
 
 def encode(series: str, time: float, interval: float, model: str, version: int, mean: Floats) -> bytes:
     """One forecast: `mean` [h, d], its element i for time + (i + 1)·interval; d = 1 is written as plain numbers."""
-    values = mean[:, 0] if mean.shape[1] == 1 else mean
-    return orjson.dumps(
-        {
-            "series": series,
-            "time": rfc3339(time),
-            "interval": interval,
-            "model": model,
-            "version": version,
-            "mean": np.ascontiguousarray(values),
-        },
-        option=orjson.OPT_SERIALIZE_NUMPY,
+    return encode_all([series], np.array([time]), np.array([interval]), [(model, version)], mean[None])[0]
+
+
+def encode_all(
+    series: Sequence[str], time: Floats, interval: Floats, spoken: Iterable[tuple[str, int]], mean: Floats
+) -> list[bytes]:
+    """The forecasts `mean` [b, h, d], each with its series, time [b], interval [b], and (model, version).
+
+    All numbers are written in one go and then cut apart, which is several times cheaper than a document at a time.
+    """
+    flat = mean.shape[2] == 1
+    opening, closing = (b"[", b"]}") if flat else (b"[[", b"]]}")
+    columns = (
+        texts(series),
+        rfc3339_all(time),
+        numbers(interval, 1).split(b","),
+        (model_of(model, version) for model, version in spoken),
+        numbers(mean[:, :, 0] if flat else mean, 2 if flat else 3).split(b"],[" if flat else b"]],[["),
     )
+    return [
+        b"".join(
+            (b'{"series":"', name, b'","time":"', at, b'","interval":', spacing, speaker, opening, values, closing)
+        )
+        for name, at, spacing, speaker, values in zip(*columns, strict=True)
+    ]
+
+
+def numbers(values: Floats, brackets: int) -> bytes:
+    """An array as JSON, without that many brackets at each end."""
+    return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[brackets:-brackets]
+
+
+def texts(values: Sequence[str]) -> list[bytes]:
+    """Each as JSON, without its quotes."""
+    parts = orjson.dumps(SEPARATOR.join(values))[1:-1].split(SEPARATOR.encode())
+    return parts if len(parts) == len(values) else [orjson.dumps(value)[1:-1] for value in values]
+
+
+@lru_cache(maxsize=64)
+def model_of(model: str, version: int) -> bytes:
+    """The part of a message that says who speaks."""
+    return b',"model":%b,"version":%d,"mean":' % (orjson.dumps(model), version)
 
 
 def rounded(mean: Floats) -> Floats:
     """Forecasts [b, h, d], each element rounded to DIGITS significant digits of its largest value."""
-    peak = np.abs(mean).max(1, keepdims=True)
+    peak = np.maximum(mean.max(1, keepdims=True), -mean.min(1, keepdims=True))
     magnitude = np.floor(np.log10(np.maximum(peak, SMALLEST)))
     step = np.power(10.0, DIGITS - 1 - magnitude)
-    shorter: Floats = np.round(mean * step) / step
+    shorter: Floats = mean * step
+    np.rint(shorter, out=shorter)
+    shorter /= step
     return shorter
 
 
 def rfc3339(time: float) -> str:
     """Seconds since 1970 as RFC 3339 in UTC, to the millisecond, or to the microsecond where that is needed."""
-    microseconds = round(time * 1e6)
-    at = datetime.fromtimestamp(microseconds // 1_000_000, UTC).replace(microsecond=microseconds % 1_000_000)
-    return at.isoformat(timespec="microseconds" if microseconds % 1000 else "milliseconds").replace("+00:00", "Z")
+    return rfc3339_all(np.array([time]))[0].decode()
+
+
+def rfc3339_all(time: Floats) -> list[bytes]:
+    """The same of several times [b]."""
+    seconds, micros = np.divmod(np.rint(time * 1e6).astype(np.int64), 1_000_000)
+    return [
+        b"%b.%06dZ" % (second(at), part) if part % 1000 else b"%b.%03dZ" % (second(at), part // 1000)
+        for at, part in zip(seconds.tolist(), micros.tolist(), strict=True)
+    ]
+
+
+@lru_cache(maxsize=4096)
+def second(at: int) -> bytes:
+    """A whole second since 1970, as 2026-03-01T12:00:00: most samples of a batch share a few."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S").encode()

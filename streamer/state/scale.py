@@ -1,6 +1,7 @@
 """Values in the units of a series in, values of mean 0 and standard deviation 1 out, and back."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +37,14 @@ class Scale:
 
     def grow(self, rows: int) -> None:
         """Room for `rows` series."""
-        more = rows - len(self.count)
-        if more > 0:
-            self.count = np.pad(self.count, (0, more))
-            self.mean, self.m2 = (np.pad(array, ((0, more), (0, 0))) for array in (self.mean, self.m2))
+        for name, array in self.arrays().items() if rows > len(self.count) else ():
+            grown = np.zeros((rows, *array.shape[1:]))
+            grown[: len(array)] = array
+            setattr(self, name, grown)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that decides the future, live, a row per series."""
+        return {"count": self.count, "mean": self.mean, "m2": self.m2}
 
     def fix(self, scales: Mapping[int, tuple[Floats, Floats]]) -> None:
         """Row -> (mean [d], standard deviation [d]) of series that were trained on; they hold from now on."""

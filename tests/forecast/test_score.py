@@ -46,17 +46,57 @@ def test_a_meter_that_stands_high() -> None:
     assert mae[:, 0] == pytest.approx(0.25)
 
 
+def forecasts(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+    """Random forecasts in steps of 1/1024, whose changes single precision holds exactly."""
+    return np.round(rng.normal(size=shape) * 1024) / 1024
+
+
 def test_double_precision() -> None:
-    """What was predicted comes back bit by bit, and every array of floats holds double precision."""
+    """What was predicted at the leads comes back bit by bit, and only changes within a forecast are held in single."""
     made = scores([1, 2], 2, d=2)
     mean = np.random.default_rng(0).normal(size=(1, M, 2, 2)) / 3
     made.truth(tick(0, 0.0, 0.0, fresh=True))
     made.predicted(tick(0, 0.0, 0.0), mean)
     made.truth(tick(1, 0.0, 0.0))
     assert made.matured[0, :, 0].tobytes() == mean[0, :, 0].tobytes()
-    assert made.trajectory[0].tobytes() == mean[0].tobytes()
-    arrays = [value for value in vars(made).values() if isinstance(value, np.ndarray)]
-    assert {array.dtype for array in arrays} == {np.dtype(np.float64), np.dtype(np.int64)}
+    single = [name for name, array in made.arrays().items() if array.dtype == np.float32]
+    assert single == ["change"]
+
+
+@pytest.mark.parametrize("level", [0.0, 1e8, 4294967295.0])
+def test_changes_within_a_forecast(level: float) -> None:
+    """E_p is right to seven digits of what a forecast changes, however high the series stands."""
+    horizon = 5
+    rng = np.random.default_rng(0)
+    x, mean = level + rng.normal(size=(horizon + 1, 1)), level + rng.normal(size=(1, M, horizon, 1))
+    made = scores([1], horizon)
+    for t, value in enumerate(x[:, 0].tolist()):
+        made.truth(tick(t, value, fresh=t == 0))
+        if t == 0:
+            made.predicted(tick(t, value), mean)
+    wanted = np.sqrt(np.square(mean[0] - x[None, 1:]).mean((1, 2)))
+    np.testing.assert_allclose(made.e_p(ROW)[0], wanted, rtol=1e-6)
+
+
+def test_what_a_wild_newest_value_leaves_exact() -> None:
+    """A model that does not follow a value of 4294967295 is scored as exactly as ever by E_p."""
+    made, horizon = scores([1], 3), 3
+    mean = np.full((1, M, horizon, 1), 4294967295.0)
+    mean[:, 2] = [[0.1], [0.2], [0.3]]
+    made.truth(tick(0, 4294967295.0, fresh=True))
+    made.predicted(tick(0, 4294967295.0), mean)
+    for t in range(1, horizon + 1):
+        made.truth(tick(t, 0.1 * t + 0.01))
+    assert made.e_p(ROW)[0, 2] == pytest.approx(0.01, rel=1e-5)
+
+
+@pytest.mark.parametrize(("leads", "d"), [([1, 10, 40], 1), ([2, 3], 5)])
+def test_memory(leads: list[int], d: int) -> None:
+    """A series takes 8·M·d bytes per tick of each lead for its ring; with d = 1, h = 40 below 1,200 for the rest."""
+    arrays = scores(leads, 40, d).arrays()
+    ring = arrays.pop("ring").nbytes
+    assert ring == 8 * M * d * sum(leads)
+    assert d > 1 or sum(array.nbytes for array in arrays.values()) < 1200
 
 
 def test_a_wild_first_value() -> None:
@@ -144,7 +184,7 @@ def test_e_p_definition() -> None:
     """E_p is the root of the mean square over whole forecasts made every h ticks, each fading with its horizon."""
     horizon, d, window, count = 5, 2, 50, 41
     rng = np.random.default_rng(0)
-    x, mean = rng.normal(size=(count, d)), rng.normal(size=(count, 1, M, horizon, d))
+    x, mean = rng.normal(size=(count, d)), forecasts(rng, (count, 1, M, horizon, d))
     made = scores([1], horizon, d, window)
     for t in range(count):
         now = tick(t, *x[t], fresh=t == 0)
@@ -225,8 +265,8 @@ def test_reset() -> None:
             assert np.isnan(made.by_lead()[0][2:]).all()
         if t == 8:
             assert not made.weight[0, 2:, 1].any()
-    for name in ("weight", "squared", "absolute", "ep_weight", "ep_squared"):
-        np.testing.assert_array_equal(getattr(made, name)[:, :2], getattr(kept, name)[:, :2])
+    np.testing.assert_array_equal(made.sums[:, :, :2], kept.sums[:, :, :2])
+    np.testing.assert_array_equal(made.whole[:, :2], kept.whole[:, :2])
     assert (made.weight[0, 2:] < kept.weight[0, 2:]).all()
 
 
@@ -370,7 +410,7 @@ def test_against_an_oracle(data: st.DataObject, horizon: int, d: int, seed: int)
         for i, row in enumerate(rows):
             oracle.truth(row, ticks[row], x[i], fresh[i])
         due = ~np.isnan(x[:, 0]) & (rng.random(len(rows)) < 0.8)
-        mean = rng.normal(size=(len(rows), M, horizon, d))
+        mean = forecasts(rng, (len(rows), M, horizon, d))
         mean[:, 3] = np.nan
         mean[rng.random(len(rows)) < 0.3, 2] = np.nan
         if due.any():

@@ -1,5 +1,6 @@
 """The message of a forecast, as section 5 of the design promises it."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from streamer.publish.encode import DIGITS, encode, rfc3339, rounded
+from streamer.publish.encode import DIGITS, encode, encode_all, rfc3339, rounded
 from streamer.records import Floats
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,6 +48,40 @@ def test_topic_of_any_text() -> None:
     """Quotes, line ends and other alphabets in a topic come back from the message."""
     series = 'plant/"ä"\n/温度'
     assert orjson.loads(encode(series, 0.0, 1.0, "m", 0, np.zeros((1, 1))))["series"] == series
+
+
+@pytest.mark.parametrize("series", [["a\x7fb", "c"], ["\x7f", ""], ["", ""], ['","', "\\"]])
+def test_topics_of_a_batch(series: list[str]) -> None:
+    """Topics that hold what separates them while a batch is encoded come back from it too."""
+    payloads = encode_all(series, np.zeros(2), np.ones(2), [("m", 0)] * 2, np.zeros((2, 1, 1)))
+    assert [orjson.loads(payload)["series"] for payload in payloads] == series
+
+
+@given(st.data(), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3))
+def test_a_batch(data: st.DataObject, b: int, h: int, d: int) -> None:
+    """A batch of forecasts is encoded as each of them by the standard library, whatever topic, time, model or shape."""
+    texts = st.text(st.characters(codec="utf-8") | st.sampled_from('\x7f",\\'), max_size=5)
+    series = [data.draw(texts) for _ in range(b)]
+    time = np.array([data.draw(st.integers(0, EXACT - 1)) / 1e6 for _ in range(b)])
+    interval = data.draw(arrays(np.float64, b, elements=st.floats(1e-6, 1e9)))
+    spoken = [
+        (data.draw(st.sampled_from(["persistence", "memoryless"])), data.draw(st.integers(0, 99))) for _ in series
+    ]
+    mean = data.draw(arrays(np.float64, (b, h, d), elements=numbers))
+    columns = (series, time, interval.tolist(), spoken, mean.tolist())
+    wanted = [
+        {
+            "series": name,
+            "time": rfc3339(at),
+            "interval": spacing,
+            "model": model,
+            "version": version,
+            "mean": [value[0] for value in values] if d == 1 else values,
+        }
+        for name, at, spacing, (model, version), values in zip(*columns, strict=True)
+    ]
+    payloads = encode_all(series, time, interval, spoken, mean)
+    assert [list(json.loads(payload).items()) for payload in payloads] == [list(one.items()) for one in wanted]
 
 
 @given(arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 3)), elements=numbers))

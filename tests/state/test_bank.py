@@ -1,5 +1,8 @@
 """States of many series in tiles of 64: a row must not notice the others."""
 
+from collections.abc import Iterator
+from threading import Thread
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.models import KINDS, Kind, Sizes, build
-from streamer.records import CellName
+from streamer.records import CellName, Floats
 from streamer.state.bank import TILE, Bank
 from streamer.state.scale import Scale
 from tests.models.reference import REFERENCES
 
-SERIES = 140
+SERIES = 300
 HORIZON = 6
 
 
@@ -31,7 +34,8 @@ def bank(kind: Kind, cell: CellName, d: int = 1, n: int = 12) -> Bank:
 @given(data=st.data())
 def test_a_row_does_not_depend_on_its_batch(kind: Kind, cell: CellName, data: st.DataObject) -> None:
     """However the rows of a tick are cut into batches and ordered, states and forecasts are the same to the bit."""
-    together, apart = bank(kind, cell, n=50), bank(kind, cell, n=50)
+    n = data.draw(st.sampled_from([16, 50]))
+    together, apart = bank(kind, cell, n=n), bank(kind, cell, n=n)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     no = np.zeros(SERIES, np.bool_)
     for _ in range(3):
@@ -43,8 +47,40 @@ def test_a_row_does_not_depend_on_its_batch(kind: Kind, cell: CellName, data: st
         for rows in np.split(order, cuts):
             apart.step(rows, x[rows], no[rows])
     assert torch.equal(together.s, apart.s)
-    some = rng.permutation(SERIES)[: data.draw(st.integers(1, 90))]
+    some = rng.permutation(SERIES)[: data.draw(st.integers(1, SERIES))]
     np.testing.assert_array_equal(together.forecast(np.arange(SERIES))[some], apart.forecast(some))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As the daemon runs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_a_thread_of_its_own(kind: Kind, cell: CellName) -> None:
+    """States and forecasts made in another thread are those of the first one, to the bit."""
+    x, no = np.random.default_rng(0).normal(size=(3, SERIES, 1)), np.zeros(SERIES, np.bool_)
+    banks, made = [bank(kind, cell, n=16) for _ in range(2)], list[Floats]()
+
+    def work() -> None:
+        one = banks.pop()
+        for rows in np.split(np.arange(SERIES), [30]):
+            for sample in x:
+                one.step(rows, sample[rows], no[rows])
+            made.append(one.forecast(rows))
+
+    work()
+    other = Thread(target=work)
+    other.start()
+    other.join()
+    for here, there in zip(made[:2], made[2:], strict=True):
+        np.testing.assert_array_equal(here, there)
 
 
 @pytest.mark.parametrize("kind", KINDS)
