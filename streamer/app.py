@@ -5,35 +5,47 @@ import logging
 import signal
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import torch
 
 from streamer.config import Config
-from streamer.errors import StreamerError
-from streamer.fastlane import FastLane
+from streamer.configfile import load
+from streamer.errors import StateBlocked, StateError, StreamerError
+from streamer.fastlane import Accepted, FastLane, Kept
 from streamer.http import serve
-from streamer.ingest.topics import widest
 from streamer.lane import Lane
 from streamer.metrics import Readings, registry
 from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
+from streamer.reload import filters_of, reload
 from streamer.slowlane import SlowLane
 from streamer.store.journal import Journal
-from streamer.swap.promote import restore, snapshot
+from streamer.store.snapshots import write
+from streamer.swap.resume import capture, resumed
+from streamer.systemd import READY, STOPPING, WATCHDOG, Progress, notify
 
 log = logging.getLogger("streamer")
 
 DRAIN_SECONDS = 2.0
 """How long a stop works on what had already been received."""
+RETRY_SECONDS = 0.5
+"""Between two attempts at a journal that cannot be written."""
+SNAPSHOT_SHARE = 20
+"""Snapshots take at most one part in so many of the time."""
 STALL_SECONDS = 30.0
 """Silence of the event loop after which /healthz says so."""
 
 
 @dataclass(slots=True)
 class Daemon:
-    """The parts of a running daemon; `mqtt_url` and `metrics_port` are the ones really in use."""
+    """The parts of a running daemon; `mqtt_url` and `metrics_port` are the ones really in use.
+
+    `file` is read again when `hung_up` is set.
+    """
 
     config: Config
     journal: Journal
@@ -44,6 +56,11 @@ class Daemon:
     metrics_port: int = 0
     beat: float = field(default_factory=time.monotonic)
     stopping: float | None = None
+    batches: int = 0
+    progress: Progress = field(default_factory=Progress)
+    file: Path | None = None
+    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
+    writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))  # one: snapshots never overlap
 
     def healthy(self) -> str | None:
         silent = time.monotonic() - self.beat
@@ -56,24 +73,79 @@ class Daemon:
         """Receive no more; what has been received is worked off for DRAIN_SECONDS."""
         if self.stopping is None:
             log.info("stopping")
+            notify(STOPPING)
             self.stopping = time.monotonic()
             self.link.stop()
 
     async def fast_lane(self) -> None:
         """Batches through the fast lane, acknowledged when they are journaled and their forecasts handed over."""
         async for batch in self.link.batches():
-            if self.stopping is not None and time.monotonic() - self.stopping > DRAIN_SECONDS:
-                log.warning("stopped with messages unprocessed; the broker repeats those of QoS 1")
-                break
-            self.link.publish(self.fast.process(batch))
-            self.link.ack(batch)
-            for lane in self.fast.lanes:
-                if lane.due():
-                    self.slow.request(lane)
+            async with self.fast.turn:
+                if self.overdue() or not await self.committed(self.fast.accept(batch)):
+                    log.warning("stopped with messages unprocessed; the broker repeats those of QoS 1")
+                    break
+                self.link.publish(self.fast.advance())
+                self.link.ack(batch)
+                self.batches += 1
+                for lane in self.fast.lanes:
+                    if lane.due():
+                        self.slow.request(lane)
+
+    async def committed(self, accepted: Accepted) -> bool:
+        """Journal a batch, waiting for as long as the disk is full; False if a stop did not leave the time.
+
+        Meanwhile nothing is acknowledged and the link lets the broker wait. Raises StateError where waiting is no use.
+        """
+        while True:
+            try:
+                self.fast.commit(accepted)
+            except StateBlocked as blocked:
+                if not self.fast.blocked:
+                    log.error("journal blocked: %s; nothing is acknowledged until it can be written", blocked)
+                self.fast.blocked = True
+            else:
+                if self.fast.blocked:
+                    log.info("journal writes again")
+                self.fast.blocked = False
+                return True
+            if self.overdue():
+                return False
+            await asyncio.sleep(RETRY_SECONDS)
+
+    def overdue(self) -> bool:
+        return self.stopping is not None and time.monotonic() - self.stopping > DRAIN_SECONDS
+
+    async def snapshots(self) -> None:
+        """A snapshot now, and then one every so often; one that fails is told and made good by the next."""
+        while True:
+            begun = time.monotonic()
+            try:
+                await self.save()
+            except StateError as failed:
+                log.warning("no snapshot: %s", failed)
+            await asyncio.sleep(max(self.config.state.snapshot, SNAPSHOT_SHARE * (time.monotonic() - begun)))
+
+    async def reloads(self, asked: asyncio.Event) -> None:
+        """Read the configuration file again whenever asked; what cannot be used changes nothing."""
+        while self.file:
+            await asked.wait()
+            asked.clear()
+            try:
+                config = load(self.file)
+                changes = await reload(self.config, config, self.fast, self.slow, self.link)
+            except StreamerError as refused:
+                log.error("not reloaded, nothing has changed: %s", " ".join(str(refused).split()))
+                self.fast.reloads["refused"] += 1
+            else:
+                log.info("reloaded %s", changes)
+                self.config = config
+                self.fast.reloads["done"] += 1
 
     async def heartbeat(self) -> None:
         while True:
             self.beat = time.monotonic()
+            if self.progress.made(self.batches, 0 if self.fast.blocked else self.link.waiting):
+                notify(WATCHDOG)
             await asyncio.sleep(1)
 
     async def serve(self) -> None:
@@ -86,6 +158,8 @@ class Daemon:
                 others = [
                     tasks.create_task(self.slow.run(), name="slow lane"),
                     tasks.create_task(self.heartbeat(), name="heartbeat"),
+                    tasks.create_task(self.snapshots(), name="snapshots"),
+                    tasks.create_task(self.reloads(self.hung_up), name="reloads"),
                 ]
                 await self.fast_lane()
                 for task in others:
@@ -93,15 +167,15 @@ class Daemon:
         except* StreamerError as known:
             raise known.exceptions[0] from None
 
-    def save(self) -> None:
-        """The states as they stand, for the next start."""
-        self.journal.save_snapshots(
-            [
-                (lane.stream.name, kind, bank.version, snapshot(lane, bank))
-                for lane in self.fast.lanes
-                for kind, bank in lane.live.items()
-            ]
-        )
+    async def save(self) -> None:
+        """Write down the lanes as they stand between two batches. Raises StateError."""
+        async with self.fast.turn:
+            captured = [(lane.stream.name, capture(lane)) for lane in self.fast.lanes]
+        loop, ticks = asyncio.get_running_loop(), dict[int, int]()
+        for stream, snapshot in captured:
+            await loop.run_in_executor(self.writer, write, self.config.state.path, stream, snapshot)
+            ticks |= zip(*(snapshot.arrays[f"series.{name}"].tolist() for name in ("ident", "tick")), strict=True)
+        self.fast.saved(Kept({stream: snapshot.about["version"] for stream, snapshot in captured}, ticks))
 
 
 @asynccontextmanager
@@ -112,7 +186,7 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
     """
     torch.set_num_threads(1)
     async with AsyncExitStack() as stack:
-        journal = Journal.open(config.state.path)
+        journal = Journal.open(config.state.path, config.state.durability)
         stack.callback(journal.close)
         mqtt = config.mqtt
         if mqtt.scheme == "embedded":
@@ -120,26 +194,30 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
             mqtt = mqtt.model_copy(update={"url": f"embedded://{mqtt.host}:{port}"})
         lanes = [Lane(stream, config.metrics) for stream in config.streams]
         fast = FastLane(lanes, journal, mqtt.max_payload, time.time)
-        fast.restore()
-        for lane in lanes:
-            await restore(lane, journal)
-        filters = widest(topic for stream in config.streams for topic in stream.topics)
+        unheard = [(lane, await resumed(lane, fast.known(lane, lanes), journal)) for lane in lanes]
+        fast.take_over(lanes)
+        filters = filters_of(config)
         link = Link(mqtt, filters, journal.filters(mqtt.client_id))
         journal.add_filters(mqtt.client_id, filters)
         made = Daemon(config, journal, link, fast, SlowLane(config, journal, time.time), mqtt.url)
+        stack.callback(made.writer.shutdown)
         if config.metrics.enabled:
             readings = registry(Readings(fast, link, config.metrics.per_series))
             http = serve(config.metrics.host, config.metrics.port, readings, made.healthy, made.ready)
             made.metrics_port = stack.enter_context(http)
             log.info("metrics on http://%s:%d/metrics", config.metrics.host, made.metrics_port)
         await stack.enter_async_context(link)
+        for lane, forecasts in unheard:
+            if forecasts:
+                link.publish(lane.encode(forecasts, time.time()))
         yield made
-        made.save()
+        if not fast.blocked:  # else series stand at samples that are not journaled
+            await made.save()
     log.info("stopped")
 
 
-async def run(config: Config) -> None:
-    """The daemon until SIGTERM or SIGINT, also one that comes while it starts."""
+async def run(config: Config, file: Path) -> None:
+    """The daemon until SIGTERM or SIGINT, also one that comes while it starts; SIGHUP reads the file again."""
     starting = asyncio.current_task()
     parts: list[Daemon] = []
 
@@ -155,8 +233,11 @@ async def run(config: Config) -> None:
     try:
         async with daemon(config) as running:
             parts.append(running)
+            running.file = file
+            loop.add_signal_handler(signal.SIGHUP, running.hung_up.set)
             known = sum(len(lane.series) for lane in running.fast.lanes)
             log.info("started streams=%d series=%d state=%s", len(config.streams), known, config.state.path)
+            notify(READY)
             await running.serve()
     except asyncio.CancelledError:
         if parts:

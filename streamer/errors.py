@@ -27,6 +27,14 @@ class StateError(StreamerError):
     exit_code = 73
 
 
+class StateBlocked(StateError):
+    """It cannot be written now, a full disk as a rule, and may be later."""
+
+
+class StateDamaged(StateError):
+    """A file of it is not what was written."""
+
+
 class SourceError(StreamerError):
     """A replay source is missing, empty or malformed."""
 

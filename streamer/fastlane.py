@@ -1,90 +1,170 @@
 """The fast lane: a batch of messages in, the forecasts it causes out; nothing in it waits."""
 
+import asyncio
 import logging
 import struct
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
 
 from streamer.errors import Rejected
 from streamer.ingest.grid import Series
 from streamer.ingest.topics import matches
 from streamer.lane import Lane
-from streamer.records import MessageBatch, Outgoing
-from streamer.store.journal import Journal, SampleRow
+from streamer.records import Message, MessageBatch, Outgoing
+from streamer.store.journal import Journal, SampleRow, SeriesRow, Source
+from streamer.store.snapshots import KEPT
 
 log = logging.getLogger("streamer.ingest")
 
+SLOTS = 2**15
+"""Half the packet identifiers. Brokers hand them out in turn: what is in a slot is of the last so many deliveries, long
+before its identifier is used for another message."""
 REMEMBERED = 10_000
 """Rejections (topic and reason) that are remembered so as to log each once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A snapshot that can be gone back to: version by stream, tick by series id."""
+
+    versions: Mapping[str, int]
+    ticks: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a batch adds to the journal, in one transaction: without it nothing of the batch may be acknowledged."""
+
+    series: list[tuple[int, Source, str]] = field(default_factory=list)
+    samples: list[SampleRow] = field(default_factory=list)
+    anchors: list[tuple[float, int]] = field(default_factory=list)
+    deliveries: dict[int, bytes] = field(default_factory=dict)
+    topics: set[str] = field(default_factory=set)
+    new_session: bool = False
+
+
 class FastLane:
-    """All streams between one link and one journal; `clock` gives seconds since 1970."""
+    """All streams between one link and one journal; `clock` gives seconds since 1970.
+
+    `kept` are the snapshots that can be gone back to, as far as this process wrote them: the samples after them stay.
+    `blocked`: the journal cannot be written. `turn` is that of Lane, one for all.
+    """
+
+    lanes: Sequence[Lane]
+    table: dict[str, tuple[Lane, Series]]
 
     def __init__(self, lanes: Sequence[Lane], journal: Journal, max_payload: int, clock: Callable[[], float]) -> None:
-        self.lanes, self.journal, self.max_payload, self.clock = lanes, journal, max_payload, clock
-        self.table: dict[str, tuple[Lane, Series]] = {}
+        self.journal, self.max_payload, self.clock = journal, max_payload, clock
         self.logged: set[tuple[str, str]] = set()
         self.unrouted = 0
         self.trimmed: dict[int, int] = {}
+        self.kept: deque[Kept] = deque(maxlen=KEPT)
+        self.next_series = journal.next_series()
+        self.deliveries = journal.deliveries()
+        self.session = 0
+        self.blocked = False
+        self.turn = asyncio.Lock()
+        self.reloads: Counter[str] = Counter()
+        self.take_over(lanes)
 
     def process(self, batch: MessageBatch) -> list[Outgoing]:
-        """Decode, place on the grid, journal, step, score and forecast everything in the batch.
+        """All three steps of a batch. Raises StateError, with nothing of the batch forecast."""
+        self.commit(self.accept(batch))
+        return self.advance()
 
-        Raises StateError if the journal cannot be written: then nothing of the batch may be acknowledged.
-        """
-        accepted: list[SampleRow] = []
-        anchored: list[tuple[float, int]] = []
+    def accept(self, batch: MessageBatch) -> Accepted:
+        """Decode everything in the batch and place it on the grid; what is no sample is counted."""
+        accepted = Accepted(new_session=batch.session != self.session)
+        if accepted.new_session:
+            self.session = batch.session
+            self.deliveries.clear()
         for message in batch.messages:
-            found = self.table.get(message.topic)
-            lane = found[0] if found else self.route(message.topic)
-            if lane is None:
-                self.unrouted += 1
-                continue
-            try:
-                if found is None and any(other.own.fullmatch(message.topic) for other in self.lanes):
-                    raise Rejected("own_forecast", "a forecast is not forecast again")
-                if len(message.payload) > self.max_payload:
-                    raise Rejected("too_large", f"{len(message.payload)} bytes; mqtt.max_payload is {self.max_payload}")
-                values, time = lane.read(message)
-                series = found[1] if found else self.introduce(lane, message.topic)
-                anchor = series.anchor
-                lane.accept(series, values, time, message.arrived)
-            except Rejected as rejected:
-                self.reject(lane, message.topic, rejected)
-                continue
-            accepted.append((series.ident, series.tick, series.time, struct.pack(f"<{len(values)}d", *values)))
-            if series.anchor != anchor:
-                anchored.append((series.anchor, series.ident))
-        if accepted:
-            with self.journal.transaction():
-                self.journal.append(accepted)
-                self.journal.anchor(anchored)
-                self.journal.trim(self.surplus({topic.topic for topic in batch.messages}))
+            self.hear(message, accepted)
+        return accepted
+
+    def hear(self, message: Message, accepted: Accepted) -> None:
+        """One message: a sample more in `accepted`, or counted."""
+        found = self.table.get(message.topic)
+        lane = found[0] if found else route(message.topic, self.lanes)
+        if lane is None:
+            self.unrouted += 1
+            return
+        try:
+            self.take(lane, found and found[1], message, accepted)
+        except Rejected as rejected:
+            self.reject(lane, message.topic, rejected)
+
+    def take(self, lane: Lane, series: Series | None, message: Message, accepted: Accepted) -> None:
+        """One message of a lane. Raises Rejected."""
+        if series is None and any(other.own.fullmatch(message.topic) for other in self.lanes):
+            raise Rejected("own_forecast", "a forecast is not forecast again")
+        if len(message.payload) > self.max_payload:
+            raise Rejected("too_large", f"{len(message.payload)} bytes; mqtt.max_payload is {self.max_payload}")
+        values, time = lane.read(message)
+        if time is None and message.mid:
+            self.deliver(message, accepted)
+        if series is None:
+            series = self.introduce(lane, message.topic, accepted)
+        anchor = series.anchor
+        lane.accept(series, values, time, message.arrived)
+        accepted.samples.append((series.ident, series.tick, series.time, struct.pack(f"<{len(values)}d", *values)))
+        accepted.topics.add(message.topic)
+        if series.anchor != anchor:
+            accepted.anchors.append((series.anchor, series.ident))
+
+    def deliver(self, message: Message, accepted: Accepted) -> None:
+        """Remember a message that only its packet identifier tells from the same one sent again.
+
+        Raises Rejected if it is the same one: its acknowledgement did not reach the broker (MQTT 5, section 4.4).
+        """
+        slot = message.mid % SLOTS
+        digest = blake2b(b"%d %b\0%b" % (message.mid, message.topic.encode(), message.payload), digest_size=8).digest()
+        if message.dup and self.deliveries.get(slot) == digest:
+            raise Rejected("redelivered", "it was accepted before its acknowledgement got lost")
+        self.deliveries[slot] = accepted.deliveries[slot] = digest
+
+    def commit(self, accepted: Accepted) -> None:
+        """Journal what was accepted; may be called again where it failed. Raises StateError."""
+        if not accepted.samples and not accepted.new_session:
+            return
+        with self.journal.transaction():
+            if accepted.new_session:
+                self.journal.forget_deliveries()
+            if accepted.series:
+                self.journal.add_series(accepted.series)
+            self.journal.append(accepted.samples)
+            if accepted.anchors:
+                self.journal.anchor(accepted.anchors)
+            if accepted.deliveries:
+                self.journal.deliver(accepted.deliveries)
+            surplus = self.surplus(accepted.topics)
+            if surplus:
+                self.journal.trim(surplus)
+        self.trimmed.update(surplus)
+
+    def advance(self) -> list[Outgoing]:
+        """Step, score and forecast what was committed."""
         out: list[Outgoing] = []
         for lane in self.lanes:
             for forecasts in lane.advance():
                 out += lane.encode(forecasts, self.clock())
         return out
 
-    def restore(self) -> None:
-        """Take over the series that the journal knows, as far as today's filters select them."""
-        for lane in self.lanes:
-            for known in self.journal.series(lane.source):
-                if self.route(known.topic) is not lane:
-                    continue
-                series = lane.add(known.ident, known.topic)
-                series.tick, series.time, series.anchor = known.tick, known.time, known.anchor
-                series.held = known.held
-                self.table[known.topic] = lane, series
+    def known(self, lane: Lane, lanes: Sequence[Lane]) -> dict[int, SeriesRow]:
+        """The series that the journal knows of a lane, by id, as far as the filters of these lanes give them to it."""
+        return {row.ident: row for row in self.journal.series(lane.source) if route(row.topic, lanes) is lane}
 
-    def route(self, topic: str) -> Lane | None:
-        """The first lane whose filters select the topic."""
-        for lane in self.lanes:
-            if any(matches(topic_filter, topic) for topic_filter in lane.stream.topics):
-                return lane
-        return None
+    def take_over(self, lanes: Sequence[Lane]) -> None:
+        """From the next batch on these lanes, with the series they hold."""
+        for lane in lanes:
+            lane.turn = self.turn
+        held = [(lane, series) for lane in lanes for series in lane.series]
+        self.table = {one.topic: (lane, one) for lane, one in held if route(one.topic, lanes) is lane}
+        self.lanes = lanes
 
-    def introduce(self, lane: Lane, topic: str) -> Series:
+    def introduce(self, lane: Lane, topic: str, accepted: Accepted) -> Series:
         """A series for a topic whose first sample is here.
 
         Raises Rejected: series_limit.
@@ -93,8 +173,9 @@ class FastLane:
             raise Rejected(
                 "series_limit", f"streams[].max_series is {lane.stream.max_series}; raise it, or narrow the topics"
             )
-        ident = self.journal.add_series(lane.source, topic)
-        series = lane.add(ident, topic)
+        series = lane.add(self.next_series, topic)
+        self.next_series += 1
+        accepted.series.append((series.ident, lane.source, topic))
         self.table[topic] = lane, series
         return series
 
@@ -106,14 +187,36 @@ class FastLane:
             self.logged.add(key)
             log.warning("rejected stream=%s topic=%r reason=%s: %s", lane.stream.name, topic, rejected.reason, rejected)
 
+    def saved(self, kept: Kept) -> None:
+        """There is one more snapshot of all lanes to go back to, and the oldest is gone."""
+        self.kept.append(kept)
+        for lane in self.lanes:
+            lane.swaps = [swap for swap in lane.swaps if swap[0] > self.kept[0].versions.get(lane.stream.name, 0)]
+
     def surplus(self, topics: set[str]) -> list[tuple[int, int]]:
         """(series, first tick to keep) of series that have outgrown their window by a sixteenth."""
         rows = []
-        for topic in topics & self.table.keys():
-            lane, series = self.table[topic]
-            window = lane.stream.retrain.window
-            keep = series.tick - window + 1
-            if keep - self.trimmed.get(series.ident, 0) > window // 16:
-                self.trimmed[series.ident] = keep
-                rows.append((series.ident, keep))
+        if len(self.kept) == KEPT:
+            for topic in topics:
+                lane, series = self.table[topic]
+                window, trimmed = lane.stream.retrain.window, self.trimmed.get(series.ident, 0)
+                if series.tick - window + 1 - trimmed > window // 16:
+                    keep = min(series.tick - window + 1, self.needed(lane, series.ident))
+                    if keep - trimmed > window // 16:
+                        rows.append((series.ident, keep))
         return rows
+
+    def needed(self, lane: Lane, ident: int) -> int:
+        """The first tick of a series that going back to the oldest kept snapshot takes, swaps since then included."""
+        if lane.backlog is not None:
+            return 0  # a promotion is reading
+        firsts = [first[ident] for _, first in lane.swaps if ident in first]
+        return min([self.kept[0].ticks.get(ident, -1) + 1, *firsts])
+
+
+def route(topic: str, lanes: Sequence[Lane]) -> Lane | None:
+    """The first lane whose filters select the topic."""
+    for lane in lanes:
+        if any(matches(topic_filter, topic) for topic_filter in lane.stream.topics):
+            return lane
+    return None

@@ -1,5 +1,7 @@
 """The fast lane of one stream: its samples in waves in, forecasts out; states, scores and the choice between models."""
 
+import asyncio
+import math
 import re
 from collections import Counter, deque
 from collections.abc import Mapping
@@ -15,15 +17,18 @@ from streamer.forecast.score import Scores
 from streamer.ingest.decode import decoder
 from streamer.ingest.grid import LATEST, Series, Waves
 from streamer.models import Kind
-from streamer.publish.encode import encode, rounded
+from streamer.publish.encode import encode_all, rounded
 from streamer.records import MODELS, Floats, ForecastBatch, Ints, Message, ModelName, Outgoing, Wave
 from streamer.state.bank import Bank
+from streamer.state.scale import Scale
 from streamer.store.journal import Source
 
 LATENCIES = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0])
 """Upper bounds of the sample-to-forecast histogram, in seconds."""
 CLOCK_STEP = 1e-6
 """Seconds between two messages that arrived, by the clock, at the same time or the wrong way round."""
+BACKOFF = 16
+"""Most times as many ticks as else between two trainings, after some that failed in a row."""
 
 
 @dataclass(slots=True)
@@ -45,19 +50,25 @@ class Counts:
 class Lane:
     """Everything the daemon holds of one stream.
 
-    `live` maps each kind of network to its bank; a swap replaces the whole mapping by one assignment. `preferred` is
-    the network that won on the held-out part of the buffer, published until live scores can tell. `newest` [N, d] and
-    `spoke` [N] are the last value of each series and the model last published. While a promotion warms new banks,
-    `backlog` collects the waves they have to catch up with. `growth` is the most ticks that a series has gained since
-    a training was last due.
+    `live` maps each kind of network to its bank; a swap replaces the whole mapping by one assignment. `preferred`
+    is the network that won on the held-out part of the buffer, published until live scores can tell. `newest` [N,
+    d] and `spoke` [N] are the last value of each series and the model last published. While a promotion warms new
+    banks, `backlog` collects the waves they have to catch up with, and `swaps` are those that a snapshot may not
+    hold yet: version, and first tick that each series, by id, was warmed on. `growth` is the most ticks that a
+    series has gained since a training was last due, `version` that of the last training whose outcome counts here.
+    `turn` is held from the acceptance of a batch to its last forecast: in between, series and states are not of the
+    same tick. `retired`: a reload of the configuration has put another lane in place of this one.
     """
 
     def __init__(self, stream: Stream, metrics: Metrics) -> None:
         sizes = stream.sizes
-        leads = sorted({lead for lead in (1, sizes.k, sizes.horizon, *metrics.leads) if lead <= sizes.horizon})
+        wanted = {lead for lead in metrics.leads or () if lead <= sizes.horizon}
+        leads = sorted(wanted or {1, sizes.k, sizes.horizon})
         self.stream, self.sizes = stream, sizes
         self.source = Source(stream.name, stream.payload.field, sizes.d, stream.interval or 0.0)
         self.decode = decoder(stream.payload)
+        self.lowest = -math.inf if stream.lowest is None else stream.lowest
+        self.highest = math.inf if stream.highest is None else stream.highest
         self.series: list[Series] = []
         self.waves = Waves(sizes.d, stream.max_gap)
         self.scores = Scores(leads, sizes.horizon, sizes.d, metrics.window)
@@ -65,10 +76,15 @@ class Lane:
         self.newest = np.zeros((0, sizes.d))
         self.spoke = np.zeros(0, np.int64)
         self.live: Mapping[Kind, Bank] = {}
+        self.version = 0
         self.preferred: Kind | None = None
         self.backlog: deque[Wave] | None = None
+        self.swaps: list[tuple[int, Mapping[int, int]]] = []
         self.growth = 0
         self.trained = False
+        self.failures = 0
+        self.turn = asyncio.Lock()
+        self.retired = False
         self.counts = Counts()
         start, _, end = stream.publish.topic.replace("{stream}", stream.name).partition("{topic}")
         self.own = re.compile(f"{re.escape(start)}.*{re.escape(end)}", re.DOTALL)
@@ -81,10 +97,12 @@ class Lane:
         """A new series, at the next row."""
         series = Series(len(self.series), ident, topic, self.out_topic(topic))
         if series.row >= len(self.newest):
-            room = max(64, 2 * len(self.newest))
+            room = max(64, len(self.newest) * 5 // 4)
             self.newest = np.concatenate([self.newest, np.zeros((room - len(self.newest), self.sizes.d))])
             self.spoke = np.pad(self.spoke, (0, room - len(self.spoke)))
             self.scores.grow(room)
+            if self.baseline:
+                self.baseline.grow(room)
             for bank in self.live.values():
                 bank.grow(room)
         self.series.append(series)  # last: the metrics' threads look up the arrays of every series they see
@@ -96,6 +114,8 @@ class Lane:
         Raises Rejected.
         """
         values, time = self.decode(message.payload)
+        if min(values) < self.lowest or max(values) > self.highest:
+            raise Rejected("out_of_range", "beyond streams[].lowest or highest")
         if time is None:
             if message.retain:
                 raise Rejected("retained", "a retained message without a time of its own may be of any age")
@@ -118,6 +138,13 @@ class Lane:
         self.waves.add(series, values, advance, arrived)
         self.growth = max(self.growth, series.held - series.trained)
         self.counts.samples += 1
+
+    def again(self, series: Series, tick: int, time: float, values: tuple[float, ...]) -> None:
+        """A sample that was accepted before, at its tick of then: it waits in `waves` as if it had just come."""
+        advance = tick - series.tick if series.tick >= 0 or tick == 0 else self.stream.max_gap + 2
+        series.stand(tick, time, self.stream.interval, self.stream.max_gap)
+        self.waves.add(series, values, advance, time)
+        self.growth = max(self.growth, series.held - series.trained)
 
     def advance(self) -> list[ForecastBatch]:
         """Run the waiting waves through scores, networks and baselines: the forecasts they give, in order."""
@@ -175,31 +202,57 @@ class Lane:
     def encode(self, batch: ForecastBatch, now: float) -> list[Outgoing]:
         """The messages of a batch; `now` is the wall clock that latencies are counted to."""
         publish, wave = self.stream.publish, batch.wave
+        series = [self.series[row] for row in wave.rows.tolist()]
+        if self.stream.interval is None:
+            places = zip(series, wave.tick.tolist(), wave.time.tolist(), strict=True)
+            interval = np.array([one.spacing(tick, time) for one, tick, time in places])
+        else:
+            interval = np.full(len(series), self.stream.interval)
         versions: dict[ModelName, int] = {kind: bank.version for kind, bank in self.live.items()}
-        out = []
-        means = rounded(batch.mean[np.arange(len(wave.rows)), batch.chosen])
-        columns = (wave.rows.tolist(), wave.tick.tolist(), wave.time.tolist(), batch.chosen.tolist(), means)
-        for row, tick, time, chosen, mean in zip(*columns, strict=True):
-            series, model = self.series[row], MODELS[chosen]
-            interval = self.stream.interval or series.spacing(tick, time)
-            payload = encode(series.topic, time, interval, model, versions.get(model, 0), mean)
-            out.append(Outgoing(series.out_topic, payload, publish.qos, publish.retain))
-            self.counts.forecasts[model] += 1
+        speakers = [(model, versions.get(model, 0)) for model in MODELS]
+        spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
+        mean = rounded(batch.mean[np.arange(len(series)), batch.chosen])
+        payloads = encode_all([one.topic for one in series], wave.time, interval, spoken, mean)
+        for model, count in zip(MODELS, np.bincount(batch.chosen, minlength=len(MODELS)).tolist(), strict=True):
+            self.counts.forecasts[model] += count
         latency = np.maximum(now - wave.arrived, 0)
         self.counts.latency += np.bincount(np.searchsorted(LATENCIES, latency), minlength=len(LATENCIES) + 1)
         self.counts.latency_sum += float(latency.sum())
-        return out
+        answers = zip(series, payloads, strict=True)
+        return [Outgoing(one.out_topic, payload, publish.qos, publish.retain) for one, payload in answers]
 
-    def go_live(self, banks: Mapping[Kind, Bank], preferred: Kind | None, since: Mapping[Kind, float]) -> None:
-        """Put new networks in place of those of their kind, or beside them: one assignment; `since` dates each."""
+    def scale(self) -> Scale:
+        """Scales for a new bank: series that no training has seen follow their own first samples."""
+        return Scale(self.sizes.d, self.stream.retrain.minimum)
+
+    def repeat(self, rows: Ints, now: float) -> ForecastBatch | None:
+        """The newest forecasts of these rows as they were made, None if none was due at their newest tick."""
+        series = [self.series[row] for row in rows.tolist()]
+        tick, time = np.array([one.tick for one in series], np.int64), np.array([one.time for one in series])
+        due = (tick > 0) & (tick % self.stream.publish.every == 0)
+        if not due.any():
+            return None
+        b = int(due.sum())
+        wave = Wave(
+            rows[due], self.newest[rows[due]], tick[due], time[due], np.zeros(b, np.bool_), np.full(b, now, np.float64)
+        )
+        return ForecastBatch(wave, self.forecast(wave), self.spoke[wave.rows])
+
+    def go_live(self, banks: Mapping[Kind, Bank], preferred: Kind | None, version: int, since: float) -> None:
+        """Put new networks in place of those of their kind, or beside them: one assignment."""
         self.scores.reset([MODELS.index(kind) for kind in banks])
-        self.live, self.preferred = {**self.live, **banks}, preferred
-        self.counts.swapped_at.update(since)
+        self.live, self.preferred, self.version, self.trained = {**self.live, **banks}, preferred, version, True
+        self.counts.swapped_at.update(dict.fromkeys(banks, since))
 
     def due(self) -> bool:
-        """Whether a training is due: some series has grown by `retrain.minimum`, or by `every` since the last one."""
+        """Whether a training is due: some series has grown by `retrain.minimum`, or by `every` since the last one.
+
+        Each failure in a row doubles that, up to BACKOFF times; until a network is live it is of `minimum`.
+        """
         retrain = self.stream.retrain
-        if not retrain.every or self.growth < (retrain.every if self.trained else retrain.minimum):
+        begun = self.trained and (self.live or not self.failures)
+        needed = (retrain.every if begun else retrain.minimum) * min(2**self.failures, BACKOFF)
+        if not retrain.every or self.growth < needed:
             return False
         self.trained, self.growth = True, 0
         for series in self.series:

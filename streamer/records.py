@@ -1,4 +1,6 @@
-"""The values that cross stages, frozen; numpy arrays in them are not to be written to.
+"""The values that cross stages; neither they nor the numpy arrays in them are to be written to.
+
+All but the messages are frozen, which costs four times as much to make: too much once per message.
 
 Axes: b samples or rows, d elements per sample, h leads (k·p values), L scored leads, M models.
 """
@@ -52,7 +54,7 @@ class Recipe:
 
     Epochs, windows sampled per epoch, windows per step; peak learning rate; largest gradient norm; initial states.
 
-    `origins` is the number of forecasts that E_p is measured on.
+    `origins` is the number of forecasts that E_p is measured on; `tune_decoder` is train/tune.py.
     """
 
     epochs: int = 50
@@ -64,6 +66,7 @@ class Recipe:
     carried_share: float = 0.8
     origins: int = 1000
     seed: int = 0
+    tune_decoder: bool = False
 
     @property
     def share(self) -> float:
@@ -79,9 +82,12 @@ RECIPES: dict[CellName, Recipe] = {
 """The measured best for each cell; a vanilla cell wants smaller and more steps than a gated one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
-    """One MQTT message received: `arrived` is the wall clock in seconds since 1970, `mid` the packet identifier."""
+    """One MQTT message received: `arrived` is the wall clock in seconds since 1970, `mid` the packet identifier.
+
+    `dup`: the broker says that it has sent this packet before (MQTT 5, section 3.3.1.1).
+    """
 
     topic: str
     payload: bytes
@@ -89,17 +95,23 @@ class Message:
     retain: bool
     mid: int
     arrived: float
+    dup: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class MessageBatch:
-    """What was waiting on the link, oldest first; `connection` counts connects and makes old acknowledgements void."""
+    """What was waiting on the link, oldest first; `connection` counts connects and makes old acknowledgements void.
+
+    `session` counts the sessions on the broker since the start, from 0, that of before the start: packet identifiers
+    mean something within one alone.
+    """
 
     messages: list[Message]
     connection: int
+    session: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outgoing:
     """One MQTT message to publish."""
 

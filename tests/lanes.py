@@ -1,18 +1,24 @@
 """A fast lane on a journal of its own, fed with messages by hand."""
 
 import json
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from streamer.config import Metrics, Stream
-from streamer.fastlane import FastLane
+from streamer.fastlane import FastLane, Kept
 from streamer.lane import Lane
 from streamer.records import Message, MessageBatch, Outgoing
 from streamer.store.journal import Journal
+from streamer.store.snapshots import write
+from streamer.swap.resume import capture, resume
 
 SMALL: dict[str, Any] = {"m": 8, "k": 3, "p": 2, "n": 6, "cell": "rnn"}
 NOW = 1_800_000_000.0
+torch.set_num_threads(1)  # as the daemon does: another number of threads adds in another order
 
 
 def stream(**changes: Any) -> Stream:
@@ -33,8 +39,27 @@ def timed(**changes: Any) -> Stream:
 
 
 def fast_lane(directory: Path, *streams: Stream) -> FastLane:
+    """On a directory without a past."""
     journal = Journal.open(directory)
     return FastLane([Lane(one, Metrics()) for one in streams], journal, 65536, lambda: NOW)
+
+
+def resumed(directory: Path, *streams: Stream) -> FastLane:
+    """As a daemon begins: on what the directory holds."""
+    fast = fast_lane(directory, *streams)
+    for lane in fast.lanes:
+        resume(lane, fast.known(lane, fast.lanes), fast.journal, threading.Event())
+    fast.take_over(fast.lanes)
+    return fast
+
+
+def save(fast: FastLane) -> None:
+    """A snapshot of all lanes, as the daemon takes them."""
+    captured = {lane.stream.name: capture(lane) for lane in fast.lanes}
+    for name, snapshot in captured.items():
+        write(fast.journal.path.parent, name, snapshot)
+    ticks = {one.ident: one.tick for lane in fast.lanes for one in lane.series}
+    fast.saved(Kept({name: snapshot.about["version"] for name, snapshot in captured.items()}, ticks))
 
 
 def message(topic: str, payload: bytes, arrived: float = NOW, *, retain: bool = False) -> Message:

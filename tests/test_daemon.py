@@ -5,6 +5,8 @@ import json
 import signal
 import time
 from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,10 @@ from streamer.mqtt.publisher import Publisher
 from streamer.records import Floats, Sizes
 from streamer.replay.play import Form, Pace, play
 from streamer.replay.sources import signal as wave
-from streamer.store.journal import Journal, Source
-from streamer.train.weights import network_of, parse
-from streamer.train.worker import fingerprint
+from streamer.store.journal import FILE, Journal, Source
+from streamer.store.models import Span, gates_after, newest_model
+from streamer.store.snapshots import newest_first
+from streamer.train.weights import network_of
 from tests.broker import Mosquitto
 from tests.daemon import SIZES, configuration, running
 from tests.models.reference import REFERENCES
@@ -64,6 +67,11 @@ async def test_a_replay_with_three_retrainings_loses_no_forecast(mosquitto: Mosq
     check_states(tmp_path / "state", sent)
 
 
+def swapped(journal: Journal, version: int, sizes: Sizes) -> Mapping[int, Span]:
+    """The spans of the training that gave this version."""
+    return gates_after(journal, "waves", sizes, version - 1)[0].spans
+
+
 def check_states(state: Path, samples: int) -> None:
     """The saved states against numpy, from the journal's samples and the newest weights."""
     sizes = Sizes(**SIZES)  # type: ignore[arg-type]
@@ -71,19 +79,19 @@ def check_states(state: Path, samples: int) -> None:
     try:
         (series,) = journal.series(Source("waves", "value", 1, 1.0))
         assert series.tick == samples - 1
+        saved = next(newest_first(state, "waves"))
+        assert saved.arrays["series.tick"].tolist() == [series.tick]
         compared = 0
         for kind in KINDS:
-            model = journal.newest_model("waves", kind, fingerprint(sizes))
+            model = newest_model(journal, "waves", kind, sizes)
             assert model is not None
-            saved = journal.snapshot("waves", kind, model.version)
-            assert saved is not None
-            first, _ = model.swap[series.ident]
+            first = swapped(journal, model.version, sizes)[series.ident].first
             ticks, values = journal.newest(series.ident, samples - first, series.tick)
             assert ticks[0] == first
             mean, sd = model.scales[series.ident]
             z: Floats = (values - mean) / sd
             expected, _ = REFERENCES[kind](network_of(kind, sizes, model.weights), z, 1)
-            np.testing.assert_allclose(parse(saved)["s"][0].numpy(), expected, atol=1e-5)
+            np.testing.assert_allclose(saved.arrays[f"{kind}.s"][0], expected, atol=1e-5)
             compared += 1
         assert compared == 2
     finally:
@@ -164,6 +172,32 @@ async def test_a_state_directory_that_cannot_be_made_is_exit_code_73(mosquitto: 
         _, said = await daemon.process.communicate()
     assert daemon.process.returncode == 73
     assert "state.path" in said.decode().splitlines()[-1]
+
+
+async def test_a_damaged_journal_is_set_aside_and_the_daemon_runs(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """A journal that is no database is kept under another name, told in one line, and the daemon starts anew: samples
+    are journaled and forecast, and the stop is clean."""
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / FILE).write_bytes(b"damaged" * 1000)
+    heard: list[dict[str, Any]] = []
+    config = configuration(mosquitto, tmp_path)
+    ears = mosquitto.config(client_id="ears", session_expiry=0)
+    async with Link(ears, ["forecast/#"]) as link, running(config, tmp_path) as daemon:
+        await link.ready()
+        told = await daemon.logged("ERROR")
+        await daemon.logged("subscribed to")
+        async with Publisher(mosquitto.config(client_id="mouth", session_expiry=0)) as publisher:
+            samples = wave("sine", 0, 1.0)
+            await play([next(samples) for _ in range(3)], publisher.publish, Pace(), Form("waves/a", qos=1))
+        async with asyncio.timeout(10):
+            await listen(link, heard, 2)
+        assert await daemon.stop() == 0
+    (kept,) = (path for path in (tmp_path / "state").iterdir() if ".damaged-" in path.name)
+    assert kept.read_bytes() == b"damaged" * 1000
+    assert kept.name in told
+    assert "a new journal begins" in told
+    with closing(Journal.read(tmp_path / "state")) as journal:
+        assert [row.tick for row in journal.series(Source("waves", "value", 1, 1.0))] == [2]
 
 
 def until_importing(pid: int) -> None:

@@ -1,7 +1,10 @@
 """The fast lane without a broker: messages in, forecasts out."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streamer.errors import StateBlocked
 from streamer.fastlane import FastLane
-from tests.lanes import NOW, fast_lane, feed, message, sample, stream, timed
+from streamer.records import Message, MessageBatch
+from tests.lanes import NOW, fast_lane, feed, message, read, resumed, sample, save, stream, timed
 
 
 @pytest.fixture
@@ -134,6 +139,7 @@ def test_the_buffer_is_trimmed_to_its_window(tmp_path: Path) -> None:
     """The journal keeps `retrain.window` ticks of each series, give or take a sixteenth."""
     fast = fast_lane(tmp_path, timed())
     for begin in range(0, 1000, 10):
+        save(fast)
         feed(fast, [sample("plant/a", t, t) for t in range(begin, begin + 10)])
     ticks, _ = fast.journal.newest(1, 10_000, 10_000)
     assert ticks[-1] == 999
@@ -146,8 +152,7 @@ def test_a_restarted_lane_goes_on_where_it_was(tmp_path: Path) -> None:
     fast = fast_lane(tmp_path, timed())
     feed(fast, [sample("plant/a", 100 + t, t) for t in range(5)])
     fast.journal.close()
-    again = fast_lane(tmp_path, timed())
-    again.restore()
+    again = resumed(tmp_path, timed())
     (forecast,) = feed(again, [sample("plant/a", 104, 4), sample("plant/a", 105, 5)])
     assert forecast["time"] == "1970-01-01T00:01:45.000Z"
     assert again.lanes[0].counts.rejected == {"duplicate": 1}
@@ -160,8 +165,7 @@ def test_a_restart_with_other_topics_forgets_what_they_do_not_select(tmp_path: P
     fast = fast_lane(tmp_path, stream(topics=["#"]))
     feed(fast, [message("plant/a", b"1"), message("other/a", b"1")])
     fast.journal.close()
-    again = fast_lane(tmp_path, stream(topics=["other/#"], name="first"), stream(topics=["plant/#"]))
-    again.restore()
+    again = resumed(tmp_path, stream(topics=["other/#"], name="first"), stream(topics=["plant/#"]))
     feed(again, [message("plant/a", b"1", NOW + 1), message("other/a", b"1", NOW + 1), message("x", b"1", NOW + 1)])
     assert [[series.topic for series in lane.series] for lane in again.lanes] == [["other/a"], ["plant/a"]]
     assert [lane.series[0].tick for lane in again.lanes] == [0, 1]
@@ -205,6 +209,122 @@ def test_a_clock_set_back_loses_no_message_where_every_one_is_a_tick(tmp_path: P
     feed(fast, [message("plant/a", b"1", NOW + t) for t in (0, 1, -3600, -3600, 2)])
     assert fast.lanes[0].counts.samples == 5
     fast.journal.close()
+
+
+def test_the_journal_keeps_what_the_older_snapshot_needs(tmp_path: Path) -> None:
+    """However small the window, samples after the older of two snapshots stay, and all while there is but one."""
+    fast = fast_lane(tmp_path, timed())
+    save(fast)
+    feed(fast, [sample("plant/a", t, t) for t in range(1000)])
+    feed(fast, [sample("plant/a", 1000, 0)])
+    assert fast.journal.newest(1, 10_000)[0][0] == 0
+    save(fast)
+    feed(fast, [sample("plant/a", t, t) for t in range(1001, 2000)])
+    assert fast.journal.newest(1, 10_000)[0][0] == 0
+    save(fast)
+    feed(fast, [sample("plant/a", 2000, 0)])
+    assert fast.journal.newest(1, 10_000)[0][0] == 1001
+    fast.journal.close()
+
+
+def delivered(payload: bytes, mid: int, *, dup: bool = False, topic: str = "plant/a") -> Message:
+    return replace(message(topic, payload), mid=mid, dup=dup)
+
+
+def heard(fast: FastLane, *messages: Message, session: int = 0) -> list[float]:
+    """The first value of each forecast that a batch causes."""
+    return [read(out)["mean"][0] for out in fast.process(MessageBatch(list(messages), 1, session))]
+
+
+def test_a_message_without_a_time_that_comes_again_is_no_sample(tmp_path: Path) -> None:
+    """The broker repeats what it got no acknowledgement of: with dup, the same packet identifier, topic and payload it
+    is the same sample, whatever came in between; with any of them different it is another."""
+    fast = fast_lane(tmp_path, stream())
+    heard(fast, delivered(b"1", 7), delivered(b"2", 8), delivered(b"2", 9))
+    assert heard(fast, delivered(b"1", 7, dup=True), delivered(b"2", 8, dup=True)) == []
+    assert heard(fast, delivered(b"2", 9, dup=True)) == []
+    (lane,) = fast.lanes
+    assert lane.counts.rejected == {"redelivered": 3}
+    assert heard(fast, delivered(b"2", 10, dup=True), delivered(b"3", 7, dup=True), delivered(b"2", 8)) == [2, 3, 2]
+    heard(fast, delivered(b"3", 7, dup=True, topic="plant/b"))
+    assert lane.counts.samples == 7
+    assert fast.journal.newest(1, 99)[1].ravel().tolist() == [1, 2, 2, 2, 3, 2]
+    fast.journal.close()
+
+
+def test_what_comes_again_after_a_restart_is_no_sample_either(tmp_path: Path) -> None:
+    """Packet identifiers are journaled with their samples; a new session on the broker counts them anew."""
+    fast = fast_lane(tmp_path, stream())
+    heard(fast, delivered(b"1", 7), delivered(b"2", 8))
+    fast.journal.close()
+    fast = resumed(tmp_path, stream())
+    assert heard(fast, delivered(b"2", 8, dup=True), delivered(b"2", 9, dup=True)) == [2]
+    assert fast.lanes[0].counts.rejected == {"redelivered": 1}
+    fast.journal.close()
+    for session, repeated in ((1, False), (0, True)):  # what a session began with is all that the next start knows
+        fast = resumed(tmp_path, stream())
+        heard(fast, delivered(b"2", 8, dup=True), session=session)
+        assert fast.lanes[0].counts.rejected == ({"redelivered": 1} if repeated else {})
+        fast.journal.close()
+    fast = resumed(tmp_path, stream())
+    assert heard(fast, delivered(b"2", 9, dup=True)) == [2]
+    fast.journal.close()
+
+
+def test_an_identifier_that_has_gone_round_means_another_message(tmp_path: Path) -> None:
+    """A constant sensor sends the same under each identifier again and again: only what is half a round old or younger
+    can be taken for its repetition."""
+    fast = fast_lane(tmp_path, stream())
+    heard(fast, delivered(b"1", 7))
+    heard(fast, delivered(b"1", 7 + 2**15))
+    assert heard(fast, delivered(b"1", 7, dup=True)) == [1]
+    assert fast.lanes[0].counts.rejected == {}
+    fast.journal.close()
+
+
+def test_a_message_with_a_time_of_its_own_needs_no_identifier(fast: FastLane) -> None:
+    """Its time tells that it came before, on whatever session."""
+    one = sample("plant/a", 10, 1)
+    feed(fast, [one])
+    assert feed(fast, [replace(one, dup=True), replace(one, mid=9)]) == []
+    assert fast.lanes[0].counts.rejected == {"duplicate": 2}
+
+
+def test_a_blocked_journal_gets_the_same_batch_later(tmp_path: Path) -> None:
+    """A commit that fails leaves the batch as it is: nothing of it is journaled, and the next attempt writes it all,
+    once, new series under the ids they have."""
+    fast = fast_lane(tmp_path, stream())
+    fast.process(MessageBatch([message("plant/a", b"0")], 1, 1))
+    batch = [delivered(b"1", 7), delivered(b"2", 8, topic="plant/b"), delivered(b"3", 9, topic="plant/b")]
+    accepted = fast.accept(MessageBatch(batch, 1, 2))
+    with closing(sqlite3.connect(fast.journal.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        fast.journal.database.execute("PRAGMA busy_timeout = 0")
+        for _ in range(2):
+            with pytest.raises(StateBlocked, match="locked"):
+                fast.commit(accepted)
+        other.execute("ROLLBACK")
+    assert len(fast.journal.newest(1, 9)[0]) == 1
+    fast.commit(accepted)
+    assert [read(out)["mean"][0] for out in fast.advance()] == [1, 3]
+    assert fast.journal.newest(2, 9)[1].ravel().tolist() == [2, 3]
+    heard(fast, message("plant/c", b"4"), session=2)
+    rows = fast.journal.series(fast.lanes[0].source)
+    assert [(row.ident, row.topic, row.tick) for row in rows] == [
+        (1, "plant/a", 1),
+        (2, "plant/b", 1),
+        (3, "plant/c", 0),
+    ]
+    assert sorted(fast.journal.deliveries()) == [1, 7, 8, 9]
+    fast.journal.close()
+
+
+def test_a_batch_without_samples_writes_nothing(fast: FastLane) -> None:
+    """Rejections alone are no reason to write to the disk."""
+    changes = fast.journal.database.total_changes
+    feed(fast, [message("plant/a", b"junk"), message("elsewhere", b"1")])
+    assert fast.journal.database.total_changes == changes
+    assert fast.journal.committed == 0
 
 
 junk = st.one_of(

@@ -43,8 +43,8 @@ class Metrics(Section):
     """Address to listen on; 0.0.0.0 lets other machines in."""
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
     """Port to listen on; 0 takes a free one and logs it."""
-    leads: tuple[Ticks, ...] = ()
-    """Leads to score besides 1, k and k·p, in ticks."""
+    leads: tuple[Ticks, ...] | None = None
+    """Leads to score, in ticks; null for 1, k and k·p. Each takes 32·d bytes per series and tick of it."""
     window: Ticks = 1000
     """Ticks over which the rolling errors fade (time constant of an exponential mean)."""
     per_series: Annotated[int, Field(ge=0)] = 0
@@ -55,7 +55,11 @@ class State(Section):
     """What survives a restart."""
 
     path: Path = Path("streamer-state")
-    """Directory of the journal; made with mode 0700 if absent."""
+    """Directory of journal and snapshots; made with mode 0700 if absent."""
+    durability: Literal["process", "power"] = "process"
+    """What an acknowledged sample outlives: the death of this process, or a power cut too (a disk flush per batch)."""
+    snapshot: Annotated[float, Field(ge=1)] = 60.0
+    """Seconds between snapshots of all states; a start after a crash replays the samples since the last one."""
 
 
 class Training(Section):
@@ -85,12 +89,16 @@ class Training(Section):
     """Most ticks of all series together that are trained on; of a stream with more, a sample of its series is."""
     threads: Annotated[int, Field(ge=0)] = 0
     """CPU threads of the training process; 0 leaves one core to the fast lane."""
+    tune_decoder: bool = False
+    """Tune the traditional network's decoder alone after its training, on all k·p truths and the paper's eq. (13)."""
     timeout: Annotated[float, Field(gt=0)] = 3600.0
     """Seconds after which a training is given up."""
+    stall: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds without a step after which a training is given up as hung; loading and measuring are the longest."""
 
     def recipe(self, cell: CellName) -> Recipe:
         """What is given here, and for the rest the measured best for this cell."""
-        names = ("epochs", "windows", "batch", "learning_rate", "clip", "initial_state", "carried_share", "seed")
+        names = [name for name in Recipe.__slots__ if name in Training.model_fields]
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(RECIPES[cell], **given)
 
@@ -154,7 +162,7 @@ class Config(BaseSettings):
     @model_validator(mode="after")
     def leads_within_a_horizon(self) -> Self:
         longest = max(stream.sizes.horizon for stream in self.streams)
-        if any(lead > longest for lead in self.metrics.leads):
+        if any(lead > longest for lead in self.metrics.leads or ()):
             raise ValueError(f"metrics.leads: no stream forecasts further than {longest} ticks ahead")
         return self
 

@@ -129,6 +129,10 @@ class Stream(Section):
     """Missing ticks in a row that the network bridges by its own prediction; a longer gap starts the series anew."""
     max_ahead: Annotated[float, Field(ge=0)] | None = 86400.0
     """Seconds a sample's own time may be ahead of the clock; null accepts any (for replays of synthetic time)."""
+    lowest: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Least value that can be true, in units of the series; a sample below it is rejected. null takes any."""
+    highest: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    """Greatest value that can be true; as above."""
     max_series: Ticks = 10000
     """Series this stream may have; messages of further topics are refused and counted."""
     baseline: Literal["holt-winters", "persistence"] = "holt-winters"
@@ -161,6 +165,12 @@ class Stream(Section):
             literal = topic.partition("+")[0].partition("#")[0]
             if start and not end and literal.startswith(start):
                 raise ValueError(f"topics: {topic!r} selects nothing but forecasts, by publish.topic {start}{{topic}}")
+        return self
+
+    @model_validator(mode="after")
+    def bounds_in_order(self) -> Self:
+        if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
+            raise ValueError("lowest: must be less than highest")
         return self
 
     @model_validator(mode="after")

@@ -34,22 +34,31 @@ class Series:
 
         Raises Rejected: late, duplicate.
         """
-        if self.tick < 0:
-            self.tick, self.time, self.anchor, self.held = 0, time, time, 1
-            return 1
-        if time <= self.time:
-            if time == self.time:
-                raise Rejected("duplicate", "its time is that of the newest sample")
-            raise Rejected("late", f"{self.time - time:g} s before the newest sample")
-        advance = 1 if interval is None else math.floor((time - self.anchor) / interval + 0.5) - self.tick
-        if advance < 1:
-            raise Rejected("duplicate", "a second sample of one tick")
-        self.tick += advance
-        self.time = time
-        self.held += advance if advance <= max_gap + 1 else 1
-        if interval is not None and advance > max_gap + 1:
-            self.anchor = time - self.tick * interval
+        advance = 1
+        if self.tick >= 0:
+            if time <= self.time:
+                if time == self.time:
+                    raise Rejected("duplicate", "its time is that of the newest sample")
+                raise Rejected("late", f"{self.time - time:g} s before the newest sample")
+            if interval is not None:
+                advance = math.floor((time - self.anchor) / interval + 0.5) - self.tick
+                if advance < 1:
+                    raise Rejected("duplicate", "a second sample of one tick")
+        self.stand(self.tick + advance, time, interval, max_gap)
         return advance
+
+    def stand(self, tick: int, time: float, interval: float | None, max_gap: int) -> None:
+        """Move on to a later tick, whose sample is of this time."""
+        advance = tick - self.tick
+        if self.tick < 0:
+            self.anchor, self.held = time, 1
+        elif advance <= max_gap + 1:
+            self.held += advance
+        else:
+            self.held += 1
+            if interval is not None:
+                self.anchor = time - tick * interval
+        self.tick, self.time = tick, time
 
     def spacing(self, tick: int, time: float) -> float:
         """Mean seconds between ticks up to this one."""
@@ -61,40 +70,34 @@ class Waves:
 
     def __init__(self, d: int, max_gap: int) -> None:
         self.missing, self.max_gap = (np.nan,) * d, max_gap
-        self.columns: list[tuple[list[object], ...]] = []
+        self.waves: list[list[tuple[object, ...]]] = []
         self.steps: dict[int, int] = {}
 
     def add(self, series: Series, values: tuple[float, ...], advance: int, arrived: float) -> None:
         """One sample that lies `advance` ticks after the one before it."""
-        fresh = series.tick == 0 or advance > self.max_gap + 1
-        for back in range(0 if fresh else advance - 1, 0, -1):
-            self.put(series.row, self.missing, series.tick - back, np.nan, False, arrived)
-        self.put(series.row, values, series.tick, series.time, fresh, arrived)
+        row, tick = series.row, series.tick
+        fresh = tick == 0 or advance > self.max_gap + 1
+        if advance > 1 and not fresh:
+            for back in range(advance - 1, 0, -1):
+                self.put(row, (row, self.missing, tick - back, np.nan, False, arrived))
+        self.put(row, (row, values, tick, series.time, fresh, arrived))
 
-    def put(self, *cells: object) -> None:
+    def put(self, row: int, cells: tuple[object, ...]) -> None:
         """One tick, in the first wave after the ticks of this series so far."""
-        row: int = cells[0]  # type: ignore[assignment]
         wave = self.steps.get(row, 0)
         self.steps[row] = wave + 1
-        if wave == len(self.columns):
-            self.columns.append(tuple([] for _ in cells))
-        for column, cell in zip(self.columns[wave], cells, strict=True):
-            column.append(cell)
+        if wave == len(self.waves):
+            self.waves.append([])
+        self.waves[wave].append(cells)
 
     def take(self) -> list[Wave]:
         """The waves gathered since the last call."""
-        waves = [
-            Wave(
-                np.array(rows, np.int64),
-                np.array(x, np.float64),
-                np.array(tick, np.int64),
-                np.array(time, np.float64),
-                np.array(fresh, np.bool_),
-                np.array(arrived, np.float64),
-            )
-            for rows, x, tick, time, fresh, arrived in self.columns
-        ]
-        self.columns, self.steps = [], {}
+        kinds = (np.int64, np.float64, np.int64, np.float64, np.bool_, np.float64)
+        waves = []
+        for ticks in self.waves:
+            columns = zip(zip(*ticks, strict=True), kinds, strict=True)
+            waves.append(Wave(*(np.array(column, kind) for column, kind in columns)))
+        self.waves, self.steps = [], {}
         return waves
 
 

@@ -1,72 +1,44 @@
-"""Accepted samples and trained models in, the rolling buffer out: one SQLite file in WAL mode.
+"""Accepted samples in, the rolling buffer out: one SQLite file in WAL mode.
 
 The daemon writes; the training process reads through a connection of its own that cannot write. Samples are clustered
 by (series, tick): that is the buffer's order and what keeps a sample from being stored twice.
 """
 
+import errno
 import fcntl
-import json
+import logging
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Literal, Self
 
 import numpy as np
 
-from streamer.errors import StateError
-from streamer.records import Floats, Ints, Kind
+from streamer.errors import StateBlocked, StateDamaged, StateError
+from streamer.records import Floats, Ints
+from streamer.store.schema import MIGRATIONS, migrate
 
-VERSION = 1
+log = logging.getLogger("streamer.store")
+
 FILE = "journal.sqlite3"
 LOCK = "lock"
-VERSIONS_KEPT = 10
-SCHEMA = """
-CREATE TABLE series (
-  id INTEGER PRIMARY KEY,
-  stream TEXT NOT NULL,
-  topic TEXT NOT NULL,
-  field TEXT NOT NULL, -- what of a payload is the value
-  d INTEGER NOT NULL,
-  interval REAL NOT NULL, -- 0: every message is a tick; another field, d or grid makes another series
-  anchor REAL, -- time of tick 0 on the grid
-  UNIQUE (stream, topic, field, d, interval)
-) STRICT;
-CREATE TABLE samples (
-  series INTEGER NOT NULL REFERENCES series (id),
-  tick INTEGER NOT NULL,
-  time REAL NOT NULL,
-  x BLOB NOT NULL, -- d float64, little-endian
-  PRIMARY KEY (series, tick)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE models (
-  stream TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  version INTEGER NOT NULL,
-  sizes TEXT NOT NULL, -- JSON of the letters and the cell: weights fit no other sizes
-  created REAL NOT NULL,
-  swap TEXT NOT NULL, -- JSON: series id -> [first tick the states were warmed on, last tick before the swap]
-  errors TEXT NOT NULL, -- JSON of E_p by model
-  scales TEXT NOT NULL, -- JSON: series id -> [mean, standard deviation]
-  weights BLOB NOT NULL, -- safetensors
-  PRIMARY KEY (stream, kind, version)
-) STRICT;
-CREATE TABLE filters ( -- what the broker may still be subscribed to for this client
-  client_id TEXT NOT NULL,
-  filter TEXT NOT NULL,
-  PRIMARY KEY (client_id, filter)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE snapshots (
-  stream TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  version INTEGER NOT NULL,
-  state BLOB NOT NULL, -- safetensors: ids, ticks, s, count, mean, m2
-  PRIMARY KEY (stream, kind)
-) STRICT;
-"""
+SNAPSHOTS = "snapshots"
+NEWEST = 2**62
+"""Past every tick."""
+SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
+"""A commit in WAL mode outlives the process in either mode, and a power cut in the second."""
+CHECKPOINT_PAGES = 4000
+"""Pages of 4 KiB in the write-ahead log before they go to the database: more cost disk, fewer cost time, as each series
+has its newest page in the log once a commit and in the database once a checkpoint."""
+BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
+Durability = Literal["process", "power"]
 SampleRow = tuple[int, int, float, bytes]
 
 
@@ -92,30 +64,23 @@ class Source:
     interval: float
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRow:
-    """One version of a network."""
-
-    kind: Kind
-    version: int
-    created: float
-    swap: Mapping[int, tuple[int, int]]
-    errors: Mapping[str, float]
-    scales: Mapping[int, tuple[Floats, Floats]]
-    weights: bytes
-
-
 class Journal:
-    """The open file; every method that fails raises StateError."""
+    """The open file; every method that fails raises StateError, StateBlocked where it may work later.
+
+    `committed` is when something was last written, in seconds since 1970, and `set_aside` where a damaged file went.
+    """
 
     def __init__(self, database: sqlite3.Connection, path: Path, lock: int | None = None) -> None:
         self.database, self.path, self.lock = database, path, lock
+        self.committed = 0.0
+        self.set_aside: Path | None = None
 
     @classmethod
-    def open(cls, directory: Path) -> Self:
+    def open(cls, directory: Path, durability: Durability = "process") -> Self:
         """The journal in this directory, for writing; both are made if absent, readable by their owner alone.
 
-        Raises StateError if another process writes there.
+        A damaged file is set aside under another name and a new one begun. Raises StateError if another process
+        writes there.
         """
         path = directory / FILE
         with failures(path), ExitStack() as undo:
@@ -127,25 +92,17 @@ class Journal:
             except BlockingIOError:
                 message = f"{directory}: another streamer uses it; give each its own state.path and mqtt.client_id"
                 raise StateError(message) from None
-            path.touch(mode=0o600)
-            database = sqlite3.connect(path, isolation_level=None)
-            undo.callback(database.close)
+            aside = None
+            try:
+                database = connect(path, durability)
+            except StateDamaged as damaged:
+                aside = set_aside(path)
+                log.error("%s; it is kept as %s, and a new journal begins", damaged, aside.name)
+                database = connect(path, durability)
             journal = cls(database, path, lock)
-            journal.prepare()
+            journal.set_aside = aside
             undo.pop_all()
         return journal
-
-    def prepare(self) -> None:
-        """WAL mode, and the tables if the file is new."""
-        self.database.execute("PRAGMA journal_mode = WAL")
-        self.database.execute("PRAGMA synchronous = NORMAL")
-        (version,) = self.database.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            self.database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-        elif version != VERSION:
-            raise StateError(
-                f"{self.path}: has version {version}, this program reads {VERSION}; name another state.path"
-            )
 
     @classmethod
     def read(cls, directory: Path) -> Self:
@@ -174,18 +131,24 @@ class Journal:
                 if self.database.in_transaction:
                     self.database.execute("ROLLBACK")
                 raise
+        self.committed = time.time()
 
-    def add_series(self, source: Source, topic: str) -> int:
-        """The id of a series, new or known."""
-        key = (source.stream, topic, source.field, source.d, source.interval)
+    def size_bytes(self) -> int:
+        """Bytes on disk, the write-ahead log included."""
+        sizes = (self.path.with_name(self.path.name + suffix) for suffix in ("", "-wal"))
+        return sum(file.stat().st_size for file in sizes if file.exists())
+
+    def next_series(self) -> int:
+        """An id that no series has had."""
         with failures(self.path):
-            self.database.execute(
-                "INSERT OR IGNORE INTO series (stream, topic, field, d, interval) VALUES (?, ?, ?, ?, ?)", key
-            )
-            found = self.database.execute(
-                "SELECT id FROM series WHERE stream = ? AND topic = ? AND field = ? AND d = ? AND interval = ?", key
-            )
-            return int(found.fetchone()[0])
+            return int(self.database.execute("SELECT coalesce(max(id), 0) + 1 FROM series").fetchone()[0])
+
+    def add_series(self, rows: Iterable[tuple[int, Source, str]]) -> None:
+        """New series (id, source, topic), within a transaction."""
+        self.database.executemany(
+            "INSERT INTO series (id, stream, topic, field, d, interval) VALUES (?, ?, ?, ?, ?, ?)",
+            [(ident, of.stream, topic, of.field, of.d, of.interval) for ident, of, topic in rows],
+        )
 
     def append(self, rows: Iterable[SampleRow]) -> None:
         """Samples (series, tick, time, values), within a transaction."""
@@ -225,7 +188,20 @@ class Journal:
             rows = [(client_id, one) for one in filters]
             self.database.executemany("INSERT OR IGNORE INTO filters VALUES (?, ?)", rows)
 
-    def newest(self, series: int, count: int, until: int) -> tuple[Ints, Floats]:
+    def deliveries(self) -> dict[int, bytes]:
+        """Slot -> digest of the delivery that was last accepted in it."""
+        with failures(self.path):
+            return dict(self.database.execute("SELECT slot, digest FROM deliveries"))
+
+    def deliver(self, digests: Mapping[int, bytes]) -> None:
+        """Remember deliveries by slot, in place of those before, within a transaction."""
+        self.database.executemany("INSERT OR REPLACE INTO deliveries VALUES (?, ?)", digests.items())
+
+    def forget_deliveries(self) -> None:
+        """A new session counts packets anew; within a transaction."""
+        self.database.execute("DELETE FROM deliveries")
+
+    def newest(self, series: int, count: int, until: int = NEWEST) -> tuple[Ints, Floats]:
         """Ticks [T] and values [T, d] of the newest `count` samples of a series up to tick `until`, oldest first.
 
         Both are empty, values [0, 0], for a series without samples.
@@ -236,72 +212,61 @@ class Journal:
                 (series, until, count),
             ).fetchall()
         rows.reverse()
-        ticks = np.array([tick for tick, _ in rows], np.int64)
-        return ticks, np.frombuffer(b"".join(x for _, x in rows)).reshape(len(rows), -1 if rows else 0)
+        return np.array([tick for tick, _ in rows], np.int64), unpacked([x for _, x in rows])
 
-    def add_model(self, stream: str, model: ModelRow, sizes: str) -> None:
-        """A version that goes live; of each kind the newest VERSIONS_KEPT stay."""
-        with self.transaction():
-            self.database.execute(
-                "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    stream,
-                    model.kind,
-                    model.version,
-                    sizes,
-                    model.created,
-                    json.dumps(model.swap),
-                    json.dumps(model.errors),
-                    json.dumps({key: (mean.tolist(), sd.tolist()) for key, (mean, sd) in model.scales.items()}),
-                    model.weights,
-                ),
-            )
-            self.database.execute(
-                "DELETE FROM models WHERE stream = ?1 AND kind = ?2 AND version NOT IN"
-                " (SELECT version FROM models WHERE stream = ?1 AND kind = ?2 ORDER BY version DESC LIMIT ?3)",
-                (stream, model.kind, VERSIONS_KEPT),
-            )
-
-    def newest_model(self, stream: str, kind: Kind, sizes: str) -> ModelRow | None:
-        """The live version of a kind, if it has these sizes."""
+    def between(self, series: int, after: int, until: int, most: int) -> tuple[list[int], list[float], Floats]:
+        """Ticks, times and values [T, d] of the oldest `most` samples with after < tick <= until."""
         with failures(self.path):
-            row = self.database.execute(
-                "SELECT version, created, swap, errors, scales, weights FROM models"
-                " WHERE stream = ? AND kind = ? AND sizes = ? ORDER BY version DESC LIMIT 1",
-                (stream, kind, sizes),
-            ).fetchone()
-        if row is None:
-            return None
-        version, created, swap, errors, scales, weights = row
-        read: dict[str, Any] = json.loads(scales)
-        return ModelRow(
-            kind,
-            version,
-            created,
-            {int(key): (first, last) for key, (first, last) in json.loads(swap).items()},
-            json.loads(errors),
-            {int(key): (np.array(mean), np.array(sd)) for key, (mean, sd) in read.items()},
-            weights,
-        )
+            rows = self.database.execute(
+                "SELECT tick, time, x FROM samples WHERE series = ? AND tick > ? AND tick <= ? ORDER BY tick LIMIT ?",
+                (series, after, until, most),
+            ).fetchall()
+        return [row[0] for row in rows], [row[1] for row in rows], unpacked([row[2] for row in rows])
 
-    def newest_version(self, stream: str) -> int:
-        """The highest version any network of the stream has had, 0 for none."""
-        with failures(self.path):
-            found = self.database.execute("SELECT coalesce(max(version), 0) FROM models WHERE stream = ?", (stream,))
-            return int(found.fetchone()[0])
 
-    def save_snapshots(self, rows: Sequence[tuple[str, Kind, int, bytes]]) -> None:
-        """The states of all banks: (stream, kind, version, safetensors), in place of those before."""
-        with self.transaction():
-            self.database.executemany("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?)", rows)
+def unpacked(blobs: list[bytes]) -> Floats:
+    """Values [T, d] of samples, [0, 0] for none."""
+    return np.frombuffer(b"".join(blobs)).reshape(len(blobs), -1 if blobs else 0)
 
-    def snapshot(self, stream: str, kind: Kind, version: int) -> bytes | None:
-        """The saved state of a bank, if it was of this version."""
-        with failures(self.path):
-            row = self.database.execute(
-                "SELECT state FROM snapshots WHERE stream = ? AND kind = ? AND version = ?", (stream, kind, version)
-            ).fetchone()
-        return row[0] if row else None
+
+def connect(path: Path, durability: Durability) -> sqlite3.Connection:
+    """A connection that writes, the file made and brought to the newest version.
+
+    Raises StateDamaged where SQLite finds fault with the file.
+    """
+    path.touch(mode=0o600)
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        with failures(path):
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
+            database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            if migrate(database) > len(MIGRATIONS):
+                message = f"{path}: was written by a newer streamer; run that one, or name another state.path"
+                raise StateError(message)
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise StateDamaged(f"{path}: damaged ({found})")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file and its companions, so that they can be looked at; the file's new path.
+
+    The snapshots go with it: the next journal gives their series' ids to others.
+    """
+    stamp = time.strftime("damaged-%Y%m%dT%H%M%SZ", time.gmtime())
+    snapshots = path.with_name(SNAPSHOTS)
+    if snapshots.exists():
+        snapshots.rename(path.with_name(f"{SNAPSHOTS}.{stamp}"))
+    for suffix in ("-wal", "-shm", ""):
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            file.rename(path.with_name(f"{path.name}.{stamp}{suffix}"))
+    return path.with_name(f"{path.name}.{stamp}")
 
 
 @contextmanager
@@ -309,5 +274,12 @@ def failures(path: Path) -> Iterator[None]:
     """Errors of the file system and of SQLite, in one line that names the file."""
     try:
         yield
-    except (OSError, sqlite3.Error) as error:
-        raise StateError(f"{path}: {error}; check state.path, its owner and the space left") from error
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary one
+        if code in DAMAGED:
+            raise StateDamaged(f"{path}: {error}") from error
+        kind = StateBlocked if code in BLOCKED else StateError
+        raise kind(f"{path}: {error}; check state.path, its owner and the space left") from error
+    except OSError as error:
+        kind = StateBlocked if error.errno in NO_SPACE else StateError
+        raise kind(f"{path}: {error}; check state.path, its owner and the space left") from error

@@ -15,11 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.errors import StateError
-from streamer.records import Kind
-from streamer.store.journal import FILE, LOCK, VERSION, VERSIONS_KEPT, Journal, ModelRow, SampleRow, SeriesRow, Source
+from streamer.errors import StateDamaged, StateError
+from streamer.records import Sizes
+from streamer.store.journal import FILE, LOCK, SNAPSHOTS, Durability, Journal, SampleRow, SeriesRow, Source
+from streamer.store.models import Span, fingerprint, gates_after
+from streamer.store.schema import MIGRATIONS
 
 PLAIN, TWO = Source("s", "", 1, 0.0), Source("s", "", 2, 0.0)
+GARBAGE = "not a database, but long enough to have a header of its own" * 20
 
 
 @pytest.fixture
@@ -31,6 +34,13 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 def sample(series: int, tick: int, *values: float) -> SampleRow:
     return series, tick, 1000.0 + tick, struct.pack(f"<{len(values)}d", *values)
+
+
+def added(journal: Journal, source: Source, topic: str) -> int:
+    ident = journal.next_series()
+    with journal.transaction():
+        journal.add_series([(ident, source, topic)])
+    return ident
 
 
 def fill(journal: Journal, *rows: SampleRow) -> None:
@@ -46,7 +56,7 @@ def ticks(journal: Journal, series: int) -> list[int]:
 @pytest.mark.parametrize("d", [1, 3])
 def test_round_trip(journal: Journal, d: int) -> None:
     """Samples come back bit by bit, oldest first, the newest `count` of them up to a tick."""
-    ident = journal.add_series(Source("s", "", d, 1.0), "t")
+    ident = added(journal, Source("s", "", d, 1.0), "t")
     rng = np.random.default_rng(0)
     values = np.concatenate([rng.normal(size=(5, d)) * 1e30, np.full((1, d), -0.0)])
     fill(journal, *(sample(ident, tick, *values[i]) for i, tick in enumerate([0, 1, 4, 5, 9, 10])))
@@ -59,7 +69,7 @@ def test_round_trip(journal: Journal, d: int) -> None:
 
 def test_no_samples(journal: Journal) -> None:
     """A series whose messages were all rejected has none, and asking for them is no error."""
-    ident = journal.add_series(TWO, "t")
+    ident = added(journal, TWO, "t")
     found_ticks, values = journal.newest(ident, 10, 10)
     assert (len(found_ticks), len(values)) == (0, 0)
     assert journal.series(TWO) == []
@@ -67,7 +77,7 @@ def test_no_samples(journal: Journal) -> None:
 
 def test_twice(journal: Journal) -> None:
     """The same tick of a series twice is a StateError, and nothing of that transaction is kept."""
-    ident = journal.add_series(PLAIN, "t")
+    ident = added(journal, PLAIN, "t")
     fill(journal, sample(ident, 0, 1.0))
     with pytest.raises(StateError, match=FILE):
         fill(journal, sample(ident, 1, 2.0), sample(ident, 0, 3.0))
@@ -87,7 +97,7 @@ def interrupted(journal: Journal, ident: int) -> None:
 
 def test_rollback(journal: Journal) -> None:
     """An exception inside a transaction undoes all of it, and goes on as it is."""
-    ident = journal.add_series(PLAIN, "t")
+    ident = added(journal, PLAIN, "t")
     fill(journal, sample(ident, 0, 1.0))
     with pytest.raises(KeyboardInterrupt):
         interrupted(journal, ident)
@@ -99,7 +109,7 @@ def test_rollback(journal: Journal) -> None:
 
 def test_trim(journal: Journal) -> None:
     """Trimming drops what is before a tick, in the named series alone."""
-    a, b = (journal.add_series(PLAIN, topic) for topic in "ab")
+    a, b = (added(journal, PLAIN, topic) for topic in "ab")
     fill(journal, *(sample(ident, tick, 0.0) for ident in (a, b) for tick in range(5)))
     with journal.transaction():
         journal.trim([(a, 3)])
@@ -109,9 +119,9 @@ def test_trim(journal: Journal) -> None:
 def test_series(journal: Journal) -> None:
     """Series of a source are listed in the order they appeared, with anchor, ticks spanned, newest tick and time."""
     source, other = Source("s", "value", 1, 2.0), Source("other", "value", 1, 2.0)
-    b, a = (journal.add_series(source, topic) for topic in "ba")
-    journal.add_series(source, "silent")
-    elsewhere = journal.add_series(other, "b")
+    b, a = (added(journal, source, topic) for topic in "ba")
+    added(journal, source, "silent")
+    elsewhere = added(journal, other, "b")
     with journal.transaction():
         journal.append([sample(a, 0, 1.0), sample(a, 8, 1.0), sample(b, 3, 1.0), sample(elsewhere, 0, 1.0)])
         journal.anchor([(1000.0, a), (990.0, b), (1.0, elsewhere)])
@@ -120,7 +130,7 @@ def test_series(journal: Journal) -> None:
 
 def test_anchor_laid_anew(journal: Journal) -> None:
     """The last anchor given is the one that is kept, of the named series alone; trimming shortens what is held."""
-    a, b = (journal.add_series(PLAIN, topic) for topic in "ab")
+    a, b = (added(journal, PLAIN, topic) for topic in "ab")
     fill(journal, *(sample(ident, tick, 0.0) for ident in (a, b) for tick in range(5)))
     for anchors in ([(1.0, a), (2.0, b)], [(3.5, a)]):
         with journal.transaction():
@@ -130,7 +140,7 @@ def test_anchor_laid_anew(journal: Journal) -> None:
 
 
 def test_series_ids(journal: Journal) -> None:
-    """A series keeps its id; another stream, topic, field, d or interval makes another series."""
+    """A series has one id; another stream, topic, field, d or interval makes another series."""
     keys = [
         (Source("s", "", 1, 0.0), "t"),
         (Source("s", "", 1, 0.0), "u"),
@@ -140,9 +150,10 @@ def test_series_ids(journal: Journal) -> None:
         (Source("s", "", 1, 1.0), "t"),
         (Source("s", "", 1, 0.1), "t"),
     ]
-    idents = [journal.add_series(*key) for key in keys]
+    idents = [added(journal, *key) for key in keys]
     assert len(set(idents)) == len(keys)
-    assert [journal.add_series(*key) for key in reversed(keys)] == idents[::-1]
+    with pytest.raises(StateError, match="UNIQUE"):
+        added(journal, *keys[-1])
     fill(journal, *(sample(ident, 0, 1.0) for ident in idents))
     assert [[row.ident for row in journal.series(source)] for source, _ in keys[1:]] == [
         idents[:2],
@@ -153,79 +164,12 @@ def test_series_ids(journal: Journal) -> None:
 def test_survives_closing(tmp_path: Path) -> None:
     """What was committed is there when the journal is opened again."""
     first = Journal.open(tmp_path)
-    ident = first.add_series(PLAIN, "t")
+    ident = added(first, PLAIN, "t")
     fill(first, sample(ident, 0, 4.0))
     first.close()
     again = Journal.open(tmp_path)
     assert again.newest(ident, 9, 9)[1].tolist() == [[4.0]]
     again.close()
-
-
-def model(kind: Kind, version: int, weights: bytes = b"w") -> ModelRow:
-    scales = {3: (np.array([0.1, -2.0]), np.array([1 / 3, 1e-9]))}
-    return ModelRow(
-        kind, version, 1000.0 + version / 3, {3: (5, 70), 4: (0, 9)}, {kind: 0.25, "persistence": 1.0}, scales, weights
-    )
-
-
-def test_models(journal: Journal) -> None:
-    """A network comes back as it was written: when, swap, errors, scales and weights, bit by bit."""
-    journal.add_model("s", model("memoryless", 1, bytes(range(256))), "small")
-    found = journal.newest_model("s", "memoryless", "small")
-    assert found is not None
-    wanted = model("memoryless", 1, bytes(range(256)))
-    assert (found.kind, found.version, found.created) == ("memoryless", 1, wanted.created)
-    assert (found.swap, found.errors, found.weights) == (wanted.swap, wanted.errors, wanted.weights)
-    assert list(found.scales) == [3]
-    for read, written in zip(found.scales[3], wanted.scales[3], strict=True):
-        assert read.tobytes() == written.tobytes()
-
-
-def test_newest_model(journal: Journal) -> None:
-    """The newest version of a kind and of these sizes is the live one; the newest version counts all of a stream."""
-    assert (journal.newest_model("s", "memoryless", "small"), journal.newest_version("s")) == (None, 0)
-    journal.add_model("s", model("memoryless", 2), "small")
-    journal.add_model("s", model("memoryless", 10), "small")
-    journal.add_model("s", model("memoryless", 11), "large")
-    journal.add_model("s", model("traditional", 12), "small")
-    journal.add_model("r", model("memoryless", 13), "small")
-    kinds: tuple[Kind, ...] = ("memoryless", "traditional")
-    versions = {
-        (kind, sizes): row.version
-        for kind in kinds
-        for sizes in ("small", "large")
-        if (row := journal.newest_model("s", kind, sizes))
-    }
-    assert versions == {("memoryless", "small"): 10, ("memoryless", "large"): 11, ("traditional", "small"): 12}
-    assert (journal.newest_version("s"), journal.newest_version("r")) == (12, 13)
-    with pytest.raises(StateError):
-        journal.add_model("s", model("memoryless", 10), "small")
-
-
-def versions(journal: Journal) -> list[tuple[str, str, int]]:
-    """What networks the journal holds."""
-    rows = journal.database.execute("SELECT stream, kind, version FROM models ORDER BY stream, kind, version")
-    return [(stream, kind, version) for stream, kind, version in rows]
-
-
-@pytest.mark.parametrize(
-    "step",
-    [
-        1,
-        7,
-    ],
-)
-def test_versions_kept(journal: Journal, step: int) -> None:
-    """Of each kind of each stream the newest VERSIONS_KEPT versions stay, however many versions lie between."""
-    kinds: tuple[Kind, ...] = ("memoryless", "traditional")
-    added = range(1, step * (VERSIONS_KEPT + 3) + 1, step)
-    journal.add_model("r", model("memoryless", 1), "small")
-    for version in added:
-        for kind in kinds[: 1 if version == added[-1] else 2]:
-            journal.add_model("s", model(kind, version), "small")
-    wanted = {"memoryless": added[-VERSIONS_KEPT:], "traditional": added[-VERSIONS_KEPT - 1 : -1]}
-    assert versions(journal) == [("r", "memoryless", 1), *(("s", kind, v) for kind in kinds for v in wanted[kind])]
-    assert journal.newest_version("s") == added[-1]
 
 
 def test_filters(tmp_path: Path) -> None:
@@ -249,7 +193,7 @@ def orphan(journal: Journal, ident: int) -> None:
 
 def test_failing_commit(journal: Journal) -> None:
     """Where COMMIT itself fails nothing of the transaction is kept, and none stays open: the next one goes through."""
-    ident = journal.add_series(PLAIN, "t")
+    ident = added(journal, PLAIN, "t")
     journal.database.execute("PRAGMA foreign_keys = ON")
     with pytest.raises(StateError, match=f"{FILE}: FOREIGN KEY"):
         orphan(journal, ident)
@@ -262,7 +206,7 @@ def test_failing_commit(journal: Journal) -> None:
 def test_second_writer(tmp_path: Path) -> None:
     """A second daemon on one directory is refused in a line that says so; the first goes on, readers come and go."""
     first = Journal.open(tmp_path)
-    ident = first.add_series(PLAIN, "t")
+    ident = added(first, PLAIN, "t")
     for _ in range(2):
         with pytest.raises(StateError, match=rf"^{tmp_path}: another streamer uses it; [^\n]*state\.path[^\n]*$"):
             Journal.open(tmp_path)
@@ -296,26 +240,16 @@ def test_refused_file_is_not_locked(tmp_path: Path) -> None:
     Journal.open(tmp_path).close()
 
 
-def test_snapshots(journal: Journal) -> None:
-    """A snapshot replaces that of its stream and kind, and is given back for its version only."""
-    journal.save_snapshots([("s", "memoryless", 1, b"a"), ("s", "traditional", 1, b"b"), ("r", "memoryless", 1, b"c")])
-    journal.save_snapshots([("s", "memoryless", 2, b"d")])
-    assert journal.snapshot("s", "memoryless", 1) is None
-    assert journal.snapshot("s", "memoryless", 2) == b"d"
-    assert journal.snapshot("s", "traditional", 1) == b"b"
-    assert journal.snapshot("r", "memoryless", 1) == b"c"
-
-
 def test_reader(journal: Journal) -> None:
     """A reader beside the open writer sees what is committed and nothing else, and cannot write."""
-    ident = journal.add_series(PLAIN, "t")
+    ident = added(journal, PLAIN, "t")
     reader = Journal.read(journal.path.parent)
     with journal.transaction():
         journal.append([sample(ident, 0, 1.0)])
         assert ticks(reader, ident) == []
     assert ticks(reader, ident) == [0]
     with pytest.raises(StateError, match="readonly"):
-        reader.add_series(PLAIN, "u")
+        added(reader, PLAIN, "u")
     with pytest.raises(StateError, match="readonly"):
         fill(reader, sample(ident, 1, 1.0))
     reader.close()
@@ -326,37 +260,124 @@ def test_reader(journal: Journal) -> None:
 def test_private(tmp_path: Path) -> None:
     """The directory has mode 0700, every file in it 0600, while the writer is open."""
     journal = Journal.open(tmp_path / "a" / "b")
-    fill(journal, sample(journal.add_series(PLAIN, "t"), 0, 1.0))
+    fill(journal, sample(added(journal, PLAIN, "t"), 0, 1.0))
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a" / "b").iterdir()}
     journal.close()
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
     assert modes == {LOCK: 0o600, FILE: 0o600, f"{FILE}-wal": 0o600, f"{FILE}-shm": 0o600}
 
 
-def test_other_version(tmp_path: Path) -> None:
-    """A journal of another version is refused by name, and left as it is."""
+def test_newer_version(tmp_path: Path) -> None:
+    """A journal of a newer version is refused by name, and left as it is."""
     Journal.open(tmp_path).close()
-    database = sqlite3.connect(tmp_path / FILE)
-    database.execute(f"PRAGMA user_version = {VERSION + 1}")
-    database.close()
+    with closing(sqlite3.connect(tmp_path / FILE)) as database:
+        database.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     before = (tmp_path / FILE).read_bytes()
     for _ in range(2):  # the second time as well: a refused journal is not left locked
-        with pytest.raises(StateError, match=rf"{FILE}: has version {VERSION + 1}.*state\.path"):
+        with pytest.raises(StateError, match=rf"{FILE}: was written by a newer streamer.*state\.path"):
             Journal.open(tmp_path)
     assert (tmp_path / FILE).read_bytes() == before
 
 
-def test_no_database(tmp_path: Path) -> None:
-    """A file that is no database is refused by name, and left as it is."""
-    (tmp_path / FILE).write_text("not a database, but long enough to have a header of its own" * 20)
-    before = (tmp_path / FILE).read_bytes()
-    with pytest.raises(StateError, match=FILE):
-        Journal.open(tmp_path)
-    reader = Journal.read(tmp_path)
-    with pytest.raises(StateError, match=FILE):
+def test_damaged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A file that is no database is kept under another name, its snapshots with it, and a new journal begins."""
+    (tmp_path / FILE).write_text(GARBAGE)
+    (tmp_path / SNAPSHOTS).mkdir()
+    (tmp_path / SNAPSHOTS / "s.1.safetensors").touch()
+    with closing(Journal.open(tmp_path)) as journal:
+        assert journal.set_aside is not None
+        assert journal.set_aside.read_text() == GARBAGE
+        fill(journal, sample(added(journal, PLAIN, "t"), 0, 1.0))
+    assert not (tmp_path / SNAPSHOTS).exists()
+    assert len(list(tmp_path.glob(f"{SNAPSHOTS}.damaged-*/s.1.safetensors"))) == 1
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert journal.set_aside.name in caplog.text
+    with closing(Journal.open(tmp_path)) as again:
+        assert again.set_aside is None
+        assert ticks(again, 1) == [0]
+
+
+def test_damaged_page(tmp_path: Path) -> None:
+    """Damage inside a file that still opens as a database is found at the start, too."""
+    with closing(Journal.open(tmp_path)) as journal:
+        ident = added(journal, PLAIN, "t")
+        fill(journal, *(sample(ident, tick, 1.0) for tick in range(2000)))
+    whole = bytearray((tmp_path / FILE).read_bytes())
+    whole[-4096:] = bytes(4096)
+    (tmp_path / FILE).write_bytes(whole)
+    with closing(Journal.open(tmp_path)) as journal:
+        assert journal.set_aside is not None
+        assert journal.set_aside.read_bytes() == whole
+
+
+def test_damaged_for_a_reader(tmp_path: Path) -> None:
+    """A reader leaves a damaged file alone and names it."""
+    (tmp_path / FILE).write_text(GARBAGE)
+    with closing(Journal.read(tmp_path)) as reader, pytest.raises(StateDamaged, match=FILE):
         reader.series(PLAIN)
-    reader.close()
-    assert (tmp_path / FILE).read_bytes() == before
+    assert (tmp_path / FILE).read_text() == GARBAGE
+
+
+@pytest.mark.parametrize(("durability", "synchronous"), [("process", 1), ("power", 2)])
+def test_durability(tmp_path: Path, durability: Durability, synchronous: int) -> None:
+    """`power` has every commit flushed to the disk (FULL), `process` leaves that to the system (NORMAL)."""
+    with closing(Journal.open(tmp_path, durability)) as journal:
+        assert journal.database.execute("PRAGMA synchronous").fetchone() == (synchronous,)
+        assert journal.database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def version(path: Path) -> tuple[int, set[str]]:
+    """Of the file, and its tables."""
+    with closing(sqlite3.connect(path)) as database:
+        (number,) = database.execute("PRAGMA user_version").fetchone()
+        return number, {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
+def use(steps: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("schema", "journal"):
+        monkeypatch.setattr(f"streamer.store.{module}.MIGRATIONS", steps)
+
+
+def test_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older file is brought forward with what it holds, one whole step after another: where a step fails the file
+    is as the step before left it, and goes on from there once the step is mended."""
+    with closing(Journal.open(tmp_path)) as journal:
+        fill(journal, sample(added(journal, PLAIN, "t"), 0, 1.0))
+    first, tables = version(tmp_path / FILE)
+    steps = (*MIGRATIONS, "CREATE TABLE one (x);", "CREATE TABLE two (x); INSERT INTO nowhere VALUES (1);")
+    use(steps, monkeypatch)
+    for _ in range(2):
+        with pytest.raises(StateError, match=f"{FILE}: no such table: nowhere"):
+            Journal.open(tmp_path)
+        assert version(tmp_path / FILE) == (first + 1, tables | {"one"})
+    use((*steps[:-1], "CREATE TABLE two (x);"), monkeypatch)
+    with closing(Journal.open(tmp_path)) as journal:
+        assert ticks(journal, 1) == [0]
+    assert version(tmp_path / FILE) == (first + 2, tables | {"one", "two"})
+
+
+def test_version_1(tmp_path: Path) -> None:
+    """A journal of version 1 keeps its samples and networks: spans, preference and time of a swap become gates."""
+    with closing(sqlite3.connect(tmp_path / FILE)) as database:
+        database.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
+        database.execute("INSERT INTO series VALUES (3, 's', 't', '', 1, 0.0, 7.0)")
+        database.execute("INSERT INTO samples VALUES (3, 0, 1000.0, ?)", (struct.pack("<d", 4.0),))
+        sizes, scales = fingerprint(Sizes()), '{"3": [[0.5], [2.0]]}'
+        for version, kind, error in ((1, "memoryless", 2.0), (2, "memoryless", 0.5), (2, "traditional", 0.25)):
+            errors = f'{{"{kind}": {error}, "persistence": 1.0}}'
+            row = "s", kind, version, sizes, 1000.0 + version, '{"3": [5, 70], "4": [0, 9]}', errors, scales, b"w"
+            database.execute("INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        database.commit()
+    with closing(Journal.open(tmp_path)) as journal:
+        assert journal.newest(3, 9)[1].tolist() == [[4.0]]
+        first, second = gates_after(journal, "s", Sizes(), 0)
+    spans = {3: Span(5, 70, 0), 4: Span(0, 9, 0)}
+    assert (first.created, first.preferred, first.spans) == (1001.0, None, spans)
+    assert (second.created, second.preferred, second.spans) == (1002.0, "traditional", spans)
+    assert [(one.kind, one.errors, one.weights) for one in second.models] == [
+        ("memoryless", {"memoryless": 0.5, "persistence": 1.0}, b"w"),
+        ("traditional", {"traditional": 0.25, "persistence": 1.0}, b"w"),
+    ]
 
 
 def test_no_directory(tmp_path: Path) -> None:
@@ -373,7 +394,7 @@ def test_no_directory(tmp_path: Path) -> None:
 def test_newest_against_an_oracle(keys: list[tuple[int, int]], count: int) -> None:
     """Whatever the order of arrival, the newest samples of a series are those with the highest ticks."""
     with TemporaryDirectory() as directory, closing(Journal.open(Path(directory))) as journal:
-        idents = [journal.add_series(PLAIN, topic) for topic in "abc"]
+        idents = [added(journal, PLAIN, topic) for topic in "abc"]
         fill(journal, *(sample(idents[i], tick, float(100 * i + tick)) for i, tick in keys))
         for i, ident in enumerate(idents):
             wanted = sorted(tick for one, tick in keys if one == i and tick <= 10)[-count:]

@@ -1,6 +1,8 @@
 """Candidates go live: warmed from the journal, caught up with what came meanwhile, and found again after a restart."""
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,16 +11,18 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.fastlane import FastLane
+from streamer.errors import TrainingFailed
 from streamer.lane import Lane
 from streamer.models import KINDS, Kind, build
 from streamer.records import Candidate, Floats
-from streamer.swap.promote import promote, restore, snapshot
+from streamer.store.models import Span, gates_after, newest_model
+from streamer.swap.promote import promote
 from streamer.train.weights import dump, network_of
-from streamer.train.worker import fingerprint
-from tests.lanes import NOW, fast_lane, feed, message, sample, timed
+from tests.lanes import NOW, fast_lane, feed, message, resumed, sample, save, timed
 from tests.models.reference import REFERENCES
 
+SLACK = 2
+"""Ticks by which a trim may lag, with a window of 30."""
 NAMES = [f"plant/{i}" for i in range(70)]
 """More series than fit one tile."""
 
@@ -67,9 +71,10 @@ async def test_samples_that_come_while_states_are_warmed_are_not_missed(tmp_path
             state = lane.live[candidate.kind].s[i].numpy()
             wanted = expected(lane, candidate.kind, candidate, range(begun, t + 1), i)
             np.testing.assert_allclose(state, wanted, atol=1e-5)
-    row = fast.journal.newest_model("plant", "memoryless", fingerprint(lane.sizes))
-    assert row is not None
-    assert row.swap[lane.series[0].ident] == (begun, t - 1)
+    (gate,) = gates_after(fast.journal, "plant", lane.sizes, 0)
+    assert (gate.version, gate.preferred, gate.created) == (1, "memoryless", NOW)
+    assert gate.spans[lane.series[0].ident] == Span(begun, t - 1, 0)
+    assert newest_model(fast.journal, "plant", "memoryless", lane.sizes) is not None
     fast.journal.close()
 
 
@@ -88,14 +93,6 @@ async def test_a_series_that_appears_during_the_promotion_is_forecast(tmp_path: 
     fast.journal.close()
 
 
-async def restarted(directory: Path) -> FastLane:
-    fast = fast_lane(directory, timed(publish={"model": "memoryless"}))
-    fast.restore()
-    for lane in fast.lanes:
-        await restore(lane, fast.journal)
-    return fast
-
-
 async def test_a_clean_restart_gives_the_same_forecasts_to_the_last_bit(tmp_path: Path) -> None:
     """With a snapshot of the stop, the next forecasts equal those of a lane that never stopped."""
     fast = fast_lane(tmp_path, timed(publish={"model": "memoryless"}))
@@ -103,10 +100,9 @@ async def test_a_clean_restart_gives_the_same_forecasts_to_the_last_bit(tmp_path
     feed(fast, values(range(50), NAMES))
     await promote(lane, candidates(lane), None, fast.journal, NOW)
     feed(fast, values(range(50, 90), NAMES))
-    rows = [("plant", kind, bank.version, snapshot(lane, bank)) for kind, bank in lane.live.items()]
-    fast.journal.save_snapshots(rows)
+    save(fast)
     fast.journal.close()
-    again = await restarted(tmp_path)
+    again = resumed(tmp_path, timed(publish={"model": "memoryless"}))
     assert feed(again, values(range(90, 91), NAMES)) == await unbroken(tmp_path / "other")
     for kind, bank in again.lanes[0].live.items():
         assert bank.version == 1, kind
@@ -118,12 +114,11 @@ async def test_after_a_restart_the_winner_at_the_gate_goes_on_speaking(tmp_path:
     fast = fast_lane(tmp_path, timed())
     (lane,) = fast.lanes
     feed(fast, values(range(50), NAMES))
+    save(fast)
     memoryless, traditional = candidates(lane)
     await promote(lane, [memoryless, replace(traditional, e_p=0.4)], "traditional", fast.journal, NOW)
     fast.journal.close()
-    again = fast_lane(tmp_path, timed())
-    again.restore()
-    await restore(again.lanes[0], again.journal)
+    again = resumed(tmp_path, timed())
     assert {one["model"] for one in feed(again, values(range(50, 51), NAMES))} == {"traditional"}
     assert again.lanes[0].counts.swapped_at == {"memoryless": NOW, "traditional": NOW}
     again.journal.close()
@@ -159,7 +154,7 @@ async def unbroken(directory: Path) -> list[dict[str, Any]]:
 
 
 async def test_without_a_snapshot_states_are_warmed_anew(tmp_path: Path) -> None:
-    """After a crash the networks are live at once, their states those of the newest 4·m samples."""
+    """Where no snapshot can be read the networks are live at once, their states those of the newest 4·m samples."""
     fast = fast_lane(tmp_path, timed())
     (lane,) = fast.lanes
     feed(fast, values(range(50), NAMES))
@@ -167,7 +162,7 @@ async def test_without_a_snapshot_states_are_warmed_anew(tmp_path: Path) -> None
     await promote(lane, proposed, None, fast.journal, NOW)
     feed(fast, values(range(50, 60), NAMES))
     fast.journal.close()
-    again = await restarted(tmp_path)
+    again = resumed(tmp_path, timed())
     (other,) = again.lanes
     for candidate in proposed:
         wanted = expected(other, candidate.kind, candidate, range(60 - 4 * other.sizes.m, 60), 7)
@@ -188,6 +183,77 @@ async def test_the_loser_at_the_gate_is_not_published(tmp_path: Path) -> None:
         (heard,) = feed(fast, [message_at(50)])
         assert heard["model"] == model
         fast.journal.close()
+
+
+async def test_nothing_is_trimmed_that_a_swap_reads(tmp_path: Path) -> None:
+    """While states are warmed, and until both kept snapshots hold the new networks, the journal keeps the samples that
+    they were warmed on, however small the window."""
+    fast = fast_lane(tmp_path, timed(retrain={"minimum": 30, "window": 30}))
+    (lane,) = fast.lanes
+    t = 0
+
+    def more(ticks: int) -> int:
+        nonlocal t
+        for _ in range(ticks):
+            feed(fast, [message_at(t)])
+            t += 1
+        return int(fast.journal.newest(1, 10_000)[0][0])
+
+    def saved() -> int:
+        save(fast)
+        return more(100)
+
+    oldest = [saved() for _ in range(4)][-1]
+    assert t - 200 - SLACK <= oldest <= t - 200
+    before = t
+    async with lane.turn:
+        promotion = asyncio.create_task(promote(lane, candidates(lane), None, fast.journal, NOW))
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert lane.backlog is not None
+    assert [saved(), saved()] == [oldest, oldest]
+    await promotion
+    first = before - 4 * lane.sizes.m
+    assert first - SLACK <= saved() <= first
+    oldest = saved()
+    assert t - 200 - SLACK <= oldest <= t - 200
+    fast.journal.close()
+
+
+async def test_a_training_that_admits_nothing_is_a_version_too(tmp_path: Path) -> None:
+    """With no candidate the live networks stay as they are, to the last bit, and the preference that changed is known
+    after a restart."""
+    fast = fast_lane(tmp_path, timed())
+    (lane,) = fast.lanes
+    feed(fast, values(range(50), NAMES[:2]))
+    await promote(lane, candidates(lane), "memoryless", fast.journal, NOW)
+    save(fast)
+    states = {kind: bank.s.clone() for kind, bank in lane.live.items()}
+    assert await promote(lane, [], "traditional", fast.journal, NOW + 1) == 2
+    assert all(torch.equal(states[kind], bank.s) for kind, bank in lane.live.items())
+    assert (lane.preferred, lane.version, lane.counts.swapped_at["memoryless"]) == ("traditional", 2, NOW)
+    fast.journal.close()
+    again = resumed(tmp_path, timed())
+    assert (again.lanes[0].preferred, again.lanes[0].version) == ("traditional", 2)
+    assert {kind: bank.version for kind, bank in again.lanes[0].live.items()} == dict.fromkeys(KINDS, 1)
+    assert {one["model"] for one in feed(again, values(range(50, 51), NAMES[:2]))} == {"traditional"}
+    again.journal.close()
+
+
+async def test_a_journal_that_cannot_be_written_keeps_the_live_networks(tmp_path: Path) -> None:
+    """A swap that cannot be written down does not happen: the training has failed, for the reason `journal`."""
+    fast = fast_lane(tmp_path, timed())
+    (lane,) = fast.lanes
+    feed(fast, values(range(50), NAMES[:2]))
+    with closing(sqlite3.connect(fast.journal.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        fast.journal.database.execute("PRAGMA busy_timeout = 0")
+        with pytest.raises(TrainingFailed, match="journal") as failed:
+            await promote(lane, candidates(lane), "memoryless", fast.journal, NOW)
+    assert failed.value.reason == "journal"
+    assert (lane.live, lane.version, lane.backlog) == ({}, 0, None)
+    assert await promote(lane, candidates(lane), "memoryless", fast.journal, NOW) == 1
+    fast.journal.close()
 
 
 def message_at(t: int) -> Any:

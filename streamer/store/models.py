@@ -1,0 +1,142 @@
+"""Outcomes of trainings in the journal: which networks went live, when, on which tick of every series."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from streamer.records import Floats, Kind, Sizes
+from streamer.store.journal import Journal, failures
+
+VERSIONS_KEPT = 10
+COLUMNS = "kind, version, errors, scales, weights"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """One version of a network: `errors` has E_p by model, `scales` mean and standard deviation by series id."""
+
+    kind: Kind
+    version: int
+    errors: Mapping[str, float]
+    scales: Mapping[int, tuple[Floats, Floats]]
+    weights: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Of one series at a swap: its states were warmed from tick `first`, `last` came before the swap.
+
+    `trained` is what the series held when the training was asked for.
+    """
+
+    first: int
+    last: int
+    trained: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What came of a training: the networks admitted, perhaps none, and the kind preferred from then on."""
+
+    version: int
+    created: float
+    preferred: Kind | None
+    spans: Mapping[int, Span]
+    models: tuple[ModelRow, ...]
+
+
+def fingerprint(sizes: Sizes) -> str:
+    """The sizes as the journal's text: weights live on only while all of them stay the same."""
+    return json.dumps({name: getattr(sizes, name) for name in sizes.__slots__})
+
+
+def add_gate(journal: Journal, stream: str, sizes: Sizes, gate: Gate) -> None:
+    """One transaction; the newest VERSIONS_KEPT gates and networks of each kind stay. Raises StateError."""
+    with journal.transaction():
+        spans = {key: (span.first, span.last, span.trained) for key, span in gate.spans.items()}
+        journal.database.execute(
+            "INSERT INTO gates VALUES (?, ?, ?, ?, ?)",
+            (stream, gate.version, gate.created, gate.preferred, json.dumps(spans)),
+        )
+        for model in gate.models:
+            scales = {key: (mean.tolist(), sd.tolist()) for key, (mean, sd) in model.scales.items()}
+            texts = fingerprint(sizes), json.dumps(model.errors), json.dumps(scales)
+            journal.database.execute(
+                "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (stream, model.kind, model.version, *texts, model.weights),
+            )
+            journal.database.execute(
+                "DELETE FROM models WHERE stream = ?1 AND kind = ?2 AND version NOT IN"
+                " (SELECT version FROM models WHERE stream = ?1 AND kind = ?2 ORDER BY version DESC LIMIT ?3)",
+                (stream, model.kind, VERSIONS_KEPT),
+            )
+        journal.database.execute(
+            "DELETE FROM gates WHERE stream = ?1 AND version <= ?2"
+            " AND version NOT IN (SELECT version FROM models WHERE stream = ?1)",
+            (stream, gate.version - VERSIONS_KEPT),
+        )
+
+
+def gates_after(journal: Journal, stream: str, sizes: Sizes, version: int) -> list[Gate]:
+    """What happened after a version, oldest first, with the networks that have these sizes. Raises StateError."""
+    with failures(journal.path):
+        rows = journal.database.execute(
+            "SELECT version, created, preferred, spans FROM gates WHERE stream = ? AND version > ? ORDER BY version",
+            (stream, version),
+        ).fetchall()
+        models = journal.database.execute(
+            f"SELECT {COLUMNS} FROM models WHERE stream = ? AND sizes = ? AND version > ?",  # noqa: S608
+            (stream, fingerprint(sizes), version),
+        ).fetchall()
+    by_version: dict[int, list[ModelRow]] = {}
+    for row in map(model_row, models):
+        by_version.setdefault(row.version, []).append(row)
+    return [
+        Gate(number, created, preferred, spans_of(spans), tuple(by_version.get(number, [])))
+        for number, created, preferred, spans in rows
+    ]
+
+
+def newest_model(journal: Journal, stream: str, kind: Kind, sizes: Sizes) -> ModelRow | None:
+    """The live version of a kind, if it has these sizes. Raises StateError."""
+    with failures(journal.path):
+        row = journal.database.execute(
+            f"SELECT {COLUMNS} FROM models"  # noqa: S608
+            " WHERE stream = ? AND kind = ? AND sizes = ? ORDER BY version DESC LIMIT 1",
+            (stream, kind, fingerprint(sizes)),
+        ).fetchone()
+    return row and model_row(row)
+
+
+def model(journal: Journal, stream: str, kind: Kind, version: int, sizes: Sizes) -> tuple[ModelRow, float] | None:
+    """One version and when it went live, if it is there and has these sizes. Raises StateError."""
+    with failures(journal.path):
+        row = journal.database.execute(
+            f"SELECT {COLUMNS}, created FROM models JOIN gates USING (stream, version)"  # noqa: S608
+            " WHERE stream = ? AND kind = ? AND version = ? AND sizes = ?",
+            (stream, kind, version, fingerprint(sizes)),
+        ).fetchone()
+    return row and (model_row(row[:-1]), row[-1])
+
+
+def newest_version(journal: Journal, stream: str) -> int:
+    """The highest version of the stream, 0 for none. Raises StateError."""
+    with failures(journal.path):
+        found = journal.database.execute("SELECT coalesce(max(version), 0) FROM gates WHERE stream = ?", (stream,))
+        return int(found.fetchone()[0])
+
+
+def model_row(row: tuple[Any, ...]) -> ModelRow:
+    """One row of COLUMNS."""
+    kind, version, errors, scales, weights = row
+    read: dict[str, Any] = json.loads(scales)
+    by_series = {int(key): (np.array(mean), np.array(sd)) for key, (mean, sd) in read.items()}
+    return ModelRow(kind, version, json.loads(errors), by_series, weights)
+
+
+def spans_of(text: str) -> dict[int, Span]:
+    """What `add_gate` wrote of them."""
+    return {int(key): Span(*span) for key, span in json.loads(text).items()}

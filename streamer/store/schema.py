@@ -1,0 +1,95 @@
+"""The tables of the journal, as the steps that lead from an empty file to the newest version."""
+
+import sqlite3
+
+MIGRATIONS = (
+    """
+CREATE TABLE series (
+  id INTEGER PRIMARY KEY,
+  stream TEXT NOT NULL,
+  topic TEXT NOT NULL,
+  field TEXT NOT NULL, -- what of a payload is the value
+  d INTEGER NOT NULL,
+  interval REAL NOT NULL, -- 0: every message is a tick; another field, d or grid makes another series
+  anchor REAL, -- time of tick 0 on the grid
+  UNIQUE (stream, topic, field, d, interval)
+) STRICT;
+CREATE TABLE samples (
+  series INTEGER NOT NULL REFERENCES series (id),
+  tick INTEGER NOT NULL,
+  time REAL NOT NULL,
+  x BLOB NOT NULL, -- d float64, little-endian
+  PRIMARY KEY (series, tick)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE models (
+  stream TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  sizes TEXT NOT NULL, -- JSON of the letters and the cell: weights fit no other sizes
+  created REAL NOT NULL,
+  swap TEXT NOT NULL, -- JSON: series id -> [first tick the states were warmed on, last tick before the swap]
+  errors TEXT NOT NULL, -- JSON of E_p by model
+  scales TEXT NOT NULL, -- JSON: series id -> [mean, standard deviation]
+  weights BLOB NOT NULL, -- safetensors
+  PRIMARY KEY (stream, kind, version)
+) STRICT;
+CREATE TABLE filters ( -- what the broker may still be subscribed to for this client
+  client_id TEXT NOT NULL,
+  filter TEXT NOT NULL,
+  PRIMARY KEY (client_id, filter)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE snapshots (
+  stream TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  state BLOB NOT NULL, -- safetensors: ids, ticks, s, count, mean, m2
+  PRIMARY KEY (stream, kind)
+) STRICT;
+""",
+    """
+CREATE TABLE gates ( -- what came of a training: the order of events that a replay of the samples needs
+  stream TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  created REAL NOT NULL,
+  preferred TEXT, -- the kind that won, NULL where no network beat persistence
+  spans TEXT NOT NULL, -- JSON: series id -> [first tick warmed on, last tick before the swap, ticks trained on]
+  PRIMARY KEY (stream, version)
+) STRICT;
+INSERT INTO gates SELECT stream, version, created,
+  iif(min(json_extract(errors, '$.' || kind)) < json_extract(errors, '$.persistence'), kind, NULL),
+  (SELECT json_group_object(key, json_array(json_extract(value, '$[0]'), json_extract(value, '$[1]'), 0))
+    FROM json_each(swap))
+FROM models GROUP BY stream, version;
+CREATE TABLE networks (
+  stream TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  sizes TEXT NOT NULL, -- JSON of the letters and the cell: weights fit no other sizes
+  errors TEXT NOT NULL, -- JSON of E_p by model
+  scales TEXT NOT NULL, -- JSON: series id -> [mean, standard deviation]
+  weights BLOB NOT NULL, -- safetensors
+  PRIMARY KEY (stream, kind, version),
+  FOREIGN KEY (stream, version) REFERENCES gates (stream, version)
+) STRICT;
+INSERT INTO networks SELECT stream, kind, version, sizes, errors, scales, weights FROM models;
+DROP TABLE models;
+ALTER TABLE networks RENAME TO models;
+DROP TABLE snapshots; -- files now, with all that a series has and not its states alone
+CREATE TABLE deliveries ( -- samples without a time of their own, by the packet identifier they came under, modulo
+  slot INTEGER PRIMARY KEY,
+  digest BLOB NOT NULL
+) STRICT;
+""",
+)
+"""Step i leads from version i to i + 1; steps that were released never change."""
+
+
+def migrate(database: sqlite3.Connection) -> int:
+    """Bring a file to the newest version, each step whole or not at all; the version it had.
+
+    A version beyond the newest is returned and left alone.
+    """
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    for step in range(version, len(MIGRATIONS)):
+        database.executescript(f"BEGIN; {MIGRATIONS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
+    return int(version)

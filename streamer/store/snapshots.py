@@ -1,0 +1,101 @@
+"""States as arrays in, files out, and back: the newest two of each stream, each whole or not there at all."""
+
+import hashlib
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+
+from streamer.errors import StateError
+from streamer.store.journal import SNAPSHOTS, failures
+
+log = logging.getLogger("streamer.store")
+
+FOLDER = SNAPSHOTS
+KEPT = 2
+"""Snapshots of a stream; the older one is for the day on which the newer one cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A stream between two batches: `about` says what it is of (JSON values), `arrays` have a row per series."""
+
+    about: Mapping[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+    def digest(self) -> str:
+        """Of everything in it, so that damage is noticed."""
+        sums = hashlib.blake2b(json.dumps(self.about, sort_keys=True).encode(), digest_size=16)
+        for name in sorted(self.arrays):
+            array = self.arrays[name]
+            sums.update(f"{name} {array.dtype} {array.shape}".encode())
+            sums.update(np.ascontiguousarray(array).data)
+        return sums.hexdigest()
+
+
+def write(directory: Path, stream: str, snapshot: Snapshot) -> None:
+    """Keep a snapshot of a stream in the state directory, and drop those beyond the newest KEPT.
+
+    Raises StateError.
+    """
+    folder = directory / SNAPSHOTS
+    with failures(folder):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        numbers = [number for number, _ in files(folder, stream)]
+        path = folder / f"{stream}.{max(numbers, default=0) + 1}.safetensors"
+        about = {"about": json.dumps(snapshot.about), "digest": snapshot.digest()}
+        arrays = {name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}
+        draft = folder / f"{path.name}.draft"
+        try:
+            with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(safetensors.numpy.save(arrays, about))
+                file.flush()
+                os.fsync(file.fileno())
+            draft.rename(path)
+        except OSError:
+            draft.unlink(missing_ok=True)  # the journal may need what is left of the disk
+            raise
+        for _, old in files(folder, stream)[KEPT:]:
+            old.unlink()
+
+
+def files(folder: Path, stream: str) -> list[tuple[int, Path]]:
+    """(number, path) of a stream's snapshots, newest first."""
+    pattern = re.compile(re.escape(stream) + r"\.(\d+)\.safetensors")
+    found = [(pattern.fullmatch(path.name), path) for path in folder.glob("*.safetensors")]
+    return sorted(((int(match[1]), path) for match, path in found if match), reverse=True)
+
+
+def newest_first(directory: Path, stream: str) -> Iterator[Snapshot]:
+    """The snapshots of a stream that can be read; one that cannot is told and passed over."""
+    for _, path in files(directory / SNAPSHOTS, stream):
+        try:
+            yield read(path)
+        except StateError as damaged:
+            log.warning("%s; going back to the snapshot before it", damaged)
+
+
+def read(path: Path) -> Snapshot:
+    """One file.
+
+    Raises StateError where it is damaged.
+    """
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        snapshot = Snapshot(json.loads(metadata["about"]), arrays)
+        if snapshot.digest() != metadata["digest"]:
+            raise StateError(f"{path}: its contents are not what was written")
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise StateError(f"{path}: no snapshot can be read from it ({error})") from error
+    return snapshot

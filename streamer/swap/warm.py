@@ -1,0 +1,111 @@
+"""New banks in, the same banks out with the states that the journal's newest samples lead to."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.ingest.grid import Series, segments
+from streamer.lane import Lane
+from streamer.records import Floats
+from streamer.state.bank import ABREAST, TILE, Bank
+from streamer.store.journal import Journal
+from streamer.store.models import ModelRow
+from streamer.train.weights import network_of
+
+WARM_WINDOWS = 4
+"""States are warmed on this many times m ticks, well past what a trained network remembers."""
+
+T = TypeVar("T")
+Run = tuple[Floats, NDArray[np.bool_]]
+"""Ticks of one series: values [T, d], NaN where missing, and where it starts anew [T]."""
+
+
+def bank_of(row: ModelRow, lane: Lane) -> Bank:
+    """A bank with these weights and scales, all states zero, room for the lane's series."""
+    bank = Bank(network_of(row.kind, lane.sizes, row.weights), lane.scale(), row.version)
+    bank.grow(len(lane.newest))
+    row_of = {series.ident: series.row for series in lane.series}
+    bank.scale.fix({row_of[ident]: scale for ident, scale in row.scales.items() if ident in row_of})
+    return bank
+
+
+async def beside(journal: Journal, work: Callable[[Journal, threading.Event], T]) -> T:
+    """Do work in a thread, on a connection of its own that only reads; cancelling this sets the event."""
+    halt = threading.Event()
+
+    def run() -> T:
+        reader = Journal.read(journal.path.parent)
+        try:
+            return work(reader, halt)
+        finally:
+            reader.close()
+
+    try:
+        return await asyncio.to_thread(run)
+    finally:
+        halt.set()
+
+
+def warm_newest(
+    banks: Sequence[Bank], series: Sequence[Series], upto: Mapping[int, int], lane: Lane, journal: Journal,
+    halt: threading.Event,
+) -> dict[int, int]:  # fmt: skip
+    """Run the newest ticks of each series, up to that in `upto`, through the banks: series id -> first tick of them.
+
+    A series is taken from its last long gap on.
+    """
+    firsts: dict[int, int] = {}
+    for tile in tiles(series):
+        runs: dict[int, Run] = {}
+        for one in tile:
+            ticks, values = journal.newest(one.ident, WARM_WINDOWS * lane.sizes.m, upto[one.ident])
+            if len(ticks):
+                *_, tail = segments(ticks, values, lane.stream.max_gap)
+                firsts[one.ident] = int(ticks[-1]) - len(tail) + 1
+                runs[one.row] = joined([tail])
+        step_all(banks, runs, halt)
+    return firsts
+
+
+def warm_between(
+    banks: Sequence[Bank], series: Sequence[Series], spans: Mapping[int, tuple[int, int]], lane: Lane,
+    journal: Journal, halt: threading.Event,
+) -> None:  # fmt: skip
+    """Run the ticks first … last of each series, by id, through the banks."""
+    for tile in tiles([one for one in series if one.ident in spans]):
+        runs: dict[int, Run] = {}
+        for one in tile:
+            first, last = spans[one.ident]
+            ticks, values = journal.newest(one.ident, last - first + 1, last)
+            inside = ticks >= first
+            if inside.any():
+                runs[one.row] = joined(list(segments(ticks[inside], values[inside], lane.stream.max_gap)))
+        step_all(banks, runs, halt)
+
+
+def tiles(series: Sequence[Series]) -> list[Sequence[Series]]:
+    """As many at a time as a bank steps at once."""
+    width = ABREAST * TILE
+    return [series[begin : begin + width] for begin in range(0, len(series), width)]
+
+
+def joined(parts: Sequence[Floats]) -> Run:
+    """Segments of a series one after another, each a new start."""
+    fresh = np.concatenate([np.arange(len(part)) == 0 for part in parts])
+    return np.concatenate(parts), fresh
+
+
+def step_all(banks: Sequence[Bank], runs: Mapping[int, Run], halt: threading.Event) -> None:
+    """One tile of series by row, tick by tick, their newest ticks side by side."""
+    for back in range(max((len(x) for x, _ in runs.values()), default=0), 0, -1):
+        if halt.is_set():
+            return
+        rows = [row for row, (x, _) in runs.items() if len(x) >= back]
+        x = np.stack([runs[row][0][-back] for row in rows])
+        fresh = np.array([runs[row][1][-back] for row in rows])
+        for bank in banks:
+            bank.step(np.array(rows, np.int64), x, fresh)

@@ -1,0 +1,115 @@
+"""Fifty SIGKILLs, with networks that stay and with networks that are retrained meanwhile: minutes, so run by hand."""
+
+import random
+import shutil
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamer.config import Metrics, Stream
+from streamer.lane import Lane
+from streamer.store.journal import FILE, Journal
+from streamer.store.models import gates_after, newest_version
+from streamer.store.snapshots import write
+from streamer.swap.resume import capture
+from tests.broker import Mosquitto, until
+from tests.daemon import running
+from tests.lanes import resumed
+from tests.test_crash import (
+    TOPICS,
+    Moment,
+    after,
+    assert_same,
+    at,
+    at_snapshot,
+    count,
+    journaled,
+    parsed,
+    replay,
+    saved,
+    survive,
+    two_streams,
+    value,
+)
+
+
+@pytest.mark.slow
+async def test_fifty_kills(tmp_path: Path) -> None:
+    """At random moments, right after the start, and around snapshots: nothing lost or doubled, every bit the same."""
+    rng = random.Random(1)
+    async with Mosquitto(tmp_path, persistence="true") as broker:
+        config = two_streams(broker, tmp_path, retrain={"every": 0, "minimum": 300, "window": 100_000})
+        state = Path(config["state"]["path"])
+        some: list[Moment] = [
+            rng.choice([after(rng.randrange(1, 1500)), after(rng.randrange(1, 100)), at_snapshot(state), after(0)])
+            for _ in range(50)
+        ]
+        print(await survive(config, tmp_path, broker, some))
+
+
+def trainings(directory: Path, streams: list[Stream]) -> list[int]:
+    """The newest version of each stream."""
+    with closing(Journal.read(directory)) as journal:
+        return [newest_version(journal, stream.name) for stream in streams]
+
+
+def at_swap(directory: Path, streams: list[Stream]) -> Moment:
+    """As soon as the next one is journaled."""
+
+    async def moment(*_: object) -> None:
+        before = trainings(directory, streams)
+        await until(lambda: trainings(directory, streams) != before, seconds=60)
+
+    return moment
+
+
+def folded(directory: Path, copy: Path, streams: list[Stream]) -> list[Any]:
+    """The lanes that the journal alone leads to: all its samples and swaps, in order, from an empty lane."""
+    copy.mkdir()
+    shutil.copy(directory / FILE, copy)
+    for stream in streams:
+        write(copy, stream.name, capture(Lane(stream, Metrics())))
+    fast = resumed(copy, *streams)
+    fast.journal.close()
+    return [capture(lane) for lane in fast.lanes]
+
+
+@pytest.mark.slow
+async def test_kills_around_swaps(tmp_path: Path) -> None:
+    """Killed while it trains, gates and swaps, the daemon ends with the states, scores and networks that its journal
+    leads to when it is read from its first sample to its last, to the last bit."""
+    rng = random.Random(2)
+    async with Mosquitto(tmp_path, persistence="true") as broker:
+        config = two_streams(broker, tmp_path, retrain={"every": 300, "minimum": 150, "window": 100_000})
+        config["training"] |= {"epochs": 2, "windows": 200, "held_out": 0.3}
+        directory, streams = Path(config["state"]["path"]), parsed(config)
+        # Just before a swap, just after it was written down, and in a training.
+        moments = [at("model=traditional result"), at_swap(directory, streams), at("training on")]
+        async with replay(broker) as (sensors, ears):
+            for number in range(12):
+                async with running(config, tmp_path) as daemon:
+                    await daemon.logged("subscribed to")
+                    sensors.going.set()
+                    await moments[number % 3](daemon, ears)
+                    if number % 2:
+                        await ears.more(rng.randrange(1, 50))
+                sensors.going.clear()
+            async with running(config, tmp_path) as daemon:
+                await daemon.logged("subscribed to")
+                await sensors.end()
+                await until(lambda: count(directory) >= len(TOPICS) * sensors.tick, seconds=60)
+                assert await daemon.stop() == 0
+    assert journaled(directory) == {t: [(i, value(t, i)) for i in range(sensors.tick)] for t in TOPICS}
+    found = saved(directory, streams)
+    for one, other in zip(found, folded(directory, tmp_path / "folded", streams), strict=True):
+        assert_same(one, other, ("series.trained",))
+    with closing(Journal.read(directory)) as journal:
+        networks = [
+            len(gate.models) for stream in streams for gate in gates_after(journal, stream.name, stream.sizes, 0)
+        ]
+    versions = trainings(directory, streams)
+    print(f"12 kills, {len(TOPICS) * sensors.tick} samples, trainings by stream {versions}, networks {networks}")
+    assert min(versions) >= 1
+    assert sum(networks) >= 6
