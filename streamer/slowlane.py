@@ -4,8 +4,8 @@ import asyncio
 import logging
 import os
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from streamer.config import Config
@@ -16,10 +16,13 @@ from streamer.records import Candidate
 from streamer.store.journal import Journal
 from streamer.swap.gate import admit, prefer
 from streamer.swap.promote import promote
-from streamer.train.process import train
+from streamer.train.process import WORKER, train
 from streamer.train.worker import Request
 
 log = logging.getLogger("streamer.train")
+
+GPU_TROUBLE = ("device", "hung", "out_of_memory")
+"""Failures on a GPU that a CPU may not have."""
 
 
 @dataclass(slots=True)
@@ -27,62 +30,95 @@ class Activity:
     """What the slow lane is doing now, for those who watch."""
 
     stream: str | None = None
+    device: str = ""
     kind: str = ""
     epoch: int = 0
     epochs: int = 0
 
 
 class SlowLane:
-    """Trainings of all streams, queued; a stream waits in the queue at most once."""
+    """Trainings of all streams, queued; a stream waits in the queue at most once.
 
-    def __init__(self, config: Config, journal: Journal, clock: Callable[[], float]) -> None:
-        self.config, self.journal, self.clock = config, journal, clock
+    `worker` is what python runs to train.
+    """
+
+    def __init__(
+        self, config: Config, journal: Journal, clock: Callable[[], float], worker: Sequence[str] = WORKER
+    ) -> None:
+        self.config, self.journal, self.clock, self.worker = config, journal, clock, worker
         self.queue: asyncio.Queue[Lane] = asyncio.Queue()
-        self.waiting: set[str] = set()
+        self.waiting: set[Lane] = set()
         self.activity = Activity()
 
     def request(self, lane: Lane) -> None:
         """Train this stream when its turn comes."""
-        if lane.stream.name not in self.waiting:
-            self.waiting.add(lane.stream.name)
+        if lane not in self.waiting:
+            self.waiting.add(lane)
             self.queue.put_nowait(lane)
 
     async def run(self) -> None:
-        """Train whatever is due, for ever."""
+        """Train whatever is due, for ever; a training that fails is counted and changes nothing else."""
         while True:
             lane = await self.queue.get()
-            self.waiting.discard(lane.stream.name)
-            started = asyncio.get_running_loop().time()
-            try:
-                await self.retrain(lane)
-            except TrainingFailed as failed:
-                for kind in KINDS:
-                    lane.counts.retrainings[kind, failed.reason] += 1
-                log.warning("training failed stream=%s reason=%s: %s", lane.stream.name, failed.reason, failed)
-            finally:
-                lane.counts.training_seconds += asyncio.get_running_loop().time() - started
-                self.activity = Activity()
+            wanted = lane in self.waiting and not lane.retired
+            self.waiting.discard(lane)
+            if wanted:
+                await self.attempt(lane)
 
-    async def retrain(self, lane: Lane) -> None:
-        """One training of both networks, and the swap of those that the gate admits.
+    async def attempt(self, lane: Lane) -> None:
+        """One training; where it fails, the stream waits longer for the next one (`Lane.due`)."""
+        started = asyncio.get_running_loop().time()
+        try:
+            lane.failures = 0 if await self.retrain(lane) else lane.failures + 1
+        except TrainingFailed as failed:
+            lane.failures += 1
+            count(lane, failed)
+            log.warning("training failed stream=%s reason=%s: %s", lane.stream.name, failed.reason, failed)
+        finally:
+            lane.counts.training_seconds += asyncio.get_running_loop().time() - started
+            self.activity = Activity()
+        if lane.failures:
+            self.waiting.discard(lane)  # what came due meanwhile knew nothing of the failure
+
+    async def retrain(self, lane: Lane) -> bool:
+        """One training of both networks, and the swap of those that the gate admits: whether any came of it.
 
         Raises TrainingFailed.
         """
         name = lane.stream.name
         log.info("training begins stream=%s series=%d", name, len(lane.series))
-        candidates = await train(self.request_of(lane), self.watch(lane), self.config.training.timeout)
+        candidates = await self.train(lane)
+        if not candidates:
+            return False
         admitted = [candidate for candidate in candidates if admit(candidate)]
-        for candidate in candidates:
-            result = "swapped" if candidate in admitted else "kept"
-            lane.counts.retrainings[candidate.kind, result] += 1
+        results = [(candidate, "swapped" if candidate in admitted else "kept") for candidate in candidates]
+        for candidate, result in results:
             lane.counts.gated |= {candidate.kind: candidate.e_p, "persistence": candidate.e_p_persistence}
             log.info("gate stream=%s model=%s result=%s %s", name, candidate.kind, result, verdict(candidate))
+        version = await promote(lane, admitted, prefer(candidates), self.journal, self.clock())
+        for candidate, result in results:
+            lane.counts.retrainings[candidate.kind, result] += 1
         if admitted:
-            version = await promote(lane, admitted, prefer(candidates), self.journal, self.clock())
             kinds = ",".join(candidate.kind for candidate in admitted)
             log.info("swapped stream=%s models=%s version=%d", name, kinds, version)
-        elif candidates:
-            lane.preferred = prefer(candidates)
+        return True
+
+    async def train(self, lane: Lane) -> list[Candidate]:
+        """The candidates of one training; where a GPU fails in it, of another one on the CPU.
+
+        Raises TrainingFailed.
+        """
+        limits = self.config.training.timeout, self.config.training.stall
+        request, watch = self.request_of(lane), self.watch(lane)
+        try:
+            return await train(request, watch, *limits, self.worker)
+        except TrainingFailed as failed:
+            if self.activity.device != "cuda" or failed.reason not in GPU_TROUBLE:
+                raise
+            count(lane, failed)
+            text = "training goes on on the CPU, the next one tries the GPU again stream=%s reason=%s: %s"
+            log.warning(text, lane.stream.name, failed.reason, failed)
+        return await train(replace(request, device="cpu"), watch, *limits, self.worker)
 
     def request_of(self, lane: Lane) -> Request:
         training = self.config.training
@@ -104,23 +140,36 @@ class SlowLane:
 
     def watch(self, lane: Lane) -> Callable[[dict[str, Any]], None]:
         """Keeps `activity` up to date from what the training process reports, and logs it now and then."""
+        name = lane.stream.name
 
         def report(line: dict[str, Any]) -> None:
             activity = self.activity
-            activity.stream = lane.stream.name
-            if line["event"] == "start":
-                log.info("training on device=%s ticks=%d series=%d", line["device"], line["ticks"], line["series"])
-                return
-            if line["event"] == "diverged":
-                lane.counts.retrainings[line["kind"], "diverged"] += 1
-                log.warning("training diverged stream=%s model=%s", lane.stream.name, line["kind"])
-                return
-            activity.kind, activity.epoch, activity.epochs = line["kind"], line["epoch"], line["epochs"]
-            if line["epoch"] % max(1, line["epochs"] // 5) == 0:
-                fields = (lane.stream.name, line["kind"], line["epoch"], line["epochs"], line["e_p"])
-                log.info("training stream=%s model=%s epoch=%d/%d e_p=%.4f", *fields)
+            activity.stream = name
+            match line["event"]:
+                case "start":
+                    activity.device = line["device"]
+                case "buffer":
+                    size = line["ticks"], line["series"]
+                    log.info("training on device=%s ticks=%d series=%d", activity.device, *size)
+                case "diverged":
+                    lane.counts.retrainings[line["kind"], "diverged"] += 1
+                    log.warning("training diverged stream=%s model=%s", name, line["kind"])
+                case "tuned":
+                    errors = line["e_p"], line["before"]
+                    log.info("tuned stream=%s model=%s e_p=%.4f before=%.4f", name, line["kind"], *errors)
+                case "progress":
+                    activity.kind, activity.epoch, activity.epochs = line["kind"], line["epoch"], line["epochs"]
+                    if line["epoch"] % max(1, line["epochs"] // 5) == 0:
+                        fields = (name, line["kind"], line["epoch"], line["epochs"], line["e_p"])
+                        log.info("training stream=%s model=%s epoch=%d/%d e_p=%.4f", *fields)
 
         return report
+
+
+def count(lane: Lane, failed: TrainingFailed) -> None:
+    """A failed training is one of each kind."""
+    for kind in KINDS:
+        lane.counts.retrainings[kind, failed.reason] += 1
 
 
 def verdict(candidate: Candidate) -> str:

@@ -11,15 +11,24 @@ from streamer.records import Recipe
 from streamer.train.windows import Buffer, Carry, window
 
 Progress = Callable[[int, float], None]
+Beat = Callable[[], None]
+"""Called at every step of a loop that trains, so that who listens knows it from a hung one."""
 
 
 def fit(
-    kind: Kind, sizes: Sizes, buffer: Buffer, origins: Tensor, recipe: Recipe, progress: Progress
+    kind: Kind,
+    sizes: Sizes,
+    buffer: Buffer,
+    origins: Tensor,
+    recipe: Recipe,
+    progress: Progress,
+    beat: Beat = lambda: None,
 ) -> tuple[Network, float]:
-    """The network of the epoch with the least E_p (`error`) at the origins, and that E_p.
+    """The network of the epoch with the least E_p (`error`) at the origins, and that E_p, infinite where it diverged.
 
-    `progress(epoch, E_p)` is called once an epoch. The same seed and machine give the same weights. The learning rate
-    follows one cycle (up for 30 % of the steps, then down by the cosine), gradients are clipped by their norm.
+    `progress(epoch, E_p)` is called once an epoch, `beat` at every step. The same seed and machine give the same
+    weights. The learning rate follows one cycle (up for 30 % of the steps, then down by the cosine), gradients are
+    clipped by their norm.
     """
     torch.manual_seed(recipe.seed)
     device = buffer.x.device
@@ -43,8 +52,11 @@ def fit(
             nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
             optimiser.step()
             rate.step()
+            beat()
         e_p = error(network, buffer, carry, origins)
         progress(epoch + 1, e_p)
+        if math.isnan(e_p):
+            break  # weights that are no numbers stay none
         if e_p < best:
             best, kept = e_p, {name: weight.clone() for name, weight in network.state_dict().items()}
     network.load_state_dict(kept)

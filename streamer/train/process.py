@@ -4,10 +4,10 @@ import asyncio
 import base64
 import contextlib
 import json
-import logging
+import signal
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,62 +17,87 @@ from streamer.errors import TrainingFailed
 from streamer.records import Candidate
 from streamer.train.worker import Request
 
-log = logging.getLogger("streamer.train")
-
 LINE_LIMIT = 2**30
 GRACE_SECONDS = 1.0
+WORKER = ("-m", "streamer.train.worker")
+"""What python runs to train."""
 
 
-async def train(request: Request, progress: Callable[[dict[str, Any]], None], timeout: float) -> list[Candidate]:
+async def train(
+    request: Request,
+    progress: Callable[[dict[str, Any]], None],
+    timeout: float,
+    stall: float,
+    worker: Sequence[str] = WORKER,
+) -> list[Candidate]:
     """The candidates of one training; `progress` gets each line that the process reports on the way.
 
-    Cancelling it, or `timeout` seconds, ends the process. Raises TrainingFailed: timeout, crashed, or the reason that
-    the process gave.
+    Cancelling it, `timeout` seconds in all or `stall` seconds without a line end the process. Raises TrainingFailed:
+    timeout, hung, killed (by a signal), crashed, or the reason that the process gave (train/failures.py).
     """
-    command = (sys.executable, "-m", "streamer.train.worker")
     pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE}
     try:
-        process = await asyncio.create_subprocess_exec(*command, **pipes, limit=LINE_LIMIT)  # type: ignore[arg-type]
+        process = await asyncio.create_subprocess_exec(sys.executable, *worker, **pipes, limit=LINE_LIMIT)  # type: ignore[arg-type]
     except OSError as error:
         raise TrainingFailed("crashed", f"the training process cannot be started ({error.strerror})") from error
     assert process.stdin
     assert process.stdout
     assert process.stderr
     errors = asyncio.create_task(process.stderr.read(), name="training-errors")
+    candidates = []
     try:
         async with asyncio.timeout(timeout):
             process.stdin.write(json.dumps(asdict(request)).encode() + b"\n")
-            candidates = [candidate async for candidate in listen(process.stdout, progress)]
+            while line := await heard(process.stdout, stall):
+                document = json.loads(line)
+                match document["event"]:
+                    case "candidate":
+                        candidates.append(candidate_of(document))
+                    case "failed":
+                        raise TrainingFailed(document["reason"], document["detail"])
+                    case "end":
+                        return candidates
+                    case _:
+                        progress(document)
             code = await process.wait()
     except TimeoutError:
         raise TrainingFailed("timeout", f"no end after {timeout:g} s; see training.timeout") from None
-    except (BrokenPipeError, ConnectionResetError):
-        raise TrainingFailed("crashed", "the training process closed its input") from None
-    except (ValueError, KeyError):
-        raise TrainingFailed("crashed", "the training process ended in the middle of a line") from None
     finally:
         await end(process)
         said = (await errors).decode(errors="replace").strip()
-    if code != 0:
-        last = said.splitlines()[-1] if said else "no message"
-        raise TrainingFailed("crashed", f"the training process ended with code {code}: {last}")
-    return candidates
+    raise ended(code, said)
 
 
-async def listen(lines: asyncio.StreamReader, progress: Callable[[dict[str, Any]], None]) -> AsyncIterator[Candidate]:
-    """The candidates among the lines of the process; everything else goes to `progress`."""
-    async for line in lines:
-        document = json.loads(line)
-        match document["event"]:
-            case "candidate":
-                scales = {int(key): (np.array(mean), np.array(sd)) for key, (mean, sd) in document["scales"].items()}
-                weights = base64.b64decode(document["weights"])
-                errors = (document["e_p"], document["e_p_live"], document["e_p_persistence"])
-                yield Candidate(document["kind"], weights, scales, *errors)
-            case "failed":
-                raise TrainingFailed(document["reason"], document["detail"])
-            case _:
-                progress(document)
+async def heard(lines: asyncio.StreamReader, stall: float) -> bytes:
+    """The next line of the process, empty at its end; what its death cut off is no line.
+
+    Raises TrainingFailed: hung, crashed.
+    """
+    try:
+        async with asyncio.timeout(stall):
+            line = await lines.readline()
+    except TimeoutError:
+        raise TrainingFailed("hung", f"no sign of life for {stall:g} s; see training.stall") from None
+    except OSError as error:
+        raise TrainingFailed("crashed", f"the training process cannot be heard ({error.strerror})") from error
+    return line if line.endswith(b"\n") else b""
+
+
+def candidate_of(document: dict[str, Any]) -> Candidate:
+    """The candidate that a line holds."""
+    scales = {int(key): (np.array(mean), np.array(sd)) for key, (mean, sd) in document["scales"].items()}
+    errors = (document["e_p"], document["e_p_live"], document["e_p_persistence"])
+    return Candidate(document["kind"], base64.b64decode(document["weights"]), scales, *errors)
+
+
+def ended(code: int, said: str) -> TrainingFailed:
+    """Why a process ended before its work did, by its exit code and what it said last on standard error."""
+    if code < 0:
+        name = signal.Signals(-code).name
+        hint = ", as the kernel does where memory is short" if name == "SIGKILL" else ""
+        return TrainingFailed("killed", f"the training process was ended by {name}{hint}")
+    last = said.splitlines()[-1] if said else "no message"
+    return TrainingFailed("crashed", f"the training process ended with code {code}: {last}")
 
 
 async def end(process: asyncio.subprocess.Process) -> None:

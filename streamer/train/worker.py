@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +19,25 @@ from typing import Any, TextIO
 import numpy as np
 import torch
 
-from streamer.errors import StateError, TrainingFailed
+from streamer.errors import StreamerError, TrainingFailed
 from streamer.ingest.grid import segments
-from streamer.models import KINDS, Kind, Network, Sizes
+from streamer.models import KINDS, Kind, Network, Sizes, Traditional
 from streamer.records import Floats, Recipe
 from streamer.state.scale import LIMIT, spread
-from streamer.store.journal import Journal, ModelRow
-from streamer.train.fit import error, fit, persistence_error
+from streamer.store.journal import Journal
+from streamer.store.models import ModelRow, newest_model
+from streamer.train.failures import reason_of
+from streamer.train.fit import Beat, error, fit, persistence_error
+from streamer.train.tune import tune
 from streamer.train.weights import dump, network_of
 from streamer.train.windows import Buffer, Carry
 
 NEWEST = 2**62
 """Past every tick."""
+BEAT_SECONDS = 1.0
+"""Least time between two signs of life."""
 
+Report = Callable[[dict[str, Any]], None]
 Scales = dict[int, tuple[Floats, Floats]]
 
 
@@ -59,48 +66,26 @@ class Request:
         return cls(**{**document, **nested})
 
 
-def main() -> None:
-    """Train what the request asks for; exit code 0 even where no candidate came of it, which a line then says."""
-    logging.captureWarnings(True)
-    os.nice(10)
-    lines = own_output()
-    request = Request.of(json.loads(sys.stdin.readline()))
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    torch.set_num_threads(request.threads)
+def heart(report: Report) -> Beat:
+    """What reports a sign of life, now and then; the training itself calls it, so that a hung one falls silent."""
+    last = time.monotonic()
 
-    def say(document: dict[str, Any]) -> None:
-        lines.write(json.dumps(document) + "\n")
-        lines.flush()
+    def beat() -> None:
+        nonlocal last
+        if time.monotonic() - last >= BEAT_SECONDS:
+            last = time.monotonic()
+            report({"event": "alive"})
 
-    try:
-        train(request, say)
-    except TrainingFailed as failed:
-        say({"event": "failed", "reason": failed.reason, "detail": str(failed)})
-    except torch.OutOfMemoryError as failed:
-        say({"event": "failed", "reason": "out_of_memory", "detail": str(failed)})
-    except StateError as failed:
-        say({"event": "failed", "reason": "journal", "detail": str(failed)})
+    return beat
 
 
-def own_output() -> TextIO:
-    """Standard output for this module alone: whatever a library prints goes to standard error."""
-    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    return lines
-
-
-def end_with_parent() -> None:
-    """Standard input stays open as long as the daemon lives."""
-    sys.stdin.read()
-    os._exit(1)
-
-
-def train(request: Request, report: Callable[[dict[str, Any]], None]) -> None:
+def train(request: Request, report: Report) -> None:
     """Both networks on the stream's buffer: reports each epoch, and each candidate as soon as it is there.
 
     Raises TrainingFailed: no_data, no_device.
     """
     device = choose_device(request.device)
+    report({"event": "start", "device": device.type})
     journal = Journal.read(Path(request.directory))
     raw = read_buffer(journal, request)
     scales = measure(raw, request.held_out)
@@ -111,19 +96,14 @@ def train(request: Request, report: Callable[[dict[str, Any]], None]) -> None:
         raise TrainingFailed("no_data", "no series has m + k ticks without a long gap before its held-out part")
     if len(origins) < 2:
         raise TrainingFailed("no_data", "no series has more than k·p ticks without a long gap in its held-out part")
-    gate = origins[len(origins) // 2 :]
+    choosing, gate = origins[: len(origins) // 2], origins[len(origins) // 2 :]
     naive = persistence_error(buffer, gate, sizes.horizon)
-    report({"event": "start", "device": device.type, "ticks": len(buffer.x), "series": len(raw)})
+    report({"event": "buffer", "ticks": len(buffer.x), "series": len(raw)})
     for kind in KINDS:
-
-        def progress(epoch: int, e_p: float, kind: Kind = kind) -> None:
-            report({"event": "progress", "kind": kind, "epoch": epoch, "epochs": request.recipe.epochs, "e_p": e_p})
-
-        network, best = fit(kind, sizes, buffer, origins[: len(origins) // 2], request.recipe, progress)
-        if not np.isfinite(best):
-            report({"event": "diverged", "kind": kind})
+        network = learn(kind, request, buffer, choosing, report)
+        if network is None:
             continue
-        live = journal.newest_model(request.stream, kind, fingerprint(sizes))
+        live = newest_model(journal, request.stream, kind, sizes)
         report(
             {
                 "event": "candidate",
@@ -137,9 +117,21 @@ def train(request: Request, report: Callable[[dict[str, Any]], None]) -> None:
         )
 
 
-def fingerprint(sizes: Sizes) -> str:
-    """The sizes as the journal's text: weights live on only while all of them stay the same."""
-    return json.dumps({name: getattr(sizes, name) for name in sizes.__slots__})
+def learn(kind: Kind, request: Request, buffer: Buffer, origins: torch.Tensor, report: Report) -> Network | None:
+    """The network of the epoch that is best at the origins, its decoder tuned if asked; None where it diverged."""
+    recipe, beat = request.recipe, heart(report)
+
+    def progress(epoch: int, e_p: float) -> None:
+        report({"event": "progress", "kind": kind, "epoch": epoch, "epochs": recipe.epochs, "e_p": e_p})
+
+    network, best = fit(kind, request.sizes, buffer, origins, recipe, progress, beat)
+    if not np.isfinite(best):
+        report({"event": "diverged", "kind": kind})
+        return None
+    if recipe.tune_decoder and isinstance(network, Traditional):
+        network, before, after = tune(network, buffer, origins, recipe, beat)
+        report({"event": "tuned", "kind": kind, "before": before, "e_p": after})
+    return network
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -217,6 +209,42 @@ def live_error(
     ]
     units = torch.from_numpy(np.concatenate(ratios).astype(np.float32)).to(origins.device)
     return settled_error(network_of(live.kind, sizes, live.weights).to(origins.device), buffer, origins, units)
+
+
+def main(work: Callable[[Request, Report], None] = train) -> None:
+    """Train (or `work` on) what the request asks for; exit code 0 even where nothing came of it, which a line says."""
+    logging.captureWarnings(True)
+    os.nice(10)
+    lines = own_output()
+    request = Request.of(json.loads(sys.stdin.readline()))
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    torch.set_num_threads(request.threads)
+
+    def say(document: dict[str, Any]) -> None:
+        lines.write(json.dumps(document) + "\n")
+        lines.flush()
+
+    try:
+        work(request, say)
+        say({"event": "end"})
+    except (StreamerError, MemoryError, RuntimeError) as error:
+        reason = reason_of(error)
+        if reason is None:
+            raise
+        say({"event": "failed", "reason": reason, "detail": str(error)})
+
+
+def own_output() -> TextIO:
+    """Standard output for this module alone: whatever a library prints goes to standard error."""
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return lines
+
+
+def end_with_parent() -> None:
+    """Standard input stays open as long as the daemon lives."""
+    sys.stdin.read()
+    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import asyncio
 import struct
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from streamer.replay.signals import Signal
 from streamer.store.journal import Journal, Source
 from streamer.train.process import train
 from streamer.train.weights import network_of
-from streamer.train.worker import Request, read_buffer
+from streamer.train.worker import BEAT_SECONDS, Request, heart, read_buffer
 
 SIZES = Sizes(m=20, k=5, p=2, n=8, cell="rnn")
 
@@ -25,12 +26,17 @@ SIZES = Sizes(m=20, k=5, p=2, n=8, cell="rnn")
 def filled(directory: Path, samples: int = 400) -> Journal:
     """A journal with two series of the sine wave, in very different units."""
     journal = Journal.open(directory)
-    for topic, gain in (("a", 1.0), ("b", 1e6)):
-        ident = journal.add_series(Source("waves", "", 1, 1.0), topic)
+    for ident, (topic, gain) in enumerate([("a", 1.0), ("b", 1e6)], start=1):
         values = gain * (5 + Signal("sine").noisy(samples, seed=1))
         with journal.transaction():
+            journal.add_series([(ident, Source("waves", "", 1, 1.0), topic)])
             journal.append((ident, t, float(t), struct.pack("<d", x)) for t, x in enumerate(values))
     return journal
+
+
+def failing(trouble: str) -> tuple[str, str]:
+    """What python runs instead of the worker."""
+    return str(Path(__file__).with_name("failing.py")), trouble
 
 
 def request(where: Path, **changes: Any) -> Request:
@@ -50,6 +56,16 @@ def request(where: Path, **changes: Any) -> Request:
     return Request(**{**fields, **changes})
 
 
+Children = Callable[[], set[psutil.Process]]
+
+
+@pytest.fixture
+def children() -> Children:
+    """The child processes that a test has added, dead ones that nobody has waited for included."""
+    others = set(psutil.Process().children())
+    return lambda: set(psutil.Process().children()) - others
+
+
 @pytest.fixture
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     opened = filled(tmp_path)
@@ -60,7 +76,7 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
 async def test_both_networks_come_back_with_their_errors(journal: Journal, tmp_path: Path) -> None:
     """A training gives a candidate of each kind: weights that fit, a scale per series, E_p of it and of persistence."""
     lines: list[dict[str, Any]] = []
-    candidates = await train(request(tmp_path), lines.append, timeout=60)
+    candidates = await train(request(tmp_path), lines.append, timeout=60, stall=60)
     assert [candidate.kind for candidate in candidates] == ["memoryless", "traditional"]
     assert [line["epoch"] for line in lines if line["event"] == "progress"] == [1, 2, 3, 1, 2, 3]
     for candidate in candidates:
@@ -79,44 +95,73 @@ async def test_both_networks_come_back_with_their_errors(journal: Journal, tmp_p
 
 async def test_the_same_seed_gives_the_same_weights(journal: Journal, tmp_path: Path) -> None:
     """A training is a function of buffer, recipe and seed."""
-    first = await train(request(tmp_path), lambda _: None, timeout=60)
-    again = await train(request(tmp_path), lambda _: None, timeout=60)
-    other = await train(request(tmp_path, recipe=Recipe(epochs=3, windows=320, seed=6)), lambda _: None, timeout=60)
+    first = await train(request(tmp_path), lambda _: None, timeout=60, stall=60)
+    again = await train(request(tmp_path), lambda _: None, timeout=60, stall=60)
+    other = await train(
+        request(tmp_path, recipe=Recipe(epochs=3, windows=320, seed=6)), lambda _: None, timeout=60, stall=60
+    )
     assert [candidate.weights for candidate in first] == [candidate.weights for candidate in again]
     assert first[0].weights != other[0].weights
 
 
-async def test_a_killed_process_is_a_failure_with_a_reason(journal: Journal, tmp_path: Path) -> None:
-    """kill -9 of the training process ends the training as `crashed`."""
+async def test_a_killed_process_is_a_failure_with_a_reason(
+    journal: Journal, tmp_path: Path, children: Children
+) -> None:
+    """kill -9 of the training process ends the training as `killed`, and the signal is named."""
 
     def kill(line: dict[str, Any]) -> None:
-        for child in psutil.Process().children():
+        for child in children():
             child.kill()
 
+    long = request(tmp_path, recipe=Recipe(epochs=500, windows=320))
+    with pytest.raises(TrainingFailed, match="SIGKILL") as failed:
+        await train(long, kill, timeout=60, stall=60)
+    assert failed.value.reason == "killed"
+    assert not children()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason", "said"),
+    [
+        ("lack_memory", "out_of_memory", "can't allocate memory"),
+        ("lose_gpu", "device", "unspecified launch failure"),
+        ("abort", "killed", "SIGABRT"),
+        ("blunder", "crashed", "RuntimeError: mat1 and mat2"),
+    ],
+)
+async def test_trouble_has_its_own_reason(tmp_path: Path, trouble: str, reason: str, said: str) -> None:
+    """Memory that is not to be had, a GPU that fails, a signal and a bug are told apart, in the words of the cause."""
+    with pytest.raises(TrainingFailed, match=said) as failed:
+        await train(request(tmp_path, device="cuda"), lambda _: None, 60, 60, failing(trouble))
+    assert failed.value.reason == reason
+
+
+async def test_a_silent_process_is_ended_as_hung(tmp_path: Path, children: Children) -> None:
+    """A process that says nothing for `stall` seconds is gone long before `timeout`."""
     with pytest.raises(TrainingFailed) as failed:
-        await train(request(tmp_path, recipe=Recipe(epochs=500, windows=320)), kill, timeout=60)
-    assert failed.value.reason == "crashed"
-    assert not psutil.Process().children()
+        await train(request(tmp_path), lambda _: None, 60, 0.5, failing("hang"))
+    assert failed.value.reason == "hung"
+    assert not children()
 
 
-async def test_a_training_over_its_time_is_ended(journal: Journal, tmp_path: Path) -> None:
+async def test_a_training_over_its_time_is_ended(journal: Journal, tmp_path: Path, children: Children) -> None:
     """After `timeout` the process is gone and the reason is `timeout`."""
     with pytest.raises(TrainingFailed) as failed:
-        await train(request(tmp_path, recipe=Recipe(epochs=5000, windows=320)), lambda _: None, timeout=0.5)
+        await train(request(tmp_path, recipe=Recipe(epochs=5000, windows=320)), lambda _: None, timeout=0.5, stall=60)
     assert failed.value.reason == "timeout"
-    assert not psutil.Process().children()
+    assert not children()
 
 
-async def test_cancelling_ends_the_process(journal: Journal, tmp_path: Path) -> None:
+async def test_cancelling_ends_the_process(journal: Journal, tmp_path: Path, children: Children) -> None:
     """A daemon that stops takes its training process with it."""
     begun = asyncio.Event()
     long = request(tmp_path, recipe=Recipe(epochs=5000, windows=320))
-    task = asyncio.create_task(train(long, lambda _: begun.set(), timeout=60))
+    task = asyncio.create_task(train(long, lambda _: begun.set(), timeout=60, stall=60))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not psutil.Process().children()
+    assert not children()
 
 
 @pytest.mark.parametrize(
@@ -132,29 +177,57 @@ async def test_what_cannot_be_trained_says_why(
 ) -> None:
     """No data, a diverging recipe and a missing journal each fail under their own name."""
     with pytest.raises(TrainingFailed) as failed:
-        await train(request(tmp_path, **changes), lambda _: None, timeout=60)
+        await train(request(tmp_path, **changes), lambda _: None, timeout=60, stall=60)
     assert failed.value.reason == reason
 
 
 async def test_a_network_that_diverges_is_reported_and_gives_no_candidate(journal: Journal, tmp_path: Path) -> None:
-    """A recipe that leads to no finite error ends in `diverged` for each kind, not in a failure of the whole."""
+    """A recipe that leads to no finite error ends in `diverged` for each kind, at once, and fails nothing else."""
     lines: list[dict[str, Any]] = []
     wild = Recipe(epochs=3, windows=320, learning_rate=1e30, clip=1e30)
-    assert await train(request(tmp_path, recipe=wild), lines.append, timeout=60) == []
+    assert await train(request(tmp_path, recipe=wild), lines.append, timeout=60, stall=60) == []
     assert [line["kind"] for line in lines if line["event"] == "diverged"] == ["memoryless", "traditional"]
+    assert [line["epoch"] for line in lines if line["event"] == "progress"] == [1, 1]
 
 
-async def test_a_line_cut_off_is_a_crash(journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that dies in the middle of a candidate ends the training as `crashed`, and nothing worse."""
+async def test_a_process_that_ends_before_its_work_is_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that stops within a candidate is `crashed` whatever its exit code, and so is one never begun."""
     python = tmp_path / "python"
     python.write_text('#!/bin/sh\nread request\nprintf \'{"event": "candidate", "kin\'\n')
     python.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(python))
-    with pytest.raises(TrainingFailed, match="middle of a line"):
-        await train(request(tmp_path), lambda _: None, timeout=60)
+    with pytest.raises(TrainingFailed, match="ended with code 0"):
+        await train(request(tmp_path), lambda _: None, timeout=60, stall=60)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "absent"))
     with pytest.raises(TrainingFailed, match="cannot be started"):
-        await train(request(tmp_path), lambda _: None, timeout=60)
+        await train(request(tmp_path), lambda _: None, timeout=60, stall=60)
+
+
+def test_a_training_gives_signs_of_life_and_a_hung_one_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop's own steps are reported, at most one in BEAT_SECONDS; without steps nothing is."""
+    now, lines = 0.0, list[dict[str, Any]]()
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    beat = heart(lines.append)
+    for _ in range(100):
+        now += BEAT_SECONDS / 10
+        beat()
+    now += 100 * BEAT_SECONDS
+    assert lines == [{"event": "alive"}] * 9
+
+
+async def test_a_tuned_decoder_is_reported(journal: Journal, tmp_path: Path) -> None:
+    """With `tune_decoder` the traditional network is tuned before it is a candidate; a line says with what effect."""
+    lines: list[dict[str, Any]] = []
+    recipe = Recipe(epochs=3, windows=320, seed=5, tune_decoder=True)
+    candidates = await train(request(tmp_path, recipe=recipe), lines.append, timeout=60, stall=60)
+    plain = await train(
+        request(tmp_path, recipe=replace(recipe, tune_decoder=False)), lines.append, timeout=60, stall=60
+    )
+    assert candidates[0].weights == plain[0].weights
+    (tuned,) = [line for line in lines if line["event"] == "tuned"]
+    assert tuned["kind"] == "traditional"
+    assert tuned["e_p"] < tuned["before"]
+    assert candidates[1].weights != plain[1].weights
 
 
 def test_only_as_many_series_as_asked_are_read(journal: Journal, tmp_path: Path) -> None:

@@ -1,0 +1,115 @@
+"""A trained traditional network in, the same with its decoder F2 tuned alone out; F1 and P stay (paper, eq. (13)).
+
+F2 learns from all p rounds, whose later ones start from states that its own predictions led to, which windows of m + k
+never show it; and from σ_{i+1}(s) = σ_i(s') with s' = F1(P(σ_1(s)), s), which is eq. (13) for every i < k.
+"""
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from streamer.models import Traditional
+from streamer.records import Recipe
+from streamer.train.fit import Beat, root_mean_square
+from streamer.train.windows import Buffer, Carry
+
+EPOCHS = 5
+BATCH = 64
+RATE = 5e-4
+CLIP = 0.3
+RELATION_WEIGHT = 0.3
+"""Weight of eq. (13) beside the truths, in units of the states' variance; 0 leaves it out."""
+
+
+def tune(
+    network: Traditional, buffer: Buffer, origins: Tensor, recipe: Recipe, beat: Beat = lambda: None
+) -> tuple[Traditional, float, float]:
+    """The network of the epoch with the least E_p at the origins, the untuned one among them; E_p before and after.
+
+    F1 is fixed, and with it every state; those at the origins are computed once, so that epochs compare exactly.
+    """
+    torch.manual_seed(recipe.seed)
+    sizes, carry = network.sizes, Carry(buffer)
+    network = copy.deepcopy(network).requires_grad_(False)
+    carry.states(network, origins)
+    s, truth, real = carry.states(network, origins), *truths(buffer, origins, sizes.horizon)
+    before = best = e_p(network, s, truth, real)
+    kept = copy.deepcopy(network.state_dict())
+    starts = buffer.starts(sizes.m, sizes.horizon)
+    network.F2.requires_grad_(True)
+    optimiser = torch.optim.Adam(network.F2.parameters(), lr=RATE, fused=True)
+    steps = EPOCHS * math.ceil(recipe.windows / BATCH)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
+    for _ in range(EPOCHS if len(starts) else 0):
+        chosen = starts[torch.randint(len(starts), (recipe.windows,)).to(starts.device)]
+        seen = initial(network, buffer, carry, chosen, recipe.share)
+        for begin in range(0, recipe.windows, BATCH):
+            part = slice(begin, begin + BATCH)
+            miss = loss(network, seen[part], *truths(buffer, chosen[part] + sizes.m, sizes.horizon))
+            optimiser.zero_grad()
+            miss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.F2.parameters(), CLIP)
+            optimiser.step()
+            rate.step()
+            beat()
+        now = e_p(network, s, truth, real)
+        if now < best:
+            best, kept = now, copy.deepcopy(network.state_dict())
+    network.load_state_dict(kept)
+    return network, before, best
+
+
+def truths(buffer: Buffer, positions: Tensor, h: int) -> tuple[Tensor, Tensor]:
+    """The h values [b, h, d] from each position on, and whether each is a real sample [b, h]."""
+    at = positions[:, None] + torch.arange(h, device=positions.device)
+    return buffer.x[at], buffer.real[at]
+
+
+@torch.no_grad()
+def initial(network: Traditional, buffer: Buffer, carry: Carry, starts: Tensor, share: float) -> Tensor:
+    """The state after each window [w, S]: carried along the buffer for a share of them, from zero for the others."""
+    m = network.sizes.m
+    s = carry.states(network, starts + m)
+    fresh = (torch.rand(len(starts)) >= share).to(starts.device).nonzero().ravel()
+    inputs = buffer.x[starts[fresh][:, None] + torch.arange(m, device=starts.device)]
+    s[fresh] = network.run(inputs, network.zero_state(len(fresh)))
+    return s
+
+
+@torch.no_grad()
+def e_p(network: Traditional, s: Tensor, truth: Tensor, real: Tensor) -> float:
+    """Eq. (15) over the forecasts from the states s [b, S]."""
+    return root_mean_square(network.forecast(s, truth.shape[1]) - truth, real)
+
+
+def loss(network: Traditional, s: Tensor, truth: Tensor, real: Tensor) -> Tensor:
+    """Mean squared error over all rounds and over the first, and eq. (13), scaled to a part of the latter."""
+    k = network.sizes.k
+    square = (network.forecast(s, truth.shape[1]) - truth).square().mean(2) * real
+    whole = square.sum() / real.sum().clamp(min=1)
+    first = square[:, :k].sum() / real[:, :k].sum().clamp(min=1)
+    return whole + first + RELATION_WEIGHT * first.detach() * gap(network, s)
+
+
+def gap(network: Traditional, s: Tensor) -> Tensor:
+    """Squared distance between the sides of eq. (13), i < k, over the variance of the right one; 0 where k is 1."""
+    k = network.sizes.k
+    if k == 1:
+        return s.new_zeros(())
+    sigma = decode(network, s, k)
+    after = network.step(network.P(network.F2.visible(sigma[:, 0])), s)
+    left, right = sigma[:, 1:], decode(network, after, k - 1)
+    spread = (right - right.mean((0, 1))).square().mean().detach()
+    return (left - right).square().mean() / spread.clamp(min=1e-6)
+
+
+def decode(network: Traditional, s: Tensor, k: int) -> Tensor:
+    """The decoder's states σ_1 … σ_k from s: [b, S] -> [b, k, S2]."""
+    a = network.F2.project(s)
+    sigma, states = s.new_zeros(len(s), network.F2.state_size), []
+    for _ in range(k):
+        sigma = network.F2.recur(a, sigma)
+        states.append(sigma)
+    return torch.stack(states, 1)

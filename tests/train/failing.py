@@ -1,0 +1,56 @@
+"""A training process that goes wrong in the way its argument names; what is around it is the real one."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+
+import torch
+
+from streamer.train.worker import Report, Request, main, train
+
+
+def lack_memory(request: Request, report: Report) -> None:
+    torch.empty(2**48)
+
+
+def lose_gpu(request: Request, report: Report) -> None:
+    report({"event": "start", "device": "cuda"})
+    raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+
+def lose_gpu_or_train(request: Request, report: Report) -> None:
+    if request.device != "cpu":
+        lose_gpu(request, report)
+    train(request, report)
+
+
+def blunder(request: Request, report: Report) -> None:
+    raise RuntimeError("mat1 and mat2 shapes cannot be multiplied (1x2 and 3x4)")
+
+
+def hang(request: Request, report: Report) -> None:
+    report({"event": "start", "device": "cpu"})
+    threading.Event().wait()
+
+
+def abort(request: Request, report: Report) -> None:
+    os.abort()
+
+
+def diverge(request: Request, report: Report) -> None:
+    for kind in ("memoryless", "traditional"):
+        report({"event": "diverged", "kind": kind})
+
+
+def misfit(request: Request, report: Report) -> None:
+    errors = {"e_p": 0.1, "e_p_live": None, "e_p_persistence": 1.0}
+    report({"event": "candidate", "kind": "memoryless", **errors, "scales": {}, "weights": ""})
+
+
+TROUBLES: dict[str, Callable[[Request, Report], None]] = {
+    work.__name__: work for work in (lack_memory, lose_gpu, lose_gpu_or_train, blunder, hang, abort, diverge, misfit)
+}
+
+if __name__ == "__main__":
+    main(TROUBLES[sys.argv[1]])
