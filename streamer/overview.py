@@ -1,0 +1,116 @@
+"""`streamer inspect`: a state directory in, what it holds on the screen; beside a running daemon too."""
+
+import json
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from streamer.publish.encode import rfc3339
+from streamer.store.journal import FILE, Journal, failures
+from streamer.store.snapshots import FOLDER
+
+SERIES = (
+    "SELECT stream, topic, field, d, interval, count(*) AS samples, max(tick) - min(tick) + 1 AS ticks,"
+    " min(time) AS oldest, max(time) AS newest FROM series JOIN samples ON samples.series = series.id"
+    " GROUP BY series.id ORDER BY stream, topic"
+)
+MODELS = (
+    "SELECT stream, version, kind AS model, created, errors, sizes, length(weights) AS bytes"
+    " FROM models JOIN gates USING (stream, version) ORDER BY stream, version, kind"
+)
+
+
+def look(directory: Path, now: float) -> dict[str, Any]:
+    """Series, models and files of a state directory, as JSON values. Raises StateError."""
+    journal = Journal.read(directory)
+    try:
+        with failures(journal.path):
+            series = rows(journal, SERIES)
+            models = rows(journal, MODELS)
+    finally:
+        journal.close()
+    for model in models:
+        model |= {name: json.loads(model[name]) for name in ("errors", "sizes")}
+    files = [path for path in sorted([*directory.iterdir(), *(directory / FOLDER).glob("*")]) if path.is_file()]
+    return {
+        "state": str(directory),
+        "journal_bytes": journal.size_bytes(),
+        "files": [described(path, directory, now) for path in files],
+        "series": series,
+        "models": models,
+    }
+
+
+def rows(journal: Journal, query: str) -> list[dict[str, Any]]:
+    """What a query gives, by column."""
+    found = journal.database.execute(query)
+    names = [column[0] for column in found.description]
+    return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def described(path: Path, directory: Path, now: float) -> dict[str, Any]:
+    """A file by its name within the directory, size in bytes and age in seconds."""
+    status = path.stat()
+    return {
+        "name": str(path.relative_to(directory)),
+        "bytes": status.st_size,
+        "age": max(0.0, now - status.st_mtime),
+    }
+
+
+def show(directory: Path, most: int, as_json: bool) -> None:
+    """Print it; of the series at most so many. Raises StateError."""
+    now = time.time()
+    found = look(directory, now)
+    console = Console()
+    if as_json:
+        console.print_json(json.dumps(found))
+        return
+    console.print(f"{directory / FILE}: {size(found['journal_bytes'])}, {len(found['series'])} series\n")
+    console.print(table("Files", ("file", "size", "written"), [
+        (one["name"], size(one["bytes"]), f"{age(one['age'])} ago") for one in found["files"]
+    ]))  # fmt: skip
+    console.print(table("Series", ("stream", "topic", "samples", "missing", "newest", "silent for"), [
+        (one["stream"], one["topic"], str(one["samples"]), str(one["ticks"] - one["samples"]), rfc3339(one["newest"]),
+         age(now - one["newest"]))
+        for one in found["series"][:most]
+    ]))  # fmt: skip
+    if len(found["series"]) > most:
+        console.print(f"… and {len(found['series']) - most} more series (--series)\n")
+    console.print(table("Networks", ("stream", "version", "model", "cell", "E_p", "of persistence", "age", "size"), [
+        (one["stream"], str(one["version"]), one["model"], one["sizes"]["cell"], f"{one['errors'][one['model']]:.4f}",
+         f"{one['errors']['persistence']:.4f}", age(now - one["created"]), size(one["bytes"]))
+        for one in found["models"]
+    ]))  # fmt: skip
+
+
+def table(title: str, columns: Iterable[str], lines: Iterable[tuple[str, ...]]) -> Table:
+    """One table, whole words."""
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for line in lines:
+        made.add_row(*line)
+    return made
+
+
+def size(count: float) -> str:
+    """Bytes in the unit that suits."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} GiB"
+
+
+def age(seconds: float) -> str:
+    """Seconds in the unit that suits; a time to come is 0 s."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
