@@ -1,1 +1,1 @@
-"""Replay: a source (wave, CSV file, recording, river's data) in, messages on a broker out, each at its moment."""
+"""Replay: a source (wave, CSV file, recording, river's data) in, messages on a broker out; record: the way back."""

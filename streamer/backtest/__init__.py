@@ -1,0 +1,1 @@
+"""`streamer backtest`: a configuration and a recording in, the errors the daemon would have made out."""
