@@ -1,0 +1,139 @@
+"""InfluxDB line protocol in, its points out; anything else is a `Rejected` with a reason.
+
+Source: https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from streamer.errors import Rejected
+
+Precision = Literal["s", "ms", "us", "ns"]
+Value = float | int | bool | str
+
+PER_SECOND: dict[Precision, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+# A backslash that escapes nothing is itself: writers do not double it, and InfluxDB takes it so.
+NAME = r"(?:\\[, ]|[^, \n])++"
+KEY = r"(?:\\[,= ]|[^,= \n])++"
+VALUE = r'(?:"(?:\\.|[^"\\])*+"|[^", \r\n]++)'
+
+BLANK = re.compile(r"[ \t\r]*+(?:#[^\n]*+)?(?:\n|\Z)")
+POINT = re.compile(
+    rf"[ \t]*+({NAME})((?:,{KEY}={KEY})*+) ++({KEY}={VALUE}(?:,{KEY}={VALUE})*+)(?: ++([+-]?[0-9]++))?[ \r]*+(?:\n|\Z)",
+    re.DOTALL,
+)
+TAG = re.compile(rf",({KEY})=({KEY})")
+FIELD = re.compile(rf"({KEY})=({VALUE})", re.DOTALL)
+
+ESCAPED_IN_NAME = re.compile(r"\\([, ])")
+ESCAPED_IN_KEY = re.compile(r"\\([,= ])")
+ESCAPED_IN_TEXT = re.compile(r'\\([\\"])')
+
+INTEGER = re.compile(r"([+-]?[0-9]+)([iu])")
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
+BOOLEANS = {
+    **dict.fromkeys(["t", "T", "true", "True", "TRUE"], True),
+    **dict.fromkeys(["f", "F", "false", "False", "FALSE"], False),
+}
+LONGEST = 30  # digits
+RANGES = {"i": (-(2**63), 2**63 - 1), "u": (0, 2**64 - 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One line: `fields` holds every field as it was sent, `time` is in seconds since 1970 or None.
+
+    Texts and booleans are no samples: `numbers` leaves them out, and a reader that asks for one of them by name should
+    reject it as `type`.
+    """
+
+    measurement: str
+    tags: dict[str, str]
+    fields: dict[str, Value]
+    time: float | None
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """The fields that are numbers, in the order of the line."""
+        return {name: float(value) for name, value in self.fields.items() if not isinstance(value, str | bool)}
+
+
+def points(data: bytes, precision: Precision = "ns") -> list[Point]:
+    """The points of a payload, one or more lines; timestamps count in units of `precision`.
+
+    One bad line rejects the whole payload, and the detail names it. A comment is a line that begins with #. Raises
+    Rejected: empty (no line that is a point), syntax (not UTF-8, not line protocol), not_finite, out_of_range (beyond
+    64 bits, or a float beyond double precision), time (beyond 64 bits).
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise Rejected("syntax", f"not UTF-8: {error.reason}") from None
+    found: list[Point] = []
+    position = 0
+    while position < len(text):
+        if (blank := BLANK.match(text, position)) is not None:
+            position = blank.end()
+            continue
+        match = POINT.match(text, position)
+        try:
+            if match is None:
+                raise Rejected("syntax", "not measurement[,tag=…] field=value[,…] [time]")
+            found.append(_point(match, precision))
+        except Rejected as why:
+            line = text.count("\n", 0, position) + 1
+            raise Rejected(why.reason, f"line {line}: {why}") from None
+        position = match.end()
+    if not found:
+        raise Rejected("empty", "no points")
+    return found
+
+
+def _point(match: re.Match[str], precision: Precision) -> Point:
+    name, tags, fields, time = match.groups()
+    return Point(
+        ESCAPED_IN_NAME.sub(r"\1", name),
+        {_key(key): _key(value) for key, value in TAG.findall(tags)},
+        {_key(key): _value(value) for key, value in FIELD.findall(fields)},
+        None if time is None else _time(time, precision),
+    )
+
+
+def _key(text: str) -> str:
+    return ESCAPED_IN_KEY.sub(r"\1", text) if "\\" in text else text
+
+
+def _value(text: str) -> Value:
+    """A float, an integer 1i or 1u, a boolean or a text in double quotes."""
+    if NUMBER.fullmatch(text):
+        value = float(text)
+        if abs(value) == float("inf"):
+            raise Rejected("out_of_range", f"{text} is beyond double precision")
+        return value
+    if (integer := INTEGER.fullmatch(text)) is not None:
+        return _integer(*integer.groups())
+    if text in BOOLEANS:
+        return BOOLEANS[text]
+    if text[0] == '"':
+        return ESCAPED_IN_TEXT.sub(r"\1", text[1:-1])
+    if NOT_FINITE.fullmatch(text):
+        raise Rejected("not_finite", "NaN and infinities are no samples")
+    raise Rejected("syntax", f"{text!r} is no field value")
+
+
+def _integer(digits: str, kind: str) -> int:
+    least, most = RANGES[kind]
+    # Length first: Python refuses to convert thousands of digits.
+    if len(digits) > LONGEST or not least <= int(digits) <= most:
+        raise Rejected("out_of_range", f"an integer beyond {least} to {most}")
+    return int(digits)
+
+
+def _time(digits: str, precision: Precision) -> float:
+    try:
+        return _integer(digits, "i") / PER_SECOND[precision]
+    except Rejected as why:
+        raise Rejected("time", str(why)) from None

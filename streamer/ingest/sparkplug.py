@@ -1,0 +1,252 @@
+"""Sparkplug B messages in, metrics with their names out, and whether the edge node must be asked for its names again.
+
+Source: Sparkplug 3.0.0 (https://sparkplug.eclipse.org/specification/), chapters 4 (topics), 5 (births, deaths,
+rebirths) and 6 (payloads). It needs google's protobuf, of which no generated code is kept: the message types are built
+from the table of fields below.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, cast
+
+from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import DecodeError
+from google.protobuf.message_factory import GetMessageClass
+
+from streamer.errors import Rejected
+from streamer.records import Outgoing
+
+Kind = Literal["NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH"]
+Value = float | int | bool | str | None
+
+NAMESPACE = "spBv1.0"
+KINDS: Final = {"NBIRTH": 4, "DBIRTH": 5, "NDATA": 4, "DDATA": 5, "NDEATH": 4, "DDEATH": 5}  # levels of their topics
+NO_SERIES = ("bdSeq", "Node Control/", "Device Control/")
+"""How metrics begin that are the protocol's own."""
+REBIRTH_SECONDS = 30.0
+"""A node is asked again no sooner: every host asks, and each birth goes to all of them."""
+
+SIGNED = {1: 8, 2: 16, 3: 32, 4: 64}
+"""Bits of Int8, Int16, Int32 and Int64, which are sent as unsigned numbers; the number is the datatype's."""
+BOOLEAN = 11
+
+# Number, name and type of the fields that are read; sparkplug_b.proto in chapter 6 has them all. DataSets, Templates
+# and arrays are skipped. Texts are bytes here: implementations of protobuf differ in what they do with invalid UTF-8.
+FIELDS: dict[str, list[tuple[int, str, int]]] = {
+    "Payload": [
+        (1, "timestamp", FieldDescriptorProto.TYPE_UINT64),
+        (2, "metrics", FieldDescriptorProto.TYPE_MESSAGE),
+        (3, "seq", FieldDescriptorProto.TYPE_UINT64),
+    ],
+    "Metric": [
+        (1, "name", FieldDescriptorProto.TYPE_BYTES),
+        (2, "alias", FieldDescriptorProto.TYPE_UINT64),
+        (3, "timestamp", FieldDescriptorProto.TYPE_UINT64),
+        (4, "datatype", FieldDescriptorProto.TYPE_UINT32),
+        (5, "is_historical", FieldDescriptorProto.TYPE_BOOL),
+        (7, "is_null", FieldDescriptorProto.TYPE_BOOL),
+        (10, "int_value", FieldDescriptorProto.TYPE_UINT32),
+        (11, "long_value", FieldDescriptorProto.TYPE_UINT64),
+        (12, "float_value", FieldDescriptorProto.TYPE_FLOAT),
+        (13, "double_value", FieldDescriptorProto.TYPE_DOUBLE),
+        (14, "boolean_value", FieldDescriptorProto.TYPE_BOOL),
+        (15, "string_value", FieldDescriptorProto.TYPE_BYTES),
+    ],
+}
+
+
+def _payload_class() -> Any:
+    """The class of messages that protoc would generate from these fields."""
+    file = FileDescriptorProto(name="sparkplug.proto", package="sparkplug", syntax="proto2")
+    for message, fields in FIELDS.items():
+        described = file.message_type.add(name=message)
+        for number, name, kind in fields:
+            one = described.field.add(name=name, number=number, type=cast(Any, kind))
+            one.label = FieldDescriptorProto.LABEL_OPTIONAL
+            if kind == FieldDescriptorProto.TYPE_MESSAGE:
+                one.label, one.type_name = FieldDescriptorProto.LABEL_REPEATED, ".sparkplug.Metric"
+            if name.endswith("_value"):
+                one.oneof_index = 0
+        if message == "Metric":
+            described.oneof_decl.add(name="value")
+    pool = DescriptorPool()
+    pool.Add(file)
+    return GetMessageClass(pool.FindMessageTypeByName("sparkplug.Payload"))
+
+
+Payload = _payload_class()
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: `datatype` is the number of chapter 6 (9 Float, 10 Double, 11 Boolean), `time` in seconds since 1970.
+
+    `value` is None where it is null or of a kind that is no single value; `historical`: not the newest one.
+    """
+
+    name: str
+    datatype: int
+    value: Value
+    time: float | None
+    historical: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What a message held. node: "group/edge node"; lost: messages missing before it, modulo 256.
+
+    rebirth: now is the time to publish `rebirth(node)`, since names are missing or may have changed.
+    """
+
+    kind: Kind
+    node: str
+    device: str | None
+    metrics: tuple[Metric, ...] = ()
+    lost: int = 0
+    rebirth: bool = False
+
+
+Table = dict[int | str, tuple[str, int]]
+"""Name and datatype of each metric of a birth, by alias and by name."""
+
+
+@dataclass(slots=True)
+class Node:
+    """What is known of an edge node: tables by device (None: its own), its newest sequence numbers, when it was asked.
+
+    `born`: its NBIRTH has been seen, and no death since.
+    """
+
+    born: bool = False
+    seq: int | None = None
+    bd_seq: Value = None
+    tables: dict[str | None, Table] = field(default_factory=dict)
+    asked: float = -math.inf
+
+    def lost(self, payload: Any) -> int:
+        """Messages missing between the newest one and this one, modulo 256."""
+        if not payload.HasField("seq"):
+            return 0
+        before, self.seq = self.seq, payload.seq
+        return 0 if before is None else (payload.seq - before - 1) % 256
+
+    def bury(self) -> None:
+        """Its names are void, and those of its devices."""
+        self.born, self.seq = False, None
+        self.tables.clear()
+
+
+class Host:
+    """All edge nodes seen so far; `receive` every message of `spBv1.0/#` in the order in which it comes."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+
+    def receive(self, topic: str, data: bytes, now: float) -> Received | None:
+        """What the message holds; None for commands and STATE. `now` is any clock in seconds.
+
+        Metrics that no birth has named are left out, and `rebirth` is true: then, after a lost message, and before the
+        first birth, but for one node not twice in REBIRTH_SECONDS. Raises Rejected: path (no Sparkplug topic), empty,
+        syntax.
+        """
+        address = _address(topic)
+        if address is None:
+            return None
+        kind, name, device = address
+        payload = _parse(data)
+        node = self.nodes.setdefault(name, Node())
+        if kind == "NDEATH":
+            if not node.born or _bd_seq(payload) == node.bd_seq:  # else the will of an earlier session
+                node.bury()
+            return Received(kind, name, device)
+        if kind == "NBIRTH":
+            node.bury()
+            node.born, node.bd_seq = True, _bd_seq(payload)
+        lost = node.lost(payload)
+        if kind in ("NBIRTH", "DBIRTH"):
+            node.tables[device] = _table(payload.metrics)
+        elif kind == "DDEATH":
+            node.tables.pop(device, None)
+        metrics, unknown = _named(payload, node.tables.get(device, {}))
+        rebirth = bool(unknown or lost or not node.born) and now - node.asked >= REBIRTH_SECONDS
+        if rebirth:
+            node.asked = now
+        return Received(kind, name, device, metrics, lost, rebirth)
+
+
+def rebirth(node: str, time: float) -> Outgoing:
+    """The command that has the node "group/edge node" publish its births anew; time in seconds since 1970."""
+    milliseconds = round(time * 1000)
+    payload = Payload(timestamp=milliseconds)
+    payload.metrics.add(name=b"Node Control/Rebirth", timestamp=milliseconds, datatype=BOOLEAN, boolean_value=True)
+    group, edge = node.split("/")
+    return Outgoing(f"{NAMESPACE}/{group}/NCMD/{edge}", payload.SerializeToString(), 0, False)
+
+
+def _address(topic: str) -> tuple[Kind, str, str | None] | None:
+    """Kind, node and device of a topic; None where it is that of a command or of STATE."""
+    parts = topic.split("/")
+    if parts[0] == NAMESPACE and len(parts) > 2:
+        if parts[1] == "STATE" or parts[2] in ("NCMD", "DCMD"):
+            return None
+        if KINDS.get(parts[2]) == len(parts):
+            return cast(Kind, parts[2]), f"{parts[1]}/{parts[3]}", parts[4] if len(parts) == 5 else None
+    raise Rejected("path", "no Sparkplug topic: spBv1.0/group/NBIRTH and the like/edge node[/device]")
+
+
+def _parse(data: bytes) -> Any:
+    if not data:
+        raise Rejected("empty", "no payload")
+    try:
+        payload = Payload.FromString(data)
+        for metric in payload.metrics:
+            _ = metric.name.decode(), metric.string_value.decode()  # here, before anything is learnt from it
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise Rejected("syntax", f"not Sparkplug B: {error}") from None
+    return payload
+
+
+def _bd_seq(payload: Any) -> Value:
+    """The number that a birth shares with its death."""
+    return next((_value(metric, metric.datatype) for metric in payload.metrics if metric.name == b"bdSeq"), None)
+
+
+def _table(metrics: Iterable[Any]) -> Table:
+    table: Table = {}
+    for metric in metrics:
+        if name := metric.name.decode():
+            table[name] = name, metric.datatype
+            if metric.HasField("alias"):
+                table[metric.alias] = name, metric.datatype
+    return table
+
+
+def _named(payload: Any, table: Table) -> tuple[tuple[Metric, ...], int]:
+    """The metrics that the table has, and how many it does not have."""
+    named, unknown = [], 0
+    for metric in payload.metrics:
+        known = table.get(metric.name.decode() or (metric.alias if metric.HasField("alias") else ""))
+        if known is None:
+            unknown += 1
+        elif not known[0].startswith(NO_SERIES):
+            name, datatype = known
+            source = metric if metric.HasField("timestamp") else payload
+            time = source.timestamp / 1000 if source.HasField("timestamp") else None
+            named.append(Metric(name, datatype, _value(metric, datatype), time, metric.is_historical))
+    return tuple(named), unknown
+
+
+def _value(metric: Any, datatype: int) -> Value:
+    kind = metric.WhichOneof("value")
+    if kind is None or metric.is_null:
+        return None
+    if kind == "string_value":
+        return cast(str, metric.string_value.decode())
+    value: Value = getattr(metric, kind)
+    bits = SIGNED.get(datatype)
+    if bits is not None and type(value) is int:
+        value &= (1 << bits) - 1  # some senders widen the sign to 32 bits
+        return value - (1 << bits) if value >> (bits - 1) else value
+    return value
