@@ -2,7 +2,9 @@
 fast lane nothing. Base units, label `stream` and, where it applies, `model` and `lead` (ticks ahead)."""
 
 import math
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 
 import numpy as np
@@ -14,23 +16,40 @@ from prometheus_client.core import InfoMetricFamily as Info
 from prometheus_client.registry import Collector
 
 from streamer.fastlane import FastLane
-from streamer.lane import LATENCIES
+from streamer.lane import LATENCIES, Lane
 from streamer.models import KINDS
 from streamer.mqtt.link import Link
 from streamer.records import MODELS
 
 Metric = Counter | Gauge | Histogram | Info
 
+RESULTS = (
+    "swapped", "kept", "retired",
+    "crashed", "device", "diverged", "hung", "journal", "killed", "no_data", "no_device", "out_of_memory", "timeout",
+)  # fmt: skip
+"""Results of a retraining that are shown from the start: a rate cannot see a counter's first step from nothing."""
+
+
+def limits(link: Link) -> tuple[int, int]:
+    """Messages that the queue and the outbox may hold."""
+    return link._config.queue, link._config.outbox
+
 
 class Readings(Collector):
     """The lanes and the link as metrics."""
 
     def __init__(self, fast: FastLane, link: Link, per_series: int) -> None:
-        self.fast, self.lanes, self.link, self.per_series = fast, fast.lanes, link, per_series
+        self.fast, self.link, self.per_series = fast, link, per_series
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """Those of now: a reload of the configuration puts others in their place."""
+        return self.fast.lanes
 
     def collect(self) -> Iterator[Metric]:
         yield Info("streamer_build", "Version of the daemon.", {"version": version("streamer")})
         yield from self.link_metrics()
+        yield from self.storage_metrics()
         yield from self.flow_metrics()
         yield from self.error_metrics()
         yield from self.training_metrics()
@@ -40,6 +59,7 @@ class Readings(Collector):
     def link_metrics(self) -> Iterable[Metric]:
         """The connection to the broker."""
         link, counts = self.link, self.link.counts
+        queue, outbox = limits(link)
         yield gauge(
             "mqtt_connected", "1 while the broker is connected and all filters are subscribed.", link.subscribed
         )
@@ -49,9 +69,24 @@ class Readings(Collector):
         yield counter("mqtt_published_messages", "Messages handed to the broker.", counts.published)
         yield gauge("queue_messages", "Received messages that wait for the fast lane.", link.waiting)
         yield counter("queue_dropped_messages", "Received messages dropped because the queue was full.", counts.dropped)
+        yield gauge("queue_limit_messages", "Most that may wait there (mqtt.queue).", queue)
         yield gauge("outbox_messages", "Forecasts that wait for the broker.", link.unsent)
+        yield gauge("outbox_limit_messages", "Beyond it only the newest of each topic waits (mqtt.outbox).", outbox)
         yield counter("outbox_refused_messages", "Forecasts that the broker refused.", counts.refused)
         yield counter("outbox_superseded_messages", "Forecasts dropped unsent for a newer one.", counts.superseded)
+
+    def storage_metrics(self) -> Iterable[Metric]:
+        """The journal and the disk it lies on."""
+        journal = self.fast.journal
+        yield gauge("journal_size_bytes", "Journal on disk, with its write-ahead log.", journal.size_bytes())
+        yield gauge("journal_last_commit_timestamp_seconds", "When something was last committed.", journal.committed)
+        yield gauge("journal_blocked", "1 while the journal cannot be written.", self.fast.blocked)
+        aside = journal.set_aside is not None
+        yield gauge("journal_set_aside", "1 if the journal was found damaged at the start, and begun anew.", aside)
+        with suppress(OSError):  # the directory is gone, and the scrape is what tells about it
+            disk = shutil.disk_usage(journal.path.parent)
+            yield gauge("state_free_bytes", "Space left to the daemon where its state lies.", disk.free)
+            yield gauge("state_capacity_bytes", "Size of the file system where its state lies.", disk.total)
 
     def flow_metrics(self) -> Iterable[Metric]:
         """Samples in, forecasts out."""
@@ -115,12 +150,18 @@ class Readings(Collector):
         labels = ["stream", "model"]
         runs = Counter("streamer_retrainings", "Retrainings by result.", labels=[*labels, "result"])
         spent = Counter("streamer_retraining_seconds", "Time spent retraining.", labels=["stream"])
+        reloads = Counter("streamer_reloads", "Reloads of the configuration by result.", labels=["result"])
+        for result in ("done", "refused"):
+            reloads.add_metric([result], self.fast.reloads[result])
         live = Gauge("streamer_model_version", "Version of the live network, 0 for none.", labels=labels)
         swapped = Gauge("streamer_last_swap_timestamp_seconds", "When it went live.", labels=labels)
+        every = Gauge("streamer_retrain_every_ticks", "Ticks between trainings, 0 for none.", labels=["stream"])
         gated = Gauge("streamer_gate_e_p", "E_p at the last training, held-out ticks, scaled units.", labels=labels)
         for lane in self.lanes:
             name, counts = lane.stream.name, lane.counts
-            for (model, result), count in sorted(counts.retrainings.copy().items()):
+            every.add_metric([name], lane.stream.retrain.every)
+            shown: dict[tuple[str, str], int] = {(kind, result): 0 for kind in KINDS for result in RESULTS}
+            for (model, result), count in sorted({**shown, **counts.retrainings.copy()}.items()):
                 runs.add_metric([name, model, result], count)
             spent.add_metric([name], counts.training_seconds)
             for kind in KINDS:
@@ -130,24 +171,29 @@ class Readings(Collector):
                 swapped.add_metric([name, kind], at)
             for model, value in counts.gated.copy().items():
                 gated.add_metric([name, model], value)
-        return [runs, spent, live, swapped, gated]
+        return [runs, spent, reloads, live, swapped, every, gated]
 
     def series_metrics(self) -> Iterable[Metric]:
-        """The newest value of single series, and what was predicted for it `lead` ticks before."""
-        actual = Gauge("streamer_series_actual", "Newest value.", labels=["stream", "series", "element"])
-        labels = ["stream", "series", "element", "model", "lead"]
-        predicted = Gauge("streamer_series_predicted", "What was predicted for the newest value.", labels=labels)
+        """The newest value of single series, what was predicted for it `lead` ticks before, and each one's errors."""
+        key = ["stream", "series"]
+        actual = Gauge("streamer_series_actual", "Newest value.", labels=[*key, "element"])
+        scored = [*key, "element", "model", "lead"]
+        predicted = Gauge("streamer_series_predicted", "What was predicted for the newest value.", labels=scored)
+        text = "Root mean squared error of one series (rolling), in its units."
+        rmse = Gauge("streamer_series_rmse", text, labels=[*key, "model", "lead"])
         for lane in self.lanes:
+            scores, leads = lane.scores, lane.scores.leads.tolist()
             for series in lane.series[: self.per_series]:
-                for element in range(lane.sizes.d):
-                    key = [lane.stream.name, series.topic, str(element)]
-                    actual.add_metric(key, lane.newest[series.row, element])
-                    for i, model in enumerate(MODELS):
-                        for j, lead in enumerate(lane.scores.leads.tolist()):
-                            value = float(lane.scores.matured[series.row, i, j, element])
-                            if not math.isnan(value):
-                                predicted.add_metric([*key, model, str(lead)], value)
-        return [actual, predicted]
+                name, row = [lane.stream.name, series.topic], series.row
+                for element, value in enumerate(lane.newest[row]):
+                    actual.add_metric([*name, str(element)], value)
+                for i, j in np.argwhere(scores.weight[row] > 0).tolist():
+                    error = math.sqrt(scores.squared[row, i, j] / scores.weight[row, i, j])
+                    rmse.add_metric([*name, MODELS[i], str(leads[j])], error)
+                for i, j, element in np.argwhere(~np.isnan(scores.matured[row])).tolist():
+                    value = scores.matured[row, i, j, element]
+                    predicted.add_metric([*name, str(element), MODELS[i], str(leads[j])], value)
+        return [actual, predicted, rmse]
 
 
 def gauge(name: str, text: str, value: float) -> Gauge:

@@ -1,6 +1,9 @@
 """What Prometheus is told, checked by Prometheus's own tool and against what happened."""
 
 import asyncio
+import re
+import shutil
+import time
 import urllib.error
 import urllib.request
 from asyncio.subprocess import PIPE, STDOUT
@@ -16,11 +19,12 @@ from streamer.config import Mqtt
 from streamer.errors import StartError
 from streamer.fastlane import FastLane
 from streamer.http import serve
-from streamer.metrics import Readings, registry
+from streamer.metrics import RESULTS, Readings, registry
 from streamer.mqtt.link import Link
 from tests.broker import free_port, program
 from tests.lanes import fast_lane, feed, message, sample, timed
 
+SOURCES = list(Path("streamer").rglob("*.py"))
 Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -61,9 +65,51 @@ async def test_metrics_tell_what_happened(fast: FastLane) -> None:
         assert got["streamer_forecast_skill_ratio", labels(model="persistence", lead=str(lead))] == 0
         one = labels(series="plant/a", element="0", model="persistence", lead=str(lead))
         assert got["streamer_series_predicted", one] == 19 - lead
+        each = labels(series="plant/a", model="persistence", lead=str(lead))
+        assert got["streamer_series_rmse", each] == pytest.approx(lead)
     e_p = np.sqrt(np.mean(np.square(np.arange(1, 7))))
     assert got["streamer_forecast_e_p", labels(model="persistence")] == pytest.approx(e_p)
     assert got["streamer_series_actual", labels(series="plant/a", element="0")] == 19
+
+
+def journal_bytes(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.glob("journal.sqlite3*") if path.suffix != ".sqlite3-shm")
+
+
+async def test_the_disk_is_shown_as_it_is(fast: FastLane, tmp_path: Path) -> None:
+    """Journal size is that of its files, the last commit is now, and free space is what the file system has."""
+    before = time.time()
+    feed(fast, [sample("plant/a", t, t) for t in range(20)])
+    got = values(await text(fast))
+    nothing: frozenset[tuple[str, str]] = frozenset()
+    assert got["streamer_journal_size_bytes", nothing] == journal_bytes(tmp_path) > 0
+    assert before - 1 <= got["streamer_journal_last_commit_timestamp_seconds", nothing] <= time.time() + 1
+    assert got["streamer_journal_blocked", nothing] == got["streamer_journal_set_aside", nothing] == 0
+    assert 0 < got["streamer_state_free_bytes", nothing] < got["streamer_state_capacity_bytes", nothing]
+
+
+async def test_a_scrape_outlives_the_state_directory(fast: FastLane, tmp_path: Path) -> None:
+    """Where the directory is gone there are no bytes to tell of, and everything else is told."""
+    shutil.rmtree(tmp_path)
+    got = values(await text(fast))
+    assert got["streamer_journal_size_bytes", frozenset()] == 0
+    assert ("streamer_state_free_bytes", frozenset()) not in got
+    assert got["streamer_mqtt_connected", frozenset()] == 0
+
+
+async def test_limits_and_results_are_there_before_anything_happens(fast: FastLane) -> None:
+    """Queue limits are those of the configuration, and every result of a retraining starts at 0: a rate sees the first
+    failure."""
+    got = values(await text(fast))
+    limits = Mqtt(url="mqtt://localhost")
+    assert got["streamer_queue_limit_messages", frozenset()] == limits.queue
+    assert got["streamer_outbox_limit_messages", frozenset()] == limits.outbox
+    assert got["streamer_retrain_every_ticks", labels()] == fast.lanes[0].stream.retrain.every
+    assert got["streamer_retrainings_total", labels(model="memoryless", result="timeout")] == 0
+    sources = [path.read_text(encoding="utf-8") for path in SOURCES]
+    reasons = set(re.findall(r'TrainingFailed\(\s*"(\w+)"', "\n".join(sources)))
+    assert len(reasons) > 3
+    assert reasons <= set(RESULTS)
 
 
 async def test_promtool_finds_nothing_to_say(fast: FastLane) -> None:

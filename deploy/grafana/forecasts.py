@@ -1,0 +1,164 @@
+"""The dashboard *Forecasts*: are they good, for whom, how far ahead, and what to do where they are not."""
+
+from panels import Panel, Query, band, dashboard, variable
+from queries import STREAM
+
+MODEL = f'{STREAM}, model=~"$model"'
+LEAD = f'{STREAM}, lead=~"$lead"'
+ONE = f'{STREAM}, series=~"$series", element=~"$element"'
+PREDICTED = f'streamer_series_predicted{{{ONE}, model=~"$model", lead=~"$lead"}}'
+SPREAD = (
+    "on (job, instance, stream, series, model, lead) group_left () "
+    f'(2 * streamer_series_rmse{{{MODEL}, series=~"$series", lead=~"$lead"}})'
+)
+KINDS = 'model=~"memoryless|traditional"'
+
+VARIABLES = [
+    variable("instance", "Instance", "label_values(streamer_build_info, instance)", several=True),
+    variable("stream", "Stream", 'label_values(streamer_series{instance=~"$instance"}, stream)', several=True),
+    variable("model", "Model", f"label_values(streamer_forecast_rmse{{{STREAM}}}, model)"),
+    variable("lead", "Lead, in ticks", f"label_values(streamer_forecast_rmse{{{STREAM}}}, lead)"),
+    variable("series", "Series", f"label_values(streamer_series_actual{{{STREAM}}}, series)"),
+    variable("element", "Element", f'label_values(streamer_series_actual{{{STREAM}, series=~"$series"}}, element)'),
+]
+
+
+def skill(metric: str, selector: str, by: str) -> str:
+    """1 - error / error of persistence, matched by these labels."""
+    naive = f'{metric}{{{selector}, model="persistence"}}'
+    return f"1 - {metric}{{{selector}, {KINDS}}} / on ({by}) group_left () ({naive} > 0)"
+
+
+SUMMARY = [
+    Panel(
+        "Do the networks beat “nothing will change”?",
+        "Skill over the whole horizon: 1 is perfect, 0 is no better than repeating the newest value, below 0 is "
+        "worse. Before the first training there is no answer. Below 0 for hours: see StreamerSkillBelowZero in the "
+        "runbook.",
+        "percentunit",
+        [Query(skill("streamer_forecast_e_p", STREAM, "job, instance, stream"), "{{stream}} {{model}}")],
+        kind="stat",
+        width=8,
+        height=6,
+        base="red",
+        steps=[(0, "yellow"), (0.1, "green")],
+        decimals=0,
+    ),
+    Panel(
+        "Which model speaks?",
+        "Forecasts published per second, by the model that made them. With publish.model: best each series gets the "
+        "one with the least live error; if a baseline speaks for most, the networks have not earned it yet.",
+        "cps",
+        [
+            Query(
+                f"sum by (stream, model) (rate(streamer_forecasts_total{{{STREAM}}}[$__rate_interval]))",
+                "{{stream}} {{model}}",
+            )
+        ],
+        width=8,
+        height=6,
+    ),
+    Panel(
+        "Are errors growing?",
+        "E_p, the error over all k·p steps ahead, in the units of the series. A rise of all models at once: the "
+        "signal has changed or got noisier. A rise of the networks alone: they are out of date; look at Operations, "
+        "trainings.",
+        "short",
+        [Query(f"streamer_forecast_e_p{{{STREAM}}}", "{{stream}} {{model}}")],
+        width=8,
+        height=6,
+    ),
+]
+
+ONE_SERIES = [
+    Panel(
+        "What happened, and what had been predicted for it?",
+        "The newest value of one series, what the chosen model had said `lead` ticks before, and two RMSE above and "
+        "below it: about one value in twenty lies outside of a healthy band. Empty: set metrics.per_series.",
+        "short",
+        [
+            Query(f"streamer_series_actual{{{ONE}}}", "actual"),
+            Query(PREDICTED, "predicted"),
+            Query(f"{PREDICTED} + {SPREAD}", "upper"),
+            Query(f"{PREDICTED} - {SPREAD}", "lower"),
+        ],
+        width=24,
+        height=10,
+        overrides=band("upper", "lower"),
+    )
+]
+
+LEADS = [
+    Panel(
+        "How does the error grow with the lead?",
+        "RMSE now, by model and ticks ahead, in the units of the series. Act on the farthest lead whose error your "
+        "use can bear; if it is too near, give the networks a longer window (model.m) or more data.",
+        "short",
+        [Query(f"sort_desc(streamer_forecast_rmse{{{STREAM}}})", "{{stream}} {{model}} +{{lead}}")],
+        kind="bargauge",
+        height=10,
+    ),
+    Panel(
+        "What is the typical miss?",
+        "Mean absolute error by model at the chosen lead, in the units of the series: what to tell the people who "
+        "use the forecast. Far below the RMSE: few large misses; look for steps and outliers in the series.",
+        "short",
+        [Query(f"streamer_forecast_mae{{{LEAD}}}", "{{stream}} {{model}} +{{lead}}")],
+        height=10,
+    ),
+    Panel(
+        "At which lead do forecasts win against persistence?",
+        "Skill by model and lead; above 0 beats “nothing will change”. At one tick ahead persistence is hard to "
+        "beat on slow signals, and that is no fault. Below 0 at the far end: the networks are out of date, or "
+        "cannot learn it.",
+        "percentunit",
+        [Query(f'streamer_forecast_skill_ratio{{{STREAM}, model!="persistence"}}', "{{stream}} {{model}} +{{lead}}")],
+        base="red",
+        steps=[(0, "green")],
+    ),
+    Panel(
+        "Which of the two networks is better?",
+        "Error of the memoryless network over that of the traditional pair, by lead: below 1 the memoryless one "
+        "wins. Both stay trained and scored; nothing has to be done. Far from 1 for weeks: publish.model may name "
+        "the winner.",
+        "short",
+        [
+            Query(
+                f'streamer_forecast_rmse{{{STREAM}, model="memoryless"}} / ignoring (model) '
+                f'(streamer_forecast_rmse{{{STREAM}, model="traditional"}} > 0)',
+                "{{stream}} +{{lead}}",
+            )
+        ],
+        steps=[(1, "yellow")],
+        decimals=2,
+    ),
+]
+
+ERROR = f'streamer_series_rmse{{{LEAD}, model=~"$model"}}'
+NAIVE = f'(streamer_series_rmse{{{LEAD}, model="persistence"}} > 0)'
+LEAST = f"bottomk(10, 1 - {ERROR} / ignoring (model) {NAIVE})"
+WORST = [
+    Panel(
+        "Which series are forecast worst?",
+        "The ten series with the least skill of the chosen model at the chosen lead, among those that "
+        "metrics.per_series shows. Look at one above: a stuck or noisy sensor is the usual cause, and a series that "
+        "is unlike the others of its stream wants a stream of its own.",
+        "short",
+        [
+            Query(LEAST, "skill"),
+            Query(f"sum without (model) ({ERROR}) and {LEAST}", "RMSE"),
+        ],
+        kind="table",
+        width=24,
+        height=9,
+        decimals=3,
+    )
+]
+
+FORECASTS = dashboard(
+    "streamer-forecasts",
+    "Streamer: Forecasts",
+    "Are the forecasts good, for which series, how far ahead, and what to do where they are not.",
+    VARIABLES,
+    [SUMMARY, ONE_SERIES, LEADS[:2], LEADS[2:], WORST],
+)

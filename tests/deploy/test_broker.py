@@ -1,0 +1,111 @@
+"""deploy/mosquitto as mosquitto reads it: TLS, a password for everybody, and no more rights than a user needs."""
+
+import asyncio
+import stat
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from streamer.config import Mqtt, Tls
+from streamer.configfile import load
+from streamer.errors import StartError
+from streamer.mqtt.link import Link
+from streamer.mqtt.publisher import Publisher
+from streamer.records import Outgoing
+from tests.broker import Mosquitto, program
+from tests.deploy.prometheus import DEPLOY
+
+FILES = {"mosquitto_cert": "server.crt", "mosquitto_key": "server.key", "mosquitto_passwords": "passwords"}
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    folder = tmp_path / "secrets"
+    generate(folder)
+    return folder
+
+
+def generate(folder: Path) -> None:
+    program("mosquitto_passwd", "mosquitto")
+    program("openssl")
+    subprocess.run([DEPLOY / "mosquitto" / "generate.sh", folder, "localhost"], check=True, timeout=60)
+
+
+def settings(secrets: Path) -> dict[str, str]:
+    """deploy/mosquitto/mosquitto.conf with the paths of the container replaced by those of the test."""
+    lines = (DEPLOY / "mosquitto" / "mosquitto.conf").read_text(encoding="utf-8").splitlines()
+    found = dict(line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
+    for name, file in FILES.items():
+        found = {key: value.replace(f"/run/secrets/{name}", str(secrets / file)) for key, value in found.items()}
+    acl = {"acl_file": str(DEPLOY / "mosquitto" / "acl")}
+    return {**found, **acl, "persistence_location": f"{secrets.parent}/"}
+
+
+@pytest.fixture
+async def broker(secrets: Path, tmp_path: Path) -> AsyncIterator[Mosquitto]:
+    given = settings(secrets)
+    del given["listener"]  # a free port
+    async with Mosquitto(tmp_path, **given) as made:
+        yield made
+
+
+def access(broker: Mosquitto, secrets: Path, user: str, password: str = "") -> Mqtt:
+    return Mqtt(
+        url=f"mqtts://localhost:{broker.port}",
+        client_id=user,
+        username=user,
+        password_file=secrets / (password or f"{user}_password"),
+        tls=Tls(ca_file=secrets / "ca.crt"),
+        reconnect_max=0.2,
+    )
+
+
+async def received(link: Link) -> list[tuple[str, bytes]]:
+    """The next messages of a link."""
+    async with asyncio.timeout(10):
+        batch = await anext(link.batches())
+    return [(message.topic, message.payload) for message in batch.messages]
+
+
+async def test_the_daemon_and_the_sensors_get_in(broker: Mosquitto, secrets: Path) -> None:
+    """Over TLS and with their passwords, the daemon's user receives what sensors publish, and they the forecasts; a
+    forecast that a sensor publishes itself reaches nobody."""
+    topics = load(DEPLOY / "streamer.yaml").streams[0].topics
+    daemon, sensor = access(broker, secrets, "streamer"), access(broker, secrets, "sensor")
+    async with Link(daemon, topics) as fast_lane, Link(sensor, ["forecast/#"]) as reader, Publisher(sensor) as writer:
+        async with asyncio.timeout(10):
+            await fast_lane.ready()
+            await reader.ready()
+        assert fast_lane.subscribed
+        assert reader.subscribed
+        await writer.publish("forecast/sensors/hall", b"false", 1)
+        await writer.publish("sensors/hall", b"21.5", 1)
+        assert await received(fast_lane) == [("sensors/hall", b"21.5")]
+        fast_lane.publish([Outgoing("forecast/sensors/hall", b"true", 1, False)])
+        assert await received(reader) == [("forecast/sensors/hall", b"true")]
+
+
+async def test_nobody_else_gets_in(broker: Mosquitto, secrets: Path) -> None:
+    """A wrong password is refused, and so is a client without a password, and one without TLS."""
+    with pytest.raises(StartError):
+        async with Publisher(access(broker, secrets, "sensor", "grafana_password")):
+            pass
+    with pytest.raises(StartError):
+        async with Publisher(Mqtt(url=f"mqtts://localhost:{broker.port}", tls=Tls(ca_file=secrets / "ca.crt"))):
+            pass
+    with pytest.raises(StartError):
+        async with Publisher(Mqtt(url=broker.url)):
+            pass
+
+
+def test_secrets_are_made_once_and_for_their_owner_alone(secrets: Path) -> None:
+    """A second run changes nothing, no one else can enter the folder, and no password is in the broker's file."""
+    before = {file.name: file.read_bytes() for file in secrets.iterdir()}
+    generate(secrets)
+    assert {file.name: file.read_bytes() for file in secrets.iterdir()} == before
+    assert stat.S_IMODE(secrets.stat().st_mode) == 0o700
+    for user in ("streamer", "sensor"):
+        assert before[f"{user}_password"].strip() not in before["passwords"]
+    assert len({before[f"{user}_password"] for user in ("streamer", "sensor", "grafana")}) == 3
