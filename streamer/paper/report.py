@@ -107,10 +107,11 @@ def closing_table(results: dict[str, Any], study: Study) -> str:
     """What m, k, epochs and n do, from zero against the limit of that m, and carried against the noise floor."""
     rows = []
     for label, some in variants(results, study):
-        for share, way in ((0.0, "windowed"), (1.0, "carried")):
+        for share, way in ((0.0, "windowed"), (0.5, "windowed"), (1.0, "carried")):
             chosen = [row for row in some if row["share"] == share]
             if chosen:
-                rows.append([f"{label}, {way}", *network_cells(results, study, chosen, way)])
+                name = f"{label}, {share:.0%} carried, tested {way}"
+                rows.append([name, *network_cells(results, study, chosen, way)])
     return table(HEAD, rows)
 
 

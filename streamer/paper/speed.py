@@ -40,7 +40,7 @@ def stacked_seconds(members: list[Member], taught: Waves) -> float:
     optimiser = torch.optim.Adam(weights, lr=1e-3, fused=True)
     initial = stack.zero_state(learning.origins.shape[1])
     chosen = torch.arange(Plan().batch, device=taught.x.device)
-    return timed(lambda: learning.step(optimiser, chosen, initial, Plan().clip))
+    return timed(lambda: learning.step(optimiser, chosen, initial, Plan().clip, (learning.k,)))
 
 
 def alone_seconds(member: Member, taught: Waves) -> float:

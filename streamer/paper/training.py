@@ -5,7 +5,7 @@ initial weights. Axes as in `stacked` and `waves`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -85,10 +85,13 @@ class Learner:
         s = self.stack.run(inputs, initial[:, chosen])
         return (self.stack.forecast(s, h, self.k) - truth).square().mean((1, 2))
 
-    def step(self, optimiser: torch.optim.Optimizer, chosen: Tensor, initial: Tensor, clip: float) -> None:
-        """One step of Adam; the sum of the losses keeps the networks' gradients apart."""
+    def step(
+        self, optimiser: torch.optim.Optimizer, chosen: Tensor, initial: Tensor, clip: float, horizons: Iterable[int]
+    ) -> None:
+        """One step of Adam on the losses over these horizons; their sum keeps the networks' gradients apart."""
         weights = list(self.stack.weights.values())
-        grads = torch.autograd.grad(self.loss(chosen, initial, self.k).sum(), weights)
+        losses = [self.loss(chosen, initial, h).sum() for h in horizons]
+        grads = torch.autograd.grad(torch.stack(losses).sum(), weights)
         set_clipped(weights, grads, clip)
         optimiser.step()
 
@@ -134,7 +137,7 @@ def train(members: list[Member], data: Waves, rows: list[int], plan: Plan, progr
     for epoch in range(plan.epochs):
         initial = learning.initial(generator)
         for chosen in torch.split(taught[torch.randperm(len(taught), generator=generator)], plan.batch):
-            learning.step(optimiser, chosen.to(device), initial, plan.clip)
+            learning.step(optimiser, chosen.to(device), initial, plan.clip, (learning.k,))
             cycle.step()
         with torch.no_grad():
             error = learning.loss(held.to(device), initial, HORIZON)

@@ -21,7 +21,7 @@ EPOCHS = 5
 def study(bench: Bench, groups: list[Group], notify: Notify) -> list[dict[str, Any]]:
     """One record per network and way: residual and errors before (way "as trained") and after."""
     records: list[dict[str, Any]] = []
-    done, ways = 0, len(LOSSES) + 2
+    done, ways = 0, len(LOSSES) + 3
     for group in groups:
         for way, stack in tuned(bench, group):
             records += measured(bench, group, way, stack)
@@ -31,7 +31,10 @@ def study(bench: Bench, groups: list[Group], notify: Notify) -> list[dict[str, A
 
 
 def tuned(bench: Bench, group: Group) -> Iterator[tuple[str, Stack]]:
-    """The group's networks as trained, tuned by every loss, and trained on as a whole for as many steps."""
+    """The group's networks as trained, tuned by every loss, and trained on as a whole for as many steps.
+
+    As a whole on k truths, as before, and on those of all p rounds, as `rounds` tunes F2.
+    """
     stack = bench.stack(group)
     yield "as trained", stack
     learning = learner(stack, list(group.members), bench.taught, bench.rows(group.members))
@@ -41,11 +44,13 @@ def tuned(bench: Bench, group: Group) -> Iterator[tuple[str, Stack]]:
     truth = gather(learning.x, learning.origins, 0, max(KP))
     for name, loss in LOSSES.items():
         yield name, tune(stack, s, truth, loss, learning.k, EPOCHS)
-    yield "all weights", trained_on(learning)
+    yield "all weights", trained_on(learning, (learning.k,))
+    learning.stack = bench.stack(group)
+    yield "all weights, rounds", trained_on(learning, (learning.k, max(KP)))
 
 
-def trained_on(learning: Learner) -> Stack:
-    """All weights, the training loss, the tuning's rate and steps."""
+def trained_on(learning: Learner, horizons: tuple[int, ...]) -> Stack:
+    """All weights, the mean squared errors over these numbers of values, the tuning's rate and steps."""
     stack = learning.stack
     weights = [weight.requires_grad_() for weight in stack.weights.values()]
     optimiser = torch.optim.Adam(weights, lr=RATE, fused=True)
@@ -55,7 +60,7 @@ def trained_on(learning: Learner) -> Stack:
     generator = torch.Generator().manual_seed(0)
     for _ in range(EPOCHS):
         for chosen in torch.split(torch.randperm(count, generator=generator), BATCH):
-            learning.step(optimiser, chosen.to(learning.x.device), initial, CLIP)
+            learning.step(optimiser, chosen.to(learning.x.device), initial, CLIP, horizons)
             cycle.step()
     return stack
 

@@ -56,7 +56,7 @@ def test_a_stacked_step_of_adam_is_the_lone_one(kind: Kind) -> None:
     x = gather(data.x, learning.origins[:1], -20, 0)[0].T.unsqueeze(2)
     truth = gather(data.x, learning.origins[:1], 0, 5)[0].T.unsqueeze(2)
     for _ in range(3):
-        learning.step(optimiser, chosen, initial, clip=0.05)
+        learning.step(optimiser, chosen, initial, 0.05, (5,))
         own.zero_grad()
         (network.forecast(network.run(x, network.zero_state(40)), 5) - truth).square().mean().backward()  # type: ignore[no-untyped-call]
         assert nn.utils.clip_grad_norm_(network.parameters(), 0.05) > 0.05
