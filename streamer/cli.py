@@ -65,7 +65,7 @@ Level = Annotated[LogLevel, typer.Option(help="The least that is logged.")]
 
 @app.command()
 def run(config: ConfigPath, log_format: Format = LogFormat.text, log_level: Level = LogLevel.info) -> None:
-    """Forecast until SIGTERM or Ctrl-C.
+    """Forecast until SIGTERM or Ctrl-C; SIGHUP reads streams and training anew from CONFIG.
 
     Any key outside streams can be overridden by the environment: STREAMER_MQTT__PASSWORD for mqtt.password.
     Exit codes: 0 stopped, 78 bad configuration, 69 a port cannot be had, 73 the state cannot be written.
@@ -73,12 +73,14 @@ def run(config: ConfigPath, log_format: Format = LogFormat.text, log_level: Leve
     from streamer import logs
     from streamer.configfile import load
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the daemon takes over: its imports take seconds
+    # Until the daemon takes over: its imports take seconds.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logs.configure(log_format.value, log_level.value)
     parsed = load(config)
     from streamer.app import run as run_daemon
 
-    asyncio.run(run_daemon(parsed))
+    asyncio.run(run_daemon(parsed, config))
 
 
 @app.command()
@@ -186,6 +188,115 @@ def replay(
 
     done = asyncio.run(publish_all())
     typer.echo(f"\r{done.samples} samples published in {done.seconds:.1f} s", err=True)
+
+
+@app.command()
+def record(
+    topics: Annotated[list[str], typer.Option("--topics", "--topic", help="Topic filter; may be given again.")],
+    out: Annotated[Path, typer.Option(help="File to write: .jsonl, or .jsonl.gz to pack it.")],
+    broker: Annotated[str, typer.Option(help="mqtt://host[:port] or mqtts://host[:port].")] = "mqtt://localhost:1883",
+    seconds: Annotated[
+        float | None, typer.Option("--for", metavar="SECONDS", min=0, help="Stop after this long.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after this many messages.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    qos: Annotated[int, typer.Option(min=0, max=1, help="Quality of service of the subscriptions.")] = 1,
+    username: Annotated[str | None, typer.Option(help="User on the broker.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="File with the password.")] = None,
+    ca_file: Annotated[Path | None, typer.Option(help="Authority of the broker's certificate, for mqtts://.")] = None,
+) -> None:
+    """Record live messages, for `streamer replay`, until SIGTERM or Ctrl-C: topic, payload, QoS, retain flag, time.
+
+    Example: `streamer record --topics 'plant/#' --out plant.jsonl.gz --for 3600`. Exit codes: 0 stopped, 69 no broker,
+    73 the file is there already or cannot be written.
+    """
+    from streamer import logs
+    from streamer.configfile import broker as broker_of
+    from streamer.replay.record import Limit, Recorded, Writer
+    from streamer.replay.record import record as write
+
+    logs.configure("text", "info")
+    login = {"username": username, "password_file": password_file}
+    mqtt = broker_of({"url": broker, **login, "tls": {"ca_file": ca_file}, "client_id": "record", "qos": qos})
+
+    def progress(summary: Recorded) -> None:
+        typer.echo(f"\r{summary.messages} messages, {summary.seconds:.0f} s", nl=False, err=True)
+
+    async def record_all() -> Recorded:
+        from streamer.mqtt.subscriber import Subscriber
+
+        async with Subscriber(mqtt, topics) as subscriber:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(number, subscriber.stop)
+            with Writer(out, force=force) as writer:
+                summary = await write(subscriber, writer, Limit(count, seconds), progress)
+            if subscriber.dropped:
+                log.warning("%d messages came faster than they could be written and are missing", subscriber.dropped)
+            return summary
+
+    done = asyncio.run(record_all())
+    typer.echo(f"\r{done.messages} messages recorded in {done.seconds:.1f} s to {out}", err=True)
+
+
+@app.command()
+def backtest(
+    config: ConfigPath,
+    source: Annotated[str, typer.Argument(metavar="FILE", help="A recording (.jsonl), or a .csv file with --topic.")],
+    topic: Annotated[list[str] | None, typer.Option(help="Topic of each --column of a CSV file, in its order.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="CSV column by name or position, a series each.")] = None,
+    time_column: Annotated[str | None, typer.Option(help="CSV column of the time.")] = None,
+    models: Annotated[
+        Path | None, typer.Option(metavar="STATE", help="Train nothing: take a live run's networks from its state.")
+    ] = None,
+    forecasts: Annotated[Path | None, typer.Option(help="Write the forecasts here, as a recording.")] = None,
+    series: Annotated[int, typer.Option(min=0, help="Series of a stream to list at most, the worst first.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON instead of a table.")] = False,
+) -> None:
+    """Run a recording through the whole daemon offline, and print the errors by series, model and lead.
+
+    Trainings happen in event time, so two runs are the same. Skill is 1 - RMSE / RMSE of persistence: above 0 is better
+    than "nothing will change". Messages go on the topics of the recording; a CSV file makes a JSON message of time
+    and value for each column:
+    `streamer backtest lab.yaml ETTh1.csv --time-column date --column OT --topic lab/oil --column HUFL --topic lab/load`
+    """
+    from streamer import logs
+    from streamer.backtest.report import result, show
+    from streamer.backtest.run import backtest as run_all
+    from streamer.backtest.run import messages
+    from streamer.configfile import load
+    from streamer.replay.sources import SourceOptions, open_source
+
+    logs.configure("text", "warning")
+    parsed = load(config)
+    samples = open_source(source, SourceOptions(tuple(column or ()), time_column))
+
+    def progress(count: int, training: str) -> None:
+        typer.echo(f"\r{count} messages{f', training {training}' if training else '':40}", nl=False, err=True)
+
+    done = run_all(parsed, messages(samples, topic or ()), models, forecasts, progress)
+    typer.echo("", err=True)
+    found = result(done)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        show(found, series)
+
+
+@app.command()
+def inspect(
+    state: Annotated[
+        Path, typer.Argument(metavar="STATE", help="Directory that state.path of the configuration names.")
+    ],
+    series: Annotated[int, typer.Option(min=0, help="Series to list at most.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as one JSON document.")] = False,
+) -> None:
+    """Show what a state directory holds: series, samples, networks and their errors, snapshots, ages and sizes.
+
+    It only reads, and may run beside the daemon. Exit code 73 where there is no state.
+    """
+    from streamer.overview import show
+
+    show(state, series, as_json)
 
 
 @app.command()
