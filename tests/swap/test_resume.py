@@ -15,7 +15,7 @@ from streamer.config import Stream
 from streamer.fastlane import FastLane
 from streamer.lane import Lane
 from streamer.models import KINDS, Kind, build
-from streamer.records import Candidate, Message, MessageBatch
+from streamer.records import Candidate, Message, MessageBatch, Outgoing
 from streamer.store.journal import SNAPSHOTS
 from streamer.store.snapshots import Snapshot, files
 from streamer.swap.promote import promote
@@ -197,7 +197,7 @@ async def test_the_newest_forecasts_since_the_snapshot_are_given_again(tmp_path:
     plain = timed(publish=PUBLISH, baseline="holt-winters")
     fast = fast_lane(tmp_path / "live", plain)
     (lane,) = fast.lanes
-    sent = {}
+    sent: dict[str, Outgoing] = {}
     for t in range(60):
         out = fast.process(MessageBatch([sample(f"plant/{i}", t, np.sin(t + i)) for i in range(3)], 1))
         sent |= {one.topic: one for one in out}

@@ -1,0 +1,1 @@
+"""`streamer bench`: a machine in, tables of what the daemon costs and holds on it out."""
