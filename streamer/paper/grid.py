@@ -48,7 +48,7 @@ class Study:
     cells: tuple[CellName, ...] = ("rnn", "gru", "lstm")
     cell_windows: int = 6_400
     plan: Plan = field(default_factory=Plan)
-    slow: Plan = field(default_factory=lambda: Plan(batch=16, rate=1e-3))
+    slow: Plan = field(default_factory=lambda: Plan(batch=16, rate=1e-3, rounds=15))
     windows: int = 4_000
     tests: int = 1_000
     points: int = 20_000

@@ -98,7 +98,8 @@ def variants(results: dict[str, Any], study: Study) -> Iterator[tuple[str, list[
         yield f"m = {m}", networks(results, f"memoryless {n}" if m == 70 else f"m {m}", share=0.0)
     for name in [f"k {k}" for k in (1, *study.k)] + [f"epochs {study.longer}"]:
         yield name.replace(" ", " = "), networks(results, name) if name in results else []
-    yield f"batches of {study.slow.batch}, rate {study.slow.rate:g}", networks(results, f"slow {n}")
+    slow = f"batches of {study.slow.batch}, rate {study.slow.rate:g}, {study.slow.rounds} epochs on all rounds"
+    yield slow, networks(results, f"slow {n}")
     for other in study.n[1:]:
         yield f"n = {other}", networks(results, f"memoryless {other}")
 

@@ -41,12 +41,16 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to train, what the paper leaves open included: the rate is the peak of one cycle, clip the largest norm."""
+    """How to train, what the paper leaves open included: the rate is the peak of one cycle, clip the largest norm.
+
+    In the last `rounds` of the epochs the loss over HORIZON values, p rounds, stands beside that over k.
+    """
 
     epochs: int = 50
     batch: int = 64
     rate: float = 3e-3
     clip: float = 0.3
+    rounds: int = 0
 
 
 @dataclass(slots=True)
@@ -136,8 +140,9 @@ def train(members: list[Member], data: Waves, rows: list[int], plan: Plan, progr
     kept = [weight.detach().clone() for weight in weights]
     for epoch in range(plan.epochs):
         initial = learning.initial(generator)
+        horizons = (learning.k, HORIZON) if epoch >= plan.epochs - plan.rounds else (learning.k,)
         for chosen in torch.split(taught[torch.randperm(len(taught), generator=generator)], plan.batch):
-            learning.step(optimiser, chosen.to(device), initial, plan.clip, (learning.k,))
+            learning.step(optimiser, chosen.to(device), initial, plan.clip, horizons)
             cycle.step()
         with torch.no_grad():
             error = learning.loss(held.to(device), initial, HORIZON)
