@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streamer.publish.encode import rfc3339
-from streamer.store.journal import FILE, Journal, failures
-from streamer.store.snapshots import FOLDER
+from streamer.store.journal import FILE, SNAPSHOTS, Journal, failures
 
 SERIES = (
     "SELECT stream, topic, field, d, interval, count(*) AS samples, max(tick) - min(tick) + 1 AS ticks,"
@@ -36,7 +35,7 @@ def look(directory: Path, now: float) -> dict[str, Any]:
         journal.close()
     for model in models:
         model |= {name: json.loads(model[name]) for name in ("errors", "sizes")}
-    files = [path for path in sorted([*directory.iterdir(), *(directory / FOLDER).glob("*")]) if path.is_file()]
+    files = [path for path in sorted([*directory.iterdir(), *(directory / SNAPSHOTS).glob("*")]) if path.is_file()]
     return {
         "state": str(directory),
         "journal_bytes": journal.size_bytes(),

@@ -40,19 +40,12 @@ class Baseline:
             grown[: len(array)] = array
             setattr(self, name, grown)
 
-    def reach(self, rows: Ints) -> None:
-        """Room for these rows."""
-        top = int(rows.max(initial=-1))
-        if top >= len(self.learnt):
-            self.grow(max(top + 1, 2 * len(self.learnt)))
-
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that decides the future, live, a row per series."""
         return {"learnt": self.learnt, "level": self.level, "trend": self.trend, "season": self.season}
 
     def learn(self, wave: Wave) -> None:
         """One tick of each row; a missing one is bridged by the model's own prediction, if it has one."""
-        self.reach(wave.rows)
         anew = wave.rows[wave.fresh]
         self.learnt[anew] = 0
         self.level[anew] = 0.0
@@ -92,7 +85,6 @@ class Baseline:
 
     def forecast(self, wave: Wave) -> Floats:
         """[b, h, d]; NaN for rows that have not seen enough."""
-        self.reach(wave.rows)
         rows, ahead = wave.rows, np.arange(self.horizon)
         learnt = self.learnt[rows]
         mean: Floats = self.level[rows, None] + (ahead + 1)[:, None] * self.trend[rows, None]

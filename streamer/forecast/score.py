@@ -53,11 +53,6 @@ class Scores:
         """Fading sums of squared errors, [N, M, L]."""
         return self.sums[:, 1]
 
-    @property
-    def absolute(self) -> Floats:
-        """Fading sums of the sizes of errors, [N, M, L]."""
-        return self.sums[:, 2]
-
     def grow(self, rows: int) -> None:
         """Room for `rows` series."""
         for name, array in self.arrays().items() if rows > len(self.origin) else ():

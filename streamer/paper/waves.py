@@ -1,7 +1,7 @@
 """The paper's data (section 5.1): seeded streams of both waves, windows of them to train on and to test on.
 
 Axes: R rows (one stream pair per seed), N windows, T samples. Both signals of a row lie end to end in one row of
-2 · POINTS samples; a position counts along it. Values are raw: the paper scales nothing.
+2 · points samples; a position counts along it. Values are raw: the paper scales nothing.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,6 @@ from streamer.replay.signals import WAVES, Signal
 
 Noise = Literal["gaussian", "uniform"]
 
-POINTS = 20_000
-WINDOWS = 4_000
-TESTS = 1_000
 VALIDATION = 0.2
 PERIOD = 1_000
 """Samples after which the noiseless waves repeat: T = 1 divides s = 10, and s/δt = 1,000."""

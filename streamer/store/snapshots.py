@@ -20,7 +20,6 @@ from streamer.store.journal import SNAPSHOTS, failures
 
 log = logging.getLogger("streamer.store")
 
-FOLDER = SNAPSHOTS
 KEPT = 2
 """Snapshots of a stream; the older one is for the day on which the newer one cannot be read."""
 

@@ -26,6 +26,13 @@ def wave(tick: int, x: Floats, rows: list[int] | None = None, fresh: bool = Fals
     return Wave(np.array(rows or range(b)), x, ticks, ticks + 0.0, np.full(b, fresh), ticks + 0.0)
 
 
+def made(d: int, horizon: int, season: int | None) -> Baseline:
+    """With room for a hundred series, as a lane makes it."""
+    baseline = Baseline(d, horizon, season)
+    baseline.grow(100)
+    return baseline
+
+
 def forecast(baseline: Baseline, row: int = 0) -> Floats:
     """What it says of one row, [h, d]."""
     told: Floats = baseline.forecast(wave(0, np.zeros((1, baseline.d)), [row]))[0]
@@ -60,7 +67,7 @@ def by_hand(samples: list[float], season: int | None) -> list[float]:
 @given(seasons, st.lists(values, min_size=11, max_size=30))
 def test_river_by_hand(season: int | None, samples: list[float]) -> None:
     """The forecast is that of river's Holt-Winters fed with the same values."""
-    baseline = Baseline(1, HORIZON, season)
+    baseline = made(1, HORIZON, season)
     for tick, value in enumerate(samples):
         baseline.learn(wave(tick, np.array([[value]])))
     scale = max(1.0, *map(abs, samples))
@@ -70,7 +77,7 @@ def test_river_by_hand(season: int | None, samples: list[float]) -> None:
 @given(seasons, st.lists(values, min_size=11, max_size=20), st.lists(st.integers(1, 4), max_size=6))
 def test_bridges_missing_ticks(season: int | None, samples: list[float], gaps: list[int]) -> None:
     """A missing tick is learnt as the model's own prediction of it."""
-    baseline = Baseline(1, HORIZON, season)
+    baseline = made(1, HORIZON, season)
     filled: list[float] = []
     for tick, value in enumerate(samples):
         filled.append(value)
@@ -88,7 +95,7 @@ def test_bridges_missing_ticks(season: int | None, samples: list[float], gaps: l
 @pytest.mark.parametrize(("season", "needs"), [(None, 3), (2, 5), (24, 49)])
 def test_silent_before(season: int | None, needs: int) -> None:
     """There is no forecast before `needs` samples, missing ticks not counted, and there is one from then on."""
-    baseline = Baseline(1, HORIZON, season)
+    baseline = made(1, HORIZON, season)
     assert baseline.needs == needs
     assert np.isnan(forecast(baseline)).all()
     for tick in range(needs):
@@ -102,7 +109,7 @@ def test_elements_and_rows() -> None:
     """Each element of each row has a model of its own: for d = 2 and two rows, four forecasts as if alone."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(20, 2, 2))
-    baseline = Baseline(2, HORIZON, 4)
+    baseline = made(2, HORIZON, 4)
     for tick in range(20):
         baseline.learn(wave(tick, x[tick], [7, 3]))
     told = baseline.forecast(wave(20, x[0], [3, 7]))
@@ -113,7 +120,7 @@ def test_elements_and_rows() -> None:
 
 def test_starts_anew() -> None:
     """A fresh sample forgets what the row had learnt, and that row alone."""
-    baseline = Baseline(1, HORIZON, None)
+    baseline = made(1, HORIZON, None)
     for tick in range(5):
         baseline.learn(wave(tick, np.array([[float(tick)], [float(tick)]])))
     baseline.learn(wave(900, np.array([[50.0]]), [0], fresh=True))
@@ -126,7 +133,7 @@ def test_starts_anew() -> None:
 
 def test_line() -> None:
     """A line is forecast exactly, once the start is forgotten: value i is i + 1 ticks ahead."""
-    baseline = Baseline(1, HORIZON, None)
+    baseline = made(1, HORIZON, None)
     for tick in range(300):
         baseline.learn(wave(tick, np.array([[3.0 - 0.5 * tick]])))
     np.testing.assert_allclose(forecast(baseline)[:, 0], 3.0 - 0.5 * np.arange(300, 300 + HORIZON))
@@ -135,7 +142,7 @@ def test_line() -> None:
 @pytest.mark.parametrize("season", [None, 4])
 def test_nothing_but_zero(season: int | None) -> None:
     """A series that is 0 for a season, as sunlight at night, is forecast as 0."""
-    baseline = Baseline(1, HORIZON, season)
+    baseline = made(1, HORIZON, season)
     for tick in range(20):
         baseline.learn(wave(tick, np.array([[0.0]])))
     assert forecast(baseline)[:, 0].tolist() == [0.0] * HORIZON
@@ -144,7 +151,7 @@ def test_nothing_but_zero(season: int | None) -> None:
 def test_season_about_zero() -> None:
     """A season about 0 is forecast as soon as there is a forecast, to a fraction of its amplitude."""
     season = 12
-    baseline = Baseline(1, season, season)
+    baseline = made(1, season, season)
     samples = [math.sin(2 * math.pi * (tick + 3) / season) for tick in range(3 * season + 1)]
     for tick in range(baseline.needs):
         baseline.learn(wave(tick, np.array([[samples[tick]]])))

@@ -1,6 +1,7 @@
 """Networks side by side against the project's own models, one by one."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from streamer.models import KINDS, Kind, Network, Sizes, build
 from streamer.paper.stacked import Stack
-from streamer.paper.training import Member, Plan, learner, train
+from streamer.paper.training import HORIZON, Learner, Member, Plan, learner, train
 from streamer.paper.waves import gather, waves
 
 CPU = torch.device("cpu")
@@ -107,3 +108,18 @@ def test_training_learns() -> None:
     loss = learning.loss(torch.arange(600), stack.zero_state(600), 10).detach()
     assert math.isfinite(float(loss.sum()))
     assert float(loss.max()) < 0.25
+
+
+def test_the_last_epochs_look_at_all_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `rounds`, so many epochs at the end have the loss over HORIZON values beside that over k, the others not."""
+    seen: list[tuple[int, ...]] = []
+    real = Learner.step
+
+    def step(self: Learner, *arguments: Any) -> None:
+        seen.append(arguments[-1])
+        real(self, *arguments)
+
+    monkeypatch.setattr(Learner, "step", step)
+    data = waves([0], False, 20, 2000, "gaussian", CPU)
+    train([Member("memoryless", 6, 0, m=20, k=5)], data, [0], Plan(epochs=3, batch=64, rounds=1), lambda _: None)
+    assert seen == [(5,), (5,), (5, HORIZON)]
