@@ -4,16 +4,18 @@ import asyncio
 import logging
 import struct
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import islice
 
 from streamer.errors import Rejected
 from streamer.ingest.grid import Series
 from streamer.ingest.topics import matches
 from streamer.lane import Lane
 from streamer.records import Message, MessageBatch, Outgoing
-from streamer.store.journal import Journal, SampleRow, SeriesRow, Source
+from streamer.store.journal import Journal, SeriesRow, Source
+from streamer.store.samples import SampleRow
 from streamer.store.snapshots import KEPT
 
 log = logging.getLogger("streamer.ingest")
@@ -21,6 +23,8 @@ log = logging.getLogger("streamer.ingest")
 SLOTS = 2**15
 """Half the packet identifiers. Brokers hand them out in turn: what is in a slot is of the last so many deliveries, long
 before its identifier is used for another message."""
+TRIM_EVERY = 16
+"""Samples accepted for each series that is looked at for samples it no longer needs."""
 REMEMBERED = 10_000
 """Rejections (topic and reason) that are remembered so as to log each once."""
 
@@ -37,11 +41,10 @@ class Kept:
 class Accepted:
     """What a batch adds to the journal, in one transaction: without it nothing of the batch may be acknowledged."""
 
-    series: list[tuple[int, Source, str]] = field(default_factory=list)
+    series: list[tuple[int, Source, str, str]] = field(default_factory=list)
     samples: list[SampleRow] = field(default_factory=list)
     anchors: list[tuple[float, int]] = field(default_factory=list)
     deliveries: dict[int, bytes] = field(default_factory=dict)
-    topics: set[str] = field(default_factory=set)
     new_session: bool = False
 
 
@@ -59,7 +62,6 @@ class FastLane:
         self.journal, self.max_payload, self.clock = journal, max_payload, clock
         self.logged: set[tuple[str, str]] = set()
         self.unrouted = 0
-        self.trimmed: dict[int, int] = {}
         self.kept: deque[Kept] = deque(maxlen=KEPT)
         self.next_series = journal.next_series()
         self.deliveries = journal.deliveries()
@@ -110,7 +112,6 @@ class FastLane:
         anchor = series.anchor
         lane.accept(series, values, time, message.arrived)
         accepted.samples.append((series.ident, series.tick, series.time, struct.pack(f"<{len(values)}d", *values)))
-        accepted.topics.add(message.topic)
         if series.anchor != anchor:
             accepted.anchors.append((series.anchor, series.ident))
 
@@ -139,10 +140,7 @@ class FastLane:
                 self.journal.anchor(accepted.anchors)
             if accepted.deliveries:
                 self.journal.deliver(accepted.deliveries)
-            surplus = self.surplus(accepted.topics)
-            if surplus:
-                self.journal.trim(surplus)
-        self.trimmed.update(surplus)
+            self.journal.trim(self.surplus(len(accepted.samples)))
 
     def advance(self) -> list[Outgoing]:
         """Step, score and forecast what was committed."""
@@ -163,6 +161,7 @@ class FastLane:
         held = [(lane, series) for lane in lanes for series in lane.series]
         self.table = {one.topic: (lane, one) for lane, one in held if route(one.topic, lanes) is lane}
         self.lanes = lanes
+        self.turns = self.in_turn()
 
     def introduce(self, lane: Lane, topic: str, accepted: Accepted) -> Series:
         """A series for a topic whose first sample is here.
@@ -175,7 +174,7 @@ class FastLane:
             )
         series = lane.add(self.next_series, topic)
         self.next_series += 1
-        accepted.series.append((series.ident, lane.source, topic))
+        accepted.series.append((series.ident, lane.source, topic, ""))
         self.table[topic] = lane, series
         return series
 
@@ -193,18 +192,22 @@ class FastLane:
         for lane in self.lanes:
             lane.swaps = [swap for swap in lane.swaps if swap[0] > self.kept[0].versions.get(lane.stream.name, 0)]
 
-    def surplus(self, topics: set[str]) -> list[tuple[int, int]]:
-        """(series, first tick to keep) of series that have outgrown their window by a sixteenth."""
+    def surplus(self, accepted: int) -> list[tuple[int, int]]:
+        """(series, first tick to keep) of the next few series in turn that have outgrown their window."""
         rows = []
         if len(self.kept) == KEPT:
-            for topic in topics:
-                lane, series = self.table[topic]
-                window, trimmed = lane.stream.retrain.window, self.trimmed.get(series.ident, 0)
-                if series.tick - window + 1 - trimmed > window // 16:
-                    keep = min(series.tick - window + 1, self.needed(lane, series.ident))
-                    if keep - trimmed > window // 16:
-                        rows.append((series.ident, keep))
+            for lane, series in islice(self.turns, -(-accepted // TRIM_EVERY)):
+                outside = series.tick - lane.stream.retrain.window + 1
+                if outside > 0:
+                    rows.append((series.ident, min(outside, self.needed(lane, series.ident))))
         return rows
+
+    def in_turn(self) -> Iterator[tuple[Lane, Series]]:
+        """All series, again and again."""
+        while any(lane.series for lane in self.lanes):
+            for lane in self.lanes:
+                for series in lane.series:
+                    yield lane, series
 
     def needed(self, lane: Lane, ident: int) -> int:
         """The first tick of a series that going back to the oldest kept snapshot takes, swaps since then included."""

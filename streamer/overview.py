@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from streamer.publish.encode import rfc3339
-from streamer.store.journal import FILE, SNAPSHOTS, Journal, failures
+from streamer.store.database import FILE, SNAPSHOTS, failures
+from streamer.store.journal import Journal
 
-SERIES = (
-    "SELECT stream, topic, field, d, interval, count(*) AS samples, max(tick) - min(tick) + 1 AS ticks,"
-    " min(time) AS oldest, max(time) AS newest FROM series JOIN samples ON samples.series = series.id"
-    " GROUP BY series.id ORDER BY stream, topic"
-)
 MODELS = (
     "SELECT stream, version, kind AS model, created, errors, sizes, length(weights) AS bytes"
     " FROM models JOIN gates USING (stream, version) ORDER BY stream, version, kind"
@@ -28,8 +25,8 @@ def look(directory: Path, now: float) -> dict[str, Any]:
     """Series, models and files of a state directory, as JSON values. Raises StateError."""
     journal = Journal.read(directory)
     try:
+        series = every_series(journal)
         with failures(journal.path):
-            series = rows(journal, SERIES)
             models = rows(journal, MODELS)
     finally:
         journal.close()
@@ -43,6 +40,23 @@ def look(directory: Path, now: float) -> dict[str, Any]:
         "series": series,
         "models": models,
     }
+
+
+def every_series(journal: Journal) -> list[dict[str, Any]]:
+    """Each series with what identifies it and what there is of it."""
+    return [
+        {
+            **asdict(source),
+            "topic": row.topic,
+            "part": row.part,
+            "samples": journal.count(row.ident),
+            "ticks": row.held,
+            "oldest": row.oldest,
+            "newest": row.time,
+        }
+        for source in journal.sources()
+        for row in sorted(journal.series(source), key=lambda row: (row.topic, row.part))
+    ]
 
 
 def rows(journal: Journal, query: str) -> list[dict[str, Any]]:

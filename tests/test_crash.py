@@ -18,7 +18,8 @@ from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.records import Message, MessageBatch, Outgoing
 from streamer.replay.sample import Sample, encode
-from streamer.store.journal import SNAPSHOTS, Journal
+from streamer.store.database import SNAPSHOTS
+from streamer.store.journal import Journal
 from streamer.store.models import Gate, ModelRow, add_gate
 from streamer.store.snapshots import Snapshot, newest_first
 from streamer.swap.resume import capture
@@ -150,7 +151,7 @@ def journaled(directory: Path) -> dict[str, list[tuple[int, float]]]:
 
 def count(directory: Path) -> int:
     with closing(Journal.read(directory)) as journal:
-        return int(journal.database.execute("SELECT count(*) FROM samples").fetchone()[0])
+        return sum(journal.count(ident) for (ident,) in journal.database.execute("SELECT id FROM series").fetchall())
 
 
 def unbroken(directory: Path, streams: list[Stream], ticks: int) -> tuple[list[Snapshot], list[tuple[str, bytes]]]:

@@ -19,7 +19,8 @@ from streamer.mqtt.publisher import Publisher
 from streamer.records import Floats, Sizes
 from streamer.replay.play import Form, Pace, play
 from streamer.replay.sources import signal as wave
-from streamer.store.journal import FILE, Journal, Source
+from streamer.store.database import FILE
+from streamer.store.journal import Journal, Source
 from streamer.store.models import Span, gates_after, newest_model
 from streamer.store.snapshots import newest_first
 from streamer.train.weights import network_of

@@ -54,8 +54,13 @@ async def publish(publisher: Publisher, ticks: range) -> None:
 async def everything_once(directory: Path, ticks: int) -> None:
     """The journal comes to hold every sample, once and in order."""
     source = Source("waves", "value", 1, 1.0)
+
+    def newest() -> list[int]:
+        with closing(Journal.read(directory)) as journal:
+            return [row.tick for row in journal.series(source)]
+
+    await until(lambda: newest() == [ticks - 1] * 2, seconds=30)
     with closing(Journal.read(directory)) as journal:
-        await until(lambda: [row.tick for row in journal.series(source)] == [ticks - 1] * 2, seconds=30)
         for series in journal.series(source):
             found, values = journal.newest(series.ident, 10**6)
             assert found.tolist() == list(range(ticks))

@@ -1,7 +1,6 @@
 """The daemon through outages of its broker: nothing that it accepted is lost, nothing is stepped twice."""
 
 import asyncio
-import sqlite3
 import time
 import urllib.error
 import urllib.request
@@ -15,6 +14,8 @@ from streamer.errors import StartError
 from streamer.mqtt.access import LinkError
 from streamer.mqtt.publisher import Publisher
 from streamer.replay.sample import Sample, encode
+from streamer.store.journal import Journal
+from streamer.store.samples import NEWEST
 from tests.broker import Mosquitto, until, write_password
 from tests.daemon import Process, configuration, running
 
@@ -23,12 +24,9 @@ Times = dict[str, list[float]]
 
 def journaled(state: Path) -> Times:
     """Times of the samples of every topic in the order of their ticks, as the file has them."""
-    with closing(sqlite3.connect(f"file:{state / 'state' / 'journal.sqlite3'}?mode=ro", uri=True)) as database:
-        found: Times = {}
-        rows = "SELECT topic, time FROM samples JOIN series ON series.id = samples.series ORDER BY topic, tick"
-        for topic, at in database.execute(rows):
-            found.setdefault(topic, []).append(at)
-    return found
+    with closing(Journal.read(state / "state")) as journal:
+        series = [one for source in journal.sources() for one in journal.series(source)]
+        return {one.topic: journal.between(one.ident, -1, NEWEST, NEWEST)[1] for one in series}
 
 
 class Sensor:

@@ -22,7 +22,7 @@ def filled(directory: Path) -> None:
     """Two series, one with two missing ticks, and one network."""
     with closing(Journal.open(directory)) as journal:
         with journal.transaction():
-            journal.add_series([(i, Source("plant", "", 1, 1.0), f"plant/{i}") for i in (1, 2)])
+            journal.add_series([(i, Source("plant", "", 1, 1.0), f"plant/{i}", "") for i in (1, 2)])
             ticks = [(1, t) for t in range(10)] + [(2, t) for t in (0, 1, 4)]
             journal.append((series, t, NOW - 100 + t, struct.pack("<d", 1.0)) for series, t in ticks)
         row = ModelRow("memoryless", 3, {"memoryless": 0.25, "persistence": 1.0}, {}, b"w" * 100)

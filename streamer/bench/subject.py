@@ -64,6 +64,6 @@ def fill(directory: Path, of: Stream, series: Iterable[int], ticks: int) -> None
     with closing(Journal.open(directory)) as journal, journal.transaction():
         for number in series:
             ident = number + 1
-            journal.add_series([(ident, source(of), topic(number))])
+            journal.add_series([(ident, source(of), topic(number), "")])
             journal.append((ident, tick, START + tick, x) for tick, x in enumerate(values))
             journal.anchor([(START, ident)])

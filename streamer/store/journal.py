@@ -1,57 +1,47 @@
-"""Accepted samples in, the rolling buffer out: one SQLite file in WAL mode.
+"""What the daemon must not forget, in one SQLite file in WAL mode: samples, series, subscriptions, deliveries.
 
-The daemon writes; the training process reads through a connection of its own that cannot write. Samples are clustered
-by (series, tick): that is the buffer's order and what keeps a sample from being stored twice.
+The daemon writes; the training process reads through a connection of its own that cannot write.
 """
 
-import errno
-import fcntl
 import logging
 import os
 import sqlite3
+import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import starmap
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
-import numpy as np
-
-from streamer.errors import StateBlocked, StateDamaged, StateError
+from streamer.errors import StateDamaged
 from streamer.records import Floats, Ints
-from streamer.store.schema import MIGRATIONS, migrate
+from streamer.store.database import FILE, Durability, connect, failures, only_writer, set_aside
+from streamer.store.samples import NEWEST, SampleRow, Samples
 
 log = logging.getLogger("streamer.store")
 
-FILE = "journal.sqlite3"
-LOCK = "lock"
-SNAPSHOTS = "snapshots"
-NEWEST = 2**62
-"""Past every tick."""
-SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
-"""A commit in WAL mode outlives the process in either mode, and a power cut in the second."""
-CHECKPOINT_PAGES = 4000
-"""Pages of 4 KiB in the write-ahead log before they go to the database: more cost disk, fewer cost time, as each series
-has its newest page in the log once a commit and in the database once a checkpoint."""
-BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
-
-Durability = Literal["process", "power"]
-SampleRow = tuple[int, int, float, bytes]
+REMEMBERED = 2**16
+"""Deliveries that are remembered, at least."""
+DELIVERY = struct.Struct("<H8s")
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesRow:
-    """A series as the journal knows it; `tick` and `time` are those of its newest sample, `held` the ticks it spans."""
+    """A series as the journal knows it.
+
+    `tick` and `time` are those of its newest sample, `held` the ticks it spans, `oldest` the time of its oldest.
+    """
 
     ident: int
     topic: str
+    part: str
     anchor: float
     held: int
     tick: int
     time: float
+    oldest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +57,14 @@ class Source:
 class Journal:
     """The open file; every method that fails raises StateError, StateBlocked where it may work later.
 
-    `committed` is when something was last written, in seconds since 1970, and `set_aside` where a damaged file went.
+    `committed` is when something was last written, in seconds since 1970, `set_aside` where a damaged file went, and
+    `known` the newest series' id once it was asked for.
     """
 
     def __init__(self, database: sqlite3.Connection, path: Path, lock: int | None = None) -> None:
         self.database, self.path, self.lock = database, path, lock
+        self.samples = Samples(database)
+        self.known: int | None = None
         self.committed = 0.0
         self.set_aside: Path | None = None
 
@@ -84,14 +77,8 @@ class Journal:
         """
         path = directory / FILE
         with failures(path), ExitStack() as undo:
-            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            lock = only_writer(directory)
             undo.callback(os.close, lock)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                message = f"{directory}: another streamer uses it; give each its own state.path and mqtt.client_id"
-                raise StateError(message) from None
             aside = None
             try:
                 database = connect(path, durability)
@@ -128,6 +115,8 @@ class Journal:
                 yield
                 self.database.execute("COMMIT")
             except BaseException:
+                self.samples.rolled_back()
+                self.known = None
                 if self.database.in_transaction:
                     self.database.execute("ROLLBACK")
                 raise
@@ -141,40 +130,62 @@ class Journal:
     def next_series(self) -> int:
         """An id that no series has had."""
         with failures(self.path):
-            return int(self.database.execute("SELECT coalesce(max(id), 0) + 1 FROM series").fetchone()[0])
+            if self.known is None:
+                self.known = int(self.database.execute("SELECT coalesce(max(id), 0) FROM series").fetchone()[0])
+            return self.known + 1
 
-    def add_series(self, rows: Iterable[tuple[int, Source, str]]) -> None:
-        """New series (id, source, topic), within a transaction."""
+    def add_series(self, rows: Iterable[tuple[int, Source, str, str]]) -> None:
+        """New series (id, source, topic, part), within a transaction."""
         self.database.executemany(
-            "INSERT INTO series (id, stream, topic, field, d, interval) VALUES (?, ?, ?, ?, ?, ?)",
-            [(ident, of.stream, topic, of.field, of.d, of.interval) for ident, of, topic in rows],
+            "INSERT INTO series (id, stream, topic, part, field, d, interval) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(ident, of.stream, topic, part, of.field, of.d, of.interval) for ident, of, topic, part in rows],
         )
+        self.known = None
 
     def append(self, rows: Iterable[SampleRow]) -> None:
-        """Samples (series, tick, time, values), within a transaction."""
-        self.database.executemany("INSERT INTO samples VALUES (?, ?, ?, ?)", rows)
+        """Samples (series, tick, time, values), of each series in the order of their ticks, within a transaction."""
+        self.samples.append(rows, self.next_series() - 1)
 
     def anchor(self, rows: Iterable[tuple[float, int]]) -> None:
         """(time of tick 0, series) of series whose grid is laid, or laid anew, within a transaction."""
         self.database.executemany("UPDATE series SET anchor = ? WHERE id = ?", rows)
 
     def trim(self, oldest: Iterable[tuple[int, int]]) -> None:
-        """Drop samples before a tick: (series, first tick to keep), within a transaction."""
-        self.database.executemany("DELETE FROM samples WHERE series = ? AND tick < ?", oldest)
+        """Drop samples before a tick: (series, first tick to keep), within a transaction.
+
+        Those that are not settled stay until later, as do a few that share a chunk with younger ones.
+        """
+        self.samples.trim(oldest)
+
+    def sources(self) -> list[Source]:
+        """All that there are series of."""
+        with failures(self.path):
+            rows = self.database.execute("SELECT DISTINCT stream, field, d, interval FROM series ORDER BY 1, 2, 3, 4")
+            return list(starmap(Source, rows))
 
     def series(self, source: Source) -> list[SeriesRow]:
         """The series of this source that have samples, in the order they appeared."""
+        found = []
         with failures(self.path):
+            self.samples.tail(0)
             rows = self.database.execute(
-                "SELECT series.id, topic, anchor, newest.tick - oldest.tick + 1, newest.tick, newest.time FROM series"
-                " JOIN samples AS newest ON newest.series = series.id"
-                " AND newest.tick = (SELECT max(tick) FROM samples WHERE samples.series = series.id)"
-                " JOIN samples AS oldest ON oldest.series = series.id"
-                " AND oldest.tick = (SELECT min(tick) FROM samples WHERE samples.series = series.id)"
-                " WHERE stream = ? AND field = ? AND d = ? AND interval = ? ORDER BY series.id",
+                "SELECT id, topic, part, anchor,"
+                " (SELECT substr(samples, 1, 16) FROM chunks WHERE series = id ORDER BY tick LIMIT 1),"
+                " (SELECT substr(samples, -8 * (d + 2), 16) FROM chunks WHERE series = id ORDER BY tick DESC LIMIT 1)"
+                " FROM series WHERE stream = ? AND field = ? AND d = ? AND interval = ? ORDER BY id",
                 (source.stream, source.field, source.d, source.interval),
             )
-            return [SeriesRow(*row) for row in rows]
+            for ident, topic, part, anchor, first, last in rows:
+                ends = self.samples.ends(ident, first, last)
+                if ends is not None:
+                    (begin, oldest), (tick, newest) = ends
+                    found.append(SeriesRow(ident, topic, part, anchor, tick - begin + 1, tick, newest, oldest))
+        return found
+
+    def count(self, series: int) -> int:
+        """How many samples there are of a series."""
+        with failures(self.path):
+            return self.samples.count(series)
 
     def filters(self, client_id: str) -> list[str]:
         """The topic filters that were subscribed to under this name."""
@@ -191,11 +202,15 @@ class Journal:
     def deliveries(self) -> dict[int, bytes]:
         """Slot -> digest of the delivery that was last accepted in it."""
         with failures(self.path):
-            return dict(self.database.execute("SELECT slot, digest FROM deliveries"))
+            rows = self.database.execute("SELECT deliveries FROM deliveries ORDER BY id")
+            return dict(DELIVERY.iter_unpack(b"".join(packed for (packed,) in rows)))
 
     def deliver(self, digests: Mapping[int, bytes]) -> None:
         """Remember deliveries by slot, in place of those before, within a transaction."""
-        self.database.executemany("INSERT OR REPLACE INTO deliveries VALUES (?, ?)", digests.items())
+        (before,) = self.database.execute("SELECT coalesce(max(id), 0) FROM deliveries").fetchone()
+        packed = b"".join(starmap(DELIVERY.pack, digests.items()))
+        self.database.execute("INSERT INTO deliveries VALUES (?, ?)", (before + len(digests), packed))
+        self.database.execute("DELETE FROM deliveries WHERE id <= ?", (before - REMEMBERED,))
 
     def forget_deliveries(self) -> None:
         """A new session counts packets anew; within a transaction."""
@@ -207,79 +222,9 @@ class Journal:
         Both are empty, values [0, 0], for a series without samples.
         """
         with failures(self.path):
-            rows = self.database.execute(
-                "SELECT tick, x FROM samples WHERE series = ? AND tick <= ? ORDER BY tick DESC LIMIT ?",
-                (series, until, count),
-            ).fetchall()
-        rows.reverse()
-        return np.array([tick for tick, _ in rows], np.int64), unpacked([x for _, x in rows])
+            return self.samples.newest(series, count, until)
 
     def between(self, series: int, after: int, until: int, most: int) -> tuple[list[int], list[float], Floats]:
         """Ticks, times and values [T, d] of the oldest `most` samples with after < tick <= until."""
         with failures(self.path):
-            rows = self.database.execute(
-                "SELECT tick, time, x FROM samples WHERE series = ? AND tick > ? AND tick <= ? ORDER BY tick LIMIT ?",
-                (series, after, until, most),
-            ).fetchall()
-        return [row[0] for row in rows], [row[1] for row in rows], unpacked([row[2] for row in rows])
-
-
-def unpacked(blobs: list[bytes]) -> Floats:
-    """Values [T, d] of samples, [0, 0] for none."""
-    return np.frombuffer(b"".join(blobs)).reshape(len(blobs), -1 if blobs else 0)
-
-
-def connect(path: Path, durability: Durability) -> sqlite3.Connection:
-    """A connection that writes, the file made and brought to the newest version.
-
-    Raises StateDamaged where SQLite finds fault with the file.
-    """
-    path.touch(mode=0o600)
-    database = sqlite3.connect(path, isolation_level=None)
-    try:
-        with failures(path):
-            database.execute("PRAGMA journal_mode = WAL")
-            database.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
-            database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            if migrate(database) > len(MIGRATIONS):
-                message = f"{path}: was written by a newer streamer; run that one, or name another state.path"
-                raise StateError(message)
-            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
-            if found != "ok":
-                raise StateDamaged(f"{path}: damaged ({found})")
-    except BaseException:
-        database.close()
-        raise
-    return database
-
-
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file and its companions, so that they can be looked at; the file's new path.
-
-    The snapshots go with it: the next journal gives their series' ids to others.
-    """
-    stamp = time.strftime("damaged-%Y%m%dT%H%M%SZ", time.gmtime())
-    snapshots = path.with_name(SNAPSHOTS)
-    if snapshots.exists():
-        snapshots.rename(path.with_name(f"{SNAPSHOTS}.{stamp}"))
-    for suffix in ("-wal", "-shm", ""):
-        file = path.with_name(path.name + suffix)
-        if file.exists():
-            file.rename(path.with_name(f"{path.name}.{stamp}{suffix}"))
-    return path.with_name(f"{path.name}.{stamp}")
-
-
-@contextmanager
-def failures(path: Path) -> Iterator[None]:
-    """Errors of the file system and of SQLite, in one line that names the file."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary one
-        if code in DAMAGED:
-            raise StateDamaged(f"{path}: {error}") from error
-        kind = StateBlocked if code in BLOCKED else StateError
-        raise kind(f"{path}: {error}; check state.path, its owner and the space left") from error
-    except OSError as error:
-        kind = StateBlocked if error.errno in NO_SPACE else StateError
-        raise kind(f"{path}: {error}; check state.path, its owner and the space left") from error
+            return self.samples.between(series, after, until, most)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from streamer.records import Floats, Kind, Sizes
-from streamer.store.journal import Journal, failures
+from streamer.store.database import failures
+from streamer.store.journal import Journal
 
 VERSIONS_KEPT = 10
 COLUMNS = "kind, version, errors, scales, weights"

@@ -1,6 +1,7 @@
 """The tables of the journal, as the steps that lead from an empty file to the newest version."""
 
 import sqlite3
+import struct
 
 MIGRATIONS = (
     """
@@ -80,8 +81,61 @@ CREATE TABLE deliveries ( -- samples without a time of their own, by the packet 
   digest BLOB NOT NULL
 ) STRICT;
 """,
+    """
+CREATE TABLE series_ (
+  id INTEGER PRIMARY KEY,
+  stream TEXT NOT NULL,
+  topic TEXT NOT NULL,
+  part TEXT NOT NULL, -- which of the series of a message with several, else empty
+  field TEXT NOT NULL, -- what of a payload is the value
+  d INTEGER NOT NULL,
+  interval REAL NOT NULL, -- 0: every message is a tick; another part, field, d or grid makes another series
+  anchor REAL, -- time of tick 0 on the grid
+  UNIQUE (stream, topic, part, field, d, interval)
+) STRICT;
+INSERT INTO series_ SELECT id, stream, topic, '', field, d, interval, anchor FROM series;
+CREATE TABLE log ( -- samples as they came, batch by batch, on their way to the chunks
+  id INTEGER PRIMARY KEY,
+  d INTEGER NOT NULL,
+  samples BLOB NOT NULL -- of each: series, tick (int64), time, x (1 + d float64), little-endian
+) STRICT;
+CREATE TABLE chunks ( -- samples in the order of their series
+  series INTEGER NOT NULL REFERENCES series (id),
+  tick INTEGER NOT NULL, -- of the newest sample in it
+  samples BLOB NOT NULL, -- of each: tick (int64), time, x (1 + d float64), little-endian
+  PRIMARY KEY (series, tick)
+) STRICT, WITHOUT ROWID;
+INSERT INTO chunks SELECT series, max(tick), in_order(tick, sample_record(tick, time, x)) FROM (
+  SELECT *, (row_number() OVER (PARTITION BY series ORDER BY tick) - 1) / 32 AS part FROM samples
+) GROUP BY series, part;
+DROP TABLE samples;
+DROP TABLE series;
+ALTER TABLE series_ RENAME TO series;
+CREATE TABLE delivered ( -- samples without a time of their own, batch by batch
+  id INTEGER PRIMARY KEY, -- how many there were up to and with these
+  deliveries BLOB NOT NULL -- of each: slot (uint16), which is its packet identifier, modulo, and digest (8 bytes)
+) STRICT;
+INSERT INTO delivered SELECT count(*), in_order(slot, delivery_record(slot, digest)) FROM deliveries HAVING count(*);
+DROP TABLE deliveries;
+ALTER TABLE delivered RENAME TO deliveries;
+""",
 )
 """Step i leads from version i to i + 1; steps that were released never change."""
+
+
+class InOrder:
+    """An aggregate for SQL: blobs joined in the order of a number."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, bytes]] = []
+
+    def step(self, number: int, blob: bytes) -> None:
+        """One more row."""
+        self.rows.append((number, blob))
+
+    def finalize(self) -> bytes:
+        """All of them."""
+        return b"".join(blob for _, blob in sorted(self.rows))
 
 
 def migrate(database: sqlite3.Connection) -> int:
@@ -89,6 +143,9 @@ def migrate(database: sqlite3.Connection) -> int:
 
     A version beyond the newest is returned and left alone.
     """
+    database.create_aggregate("in_order", 2, InOrder)  # type: ignore[arg-type]
+    database.create_function("sample_record", 3, lambda tick, time, x: struct.pack("<qd", tick, time) + x)
+    database.create_function("delivery_record", 2, lambda slot, digest: struct.pack("<H", slot) + digest)
     (version,) = database.execute("PRAGMA user_version").fetchone()
     for step in range(version, len(MIGRATIONS)):
         database.executescript(f"BEGIN; {MIGRATIONS[step]} PRAGMA user_version = {step + 1}; COMMIT;")

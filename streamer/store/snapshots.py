@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from streamer.errors import StateError
-from streamer.store.journal import SNAPSHOTS, failures
+from streamer.store.database import SNAPSHOTS, failures
 
 log = logging.getLogger("streamer.store")
 

@@ -19,8 +19,9 @@ from streamer.models import KINDS, Kind
 from streamer.records import ForecastBatch
 from streamer.state.bank import Bank
 from streamer.store import snapshots
-from streamer.store.journal import NEWEST, Journal, SeriesRow
+from streamer.store.journal import Journal, SeriesRow
 from streamer.store.models import Gate, fingerprint, gates_after, model, newest_model, newest_version
+from streamer.store.samples import NEWEST
 from streamer.store.snapshots import Snapshot
 from streamer.swap.warm import WARM_WINDOWS, bank_of, beside, warm_between
 

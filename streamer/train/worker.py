@@ -32,8 +32,6 @@ from streamer.train.tune import tune
 from streamer.train.weights import dump, network_of
 from streamer.train.windows import Buffer, Carry
 
-NEWEST = 2**62
-"""Past every tick."""
 BEAT_SECONDS = 1.0
 """Least time between two signs of life."""
 
@@ -149,7 +147,7 @@ def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
     raw: dict[int, list[Floats]] = {}
     ticks_read = 0
     for ident in request.series:
-        ticks, values = journal.newest(ident, request.window, NEWEST)
+        ticks, values = journal.newest(ident, request.window)
         kept = [part for part in segments(ticks, values, request.max_gap) if len(part) >= need]
         if kept:
             raw[ident] = kept

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from streamer.configfile import reference
-from streamer.store.journal import FILE, Journal
+from streamer.store.database import FILE
+from streamer.store.journal import Journal
 from tests.deploy.dashboards import FILES, load
 from tests.deploy.prometheus import DEPLOY
 from tests.lanes import fast_lane, feed, sample, timed

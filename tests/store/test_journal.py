@@ -8,17 +8,17 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from streamer.errors import StateDamaged, StateError
 from streamer.records import Sizes
-from streamer.store.journal import FILE, LOCK, SNAPSHOTS, Durability, Journal, SampleRow, SeriesRow, Source
+from streamer.store.database import FILE, LOCK, SNAPSHOTS, Durability
+from streamer.store.journal import Journal, SeriesRow, Source
 from streamer.store.models import Span, fingerprint, gates_after
+from streamer.store.samples import SampleRow
 from streamer.store.schema import MIGRATIONS
 
 PLAIN, TWO = Source("s", "", 1, 0.0), Source("s", "", 2, 0.0)
@@ -36,10 +36,10 @@ def sample(series: int, tick: int, *values: float) -> SampleRow:
     return series, tick, 1000.0 + tick, struct.pack(f"<{len(values)}d", *values)
 
 
-def added(journal: Journal, source: Source, topic: str) -> int:
+def added(journal: Journal, source: Source, topic: str, part: str = "") -> int:
     ident = journal.next_series()
     with journal.transaction():
-        journal.add_series([(ident, source, topic)])
+        journal.add_series([(ident, source, topic, part)])
     return ident
 
 
@@ -75,23 +75,12 @@ def test_no_samples(journal: Journal) -> None:
     assert journal.series(TWO) == []
 
 
-def test_twice(journal: Journal) -> None:
-    """The same tick of a series twice is a StateError, and nothing of that transaction is kept."""
-    ident = added(journal, PLAIN, "t")
-    fill(journal, sample(ident, 0, 1.0))
-    with pytest.raises(StateError, match=FILE):
-        fill(journal, sample(ident, 1, 2.0), sample(ident, 0, 3.0))
-    assert journal.newest(ident, 9, 9)[1].tolist() == [[1.0]]
-    fill(journal, sample(ident, 1, 2.0))
-    assert ticks(journal, ident) == [0, 1]
-
-
 def interrupted(journal: Journal, ident: int) -> None:
     """A transaction that writes to all it can and then fails."""
     with journal.transaction():
         journal.append([sample(ident, 1, 2.0)])
         journal.anchor([(5.0, ident)])
-        journal.trim([(ident, 1)])
+        journal.add_series([(ident + 1, TWO, "u", "")])
         raise KeyboardInterrupt
 
 
@@ -104,16 +93,7 @@ def test_rollback(journal: Journal) -> None:
     assert ticks(journal, ident) == [0]
     with journal.transaction():
         journal.anchor([(7.0, ident)])
-    assert journal.series(PLAIN) == [SeriesRow(ident, "t", 7.0, 1, 0, 1000.0)]
-
-
-def test_trim(journal: Journal) -> None:
-    """Trimming drops what is before a tick, in the named series alone."""
-    a, b = (added(journal, PLAIN, topic) for topic in "ab")
-    fill(journal, *(sample(ident, tick, 0.0) for ident in (a, b) for tick in range(5)))
-    with journal.transaction():
-        journal.trim([(a, 3)])
-    assert (ticks(journal, a), ticks(journal, b)) == ([3, 4], [0, 1, 2, 3, 4])
+    assert journal.series(PLAIN) == [SeriesRow(ident, "t", "", 7.0, 1, 0, 1000.0, 1000.0)]
 
 
 def test_series(journal: Journal) -> None:
@@ -125,23 +105,25 @@ def test_series(journal: Journal) -> None:
     with journal.transaction():
         journal.append([sample(a, 0, 1.0), sample(a, 8, 1.0), sample(b, 3, 1.0), sample(elsewhere, 0, 1.0)])
         journal.anchor([(1000.0, a), (990.0, b), (1.0, elsewhere)])
-    assert journal.series(source) == [SeriesRow(b, "b", 990.0, 1, 3, 1003.0), SeriesRow(a, "a", 1000.0, 9, 8, 1008.0)]
+    assert journal.series(source) == [
+        SeriesRow(b, "b", "", 990.0, 1, 3, 1003.0, 1003.0),
+        SeriesRow(a, "a", "", 1000.0, 9, 8, 1008.0, 1000.0),
+    ]
 
 
 def test_anchor_laid_anew(journal: Journal) -> None:
-    """The last anchor given is the one that is kept, of the named series alone; trimming shortens what is held."""
+    """The last anchor given is the one that is kept, of the named series alone."""
     a, b = (added(journal, PLAIN, topic) for topic in "ab")
     fill(journal, *(sample(ident, tick, 0.0) for ident in (a, b) for tick in range(5)))
     for anchors in ([(1.0, a), (2.0, b)], [(3.5, a)]):
         with journal.transaction():
             journal.anchor(anchors)
-            journal.trim([(a, 3)])
-    assert journal.series(PLAIN) == [SeriesRow(a, "a", 3.5, 2, 4, 1004.0), SeriesRow(b, "b", 2.0, 5, 4, 1004.0)]
+    assert [(one.topic, one.anchor, one.held) for one in journal.series(PLAIN)] == [("a", 3.5, 5), ("b", 2.0, 5)]
 
 
 def test_series_ids(journal: Journal) -> None:
-    """A series has one id; another stream, topic, field, d or interval makes another series."""
-    keys = [
+    """A series has one id; another stream, topic, part, field, d or interval makes another series."""
+    keys: list[Any] = [
         (Source("s", "", 1, 0.0), "t"),
         (Source("s", "", 1, 0.0), "u"),
         (Source("r", "", 1, 0.0), "t"),
@@ -149,16 +131,21 @@ def test_series_ids(journal: Journal) -> None:
         (Source("s", "", 2, 0.0), "t"),
         (Source("s", "", 1, 1.0), "t"),
         (Source("s", "", 1, 0.1), "t"),
+        (Source("s", "*", 1, 0.1), "t", "a"),
+        (Source("s", "*", 1, 0.1), "t", "b"),
     ]
     idents = [added(journal, *key) for key in keys]
     assert len(set(idents)) == len(keys)
     with pytest.raises(StateError, match="UNIQUE"):
         added(journal, *keys[-1])
-    fill(journal, *(sample(ident, 0, 1.0) for ident in idents))
-    assert [[row.ident for row in journal.series(source)] for source, _ in keys[1:]] == [
+    fill(journal, *(sample(ident, 0, *[1.0] * source.d) for ident, (source, *_) in zip(idents, keys, strict=True)))
+    assert [[row.ident for row in journal.series(source)] for source, *_ in keys[1:-1]] == [
         idents[:2],
-        *([ident] for ident in idents[2:]),
+        *([ident] for ident in idents[2:-2]),
+        idents[-2:],
     ]
+    assert [row.part for row in journal.series(keys[-1][0])] == ["a", "b"]
+    assert set(journal.sources()) == {source for source, *_ in keys}
 
 
 def test_survives_closing(tmp_path: Path) -> None:
@@ -185,10 +172,11 @@ def test_filters(tmp_path: Path) -> None:
 
 
 def orphan(journal: Journal, ident: int) -> None:
-    """A transaction that fails in COMMIT: one of its samples is of a series there is not."""
+    """A transaction that fails in COMMIT: beside a sample it has a network of a training there was not."""
     with journal.transaction():
         journal.database.execute("PRAGMA defer_foreign_keys = ON")
-        journal.append([sample(ident, 0, 1.0), sample(ident + 1, 0, 1.0)])
+        journal.append([sample(ident, 0, 1.0)])
+        journal.database.execute("INSERT INTO models VALUES ('s', 'memoryless', 1, '', '', '', x'')")
 
 
 def test_failing_commit(journal: Journal) -> None:
@@ -243,10 +231,11 @@ def test_refused_file_is_not_locked(tmp_path: Path) -> None:
 def test_reader(journal: Journal) -> None:
     """A reader beside the open writer sees what is committed and nothing else, and cannot write."""
     ident = added(journal, PLAIN, "t")
-    reader = Journal.read(journal.path.parent)
     with journal.transaction():
         journal.append([sample(ident, 0, 1.0)])
-        assert ticks(reader, ident) == []
+        with closing(Journal.read(journal.path.parent)) as early:
+            assert ticks(early, ident) == []
+    reader = Journal.read(journal.path.parent)
     assert ticks(reader, ident) == [0]
     with pytest.raises(StateError, match="readonly"):
         added(reader, PLAIN, "u")
@@ -303,7 +292,7 @@ def test_damaged_page(tmp_path: Path) -> None:
         ident = added(journal, PLAIN, "t")
         fill(journal, *(sample(ident, tick, 1.0) for tick in range(2000)))
     whole = bytearray((tmp_path / FILE).read_bytes())
-    whole[-4096:] = bytes(4096)
+    whole[4096:8192] = bytes(4096)
     (tmp_path / FILE).write_bytes(whole)
     with closing(Journal.open(tmp_path)) as journal:
         assert journal.set_aside is not None
@@ -334,7 +323,7 @@ def version(path: Path) -> tuple[int, set[str]]:
 
 
 def use(steps: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("schema", "journal"):
+    for module in ("schema", "database"):
         monkeypatch.setattr(f"streamer.store.{module}.MIGRATIONS", steps)
 
 
@@ -380,6 +369,31 @@ def test_version_1(tmp_path: Path) -> None:
     ]
 
 
+def test_version_2(tmp_path: Path) -> None:
+    """A journal of version 2 keeps every sample, in chunks that have room on their page, and what was delivered."""
+    with closing(sqlite3.connect(tmp_path / FILE)) as database:
+        database.executescript("".join(MIGRATIONS[:2]) + "PRAGMA user_version = 2;")
+        database.execute("INSERT INTO series VALUES (3, 's', 't', 'value', 2, 1.0, 7.0)")
+        database.execute("INSERT INTO series VALUES (4, 's', 'u', 'value', 2, 1.0, 7.0)")
+        for tick in range(99, -1, -1):
+            one = sample(3, 3 * tick, float(tick), -float(tick))
+            database.execute("INSERT INTO samples VALUES (?, ?, ?, ?)", one)
+        database.executemany("INSERT INTO deliveries VALUES (?, ?)", [(300, b"12345678"), (5, b"abcdefgh")])
+        database.commit()
+    with closing(Journal.open(tmp_path)) as journal:
+        (row,) = journal.series(Source("s", "value", 2, 1.0))
+        assert row == SeriesRow(3, "t", "", 7.0, 298, 297, 1297.0, 1000.0)
+        found = journal.between(3, -1, 10**6, 10**6)
+        assert found[0] == list(range(0, 300, 3))
+        assert found[1] == [1000.0 + tick for tick in found[0]]
+        assert found[2].tolist() == [[float(tick), -float(tick)] for tick in range(100)]
+        assert journal.database.execute("SELECT count(*) FROM chunks").fetchone() == (4,)
+        assert journal.deliveries() == {5: b"abcdefgh", 300: b"12345678"}
+        with journal.transaction():
+            journal.deliver({5: b"87654321"})
+        assert journal.deliveries() == {5: b"87654321", 300: b"12345678"}
+
+
 def test_no_directory(tmp_path: Path) -> None:
     """A state path that is a file, and a journal to read that is not there, are StateErrors that name it."""
     (tmp_path / "file").touch()
@@ -387,17 +401,3 @@ def test_no_directory(tmp_path: Path) -> None:
         Journal.open(tmp_path / "file")
     with pytest.raises(StateError, match=FILE):
         Journal.read(tmp_path / "none")
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 12)), unique=True, max_size=20), st.integers(1, 5))
-@settings(max_examples=40, deadline=None)
-def test_newest_against_an_oracle(keys: list[tuple[int, int]], count: int) -> None:
-    """Whatever the order of arrival, the newest samples of a series are those with the highest ticks."""
-    with TemporaryDirectory() as directory, closing(Journal.open(Path(directory))) as journal:
-        idents = [added(journal, PLAIN, topic) for topic in "abc"]
-        fill(journal, *(sample(idents[i], tick, float(100 * i + tick)) for i, tick in keys))
-        for i, ident in enumerate(idents):
-            wanted = sorted(tick for one, tick in keys if one == i and tick <= 10)[-count:]
-            found, values = journal.newest(ident, count, 10)
-            assert found.tolist() == wanted
-            assert values.ravel().tolist() == [100 * i + tick for tick in wanted]

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from streamer.errors import StateBlocked, StateError
-from streamer.store.journal import SNAPSHOTS
+from streamer.store.database import SNAPSHOTS
 from streamer.store.snapshots import Snapshot, files, newest_first, read, write
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from streamer.config import Metrics, Stream
 from streamer.lane import Lane
-from streamer.store.journal import FILE, Journal
+from streamer.store.database import FILE
+from streamer.store.journal import Journal
 from streamer.store.models import gates_after, newest_version
 from streamer.store.snapshots import write
 from streamer.swap.resume import capture

@@ -15,14 +15,15 @@ from streamer.errors import TrainingFailed
 from streamer.lane import Lane
 from streamer.models import KINDS, Kind, build
 from streamer.records import Candidate, Floats
+from streamer.store import samples
 from streamer.store.models import Span, gates_after, newest_model
 from streamer.swap.promote import promote
 from streamer.train.weights import dump, network_of
 from tests.lanes import NOW, fast_lane, feed, message, resumed, sample, save, timed
 from tests.models.reference import REFERENCES
 
-SLACK = 2
-"""Ticks by which a trim may lag, with a window of 30."""
+SLACK = 8
+"""Ticks by which a trim may lag, with chunks of 2, settled from 4 on."""
 NAMES = [f"plant/{i}" for i in range(70)]
 """More series than fit one tile."""
 
@@ -185,9 +186,12 @@ async def test_the_loser_at_the_gate_is_not_published(tmp_path: Path) -> None:
         fast.journal.close()
 
 
-async def test_nothing_is_trimmed_that_a_swap_reads(tmp_path: Path) -> None:
+async def test_nothing_is_trimmed_that_a_swap_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While states are warmed, and until both kept snapshots hold the new networks, the journal keeps the samples that
     they were warmed on, however small the window."""
+    monkeypatch.setattr(samples, "CHUNK", 2)
+    monkeypatch.setattr(samples, "SETTLE", 4)
+    monkeypatch.setattr(samples, "PER_SERIES", 1)
     fast = fast_lane(tmp_path, timed(retrain={"minimum": 30, "window": 30}))
     (lane,) = fast.lanes
     t = 0

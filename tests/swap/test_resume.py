@@ -16,7 +16,7 @@ from streamer.fastlane import FastLane
 from streamer.lane import Lane
 from streamer.models import KINDS, Kind, build
 from streamer.records import Candidate, Message, MessageBatch, Outgoing
-from streamer.store.journal import SNAPSHOTS
+from streamer.store.database import SNAPSHOTS
 from streamer.store.snapshots import Snapshot, files
 from streamer.swap.promote import promote
 from streamer.swap.resume import capture

@@ -29,7 +29,7 @@ def filled(directory: Path, samples: int = 400) -> Journal:
     for ident, (topic, gain) in enumerate([("a", 1.0), ("b", 1e6)], start=1):
         values = gain * (5 + Signal("sine").noisy(samples, seed=1))
         with journal.transaction():
-            journal.add_series([(ident, Source("waves", "", 1, 1.0), topic)])
+            journal.add_series([(ident, Source("waves", "", 1, 1.0), topic, "")])
             journal.append((ident, t, float(t), struct.pack("<d", x)) for t, x in enumerate(values))
     return journal
 

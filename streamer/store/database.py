@@ -1,0 +1,99 @@
+"""The journal's file: opened for one writer, brought to the newest version, set aside where it is damaged."""
+
+import errno
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from streamer.errors import StateBlocked, StateDamaged, StateError
+from streamer.store.schema import MIGRATIONS, migrate
+
+FILE = "journal.sqlite3"
+LOCK = "lock"
+SNAPSHOTS = "snapshots"
+SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
+"""A commit in WAL mode outlives the process in either mode, and a power cut in the second."""
+CHECKPOINT_PAGES = 4000
+"""Pages of 4 KiB in the write-ahead log before they go to the database: more cost disk, fewer cost time."""
+BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+
+Durability = Literal["process", "power"]
+
+
+def only_writer(directory: Path) -> int:
+    """The open lock of a state directory, which is made if absent.
+
+    Raises StateError if another process holds it.
+    """
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        message = f"{directory}: another streamer uses it; give each its own state.path and mqtt.client_id"
+        raise StateError(message) from None
+    return lock
+
+
+def connect(path: Path, durability: Durability) -> sqlite3.Connection:
+    """A connection that writes, the file made and brought to the newest version.
+
+    Raises StateDamaged where SQLite finds fault with the file.
+    """
+    path.touch(mode=0o600)
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        with failures(path):
+            database.execute("PRAGMA journal_mode = WAL")
+            database.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
+            database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            if migrate(database) > len(MIGRATIONS):
+                message = f"{path}: was written by a newer streamer; run that one, or name another state.path"
+                raise StateError(message)
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            if found != "ok":
+                raise StateDamaged(f"{path}: damaged ({found})")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file and its companions, so that they can be looked at; the file's new path.
+
+    The snapshots go with it: the next journal gives their series' ids to others.
+    """
+    stamp = time.strftime("damaged-%Y%m%dT%H%M%SZ", time.gmtime())
+    snapshots = path.with_name(SNAPSHOTS)
+    if snapshots.exists():
+        snapshots.rename(path.with_name(f"{SNAPSHOTS}.{stamp}"))
+    for suffix in ("-wal", "-shm", ""):
+        file = path.with_name(path.name + suffix)
+        if file.exists():
+            file.rename(path.with_name(f"{path.name}.{stamp}{suffix}"))
+    return path.with_name(f"{path.name}.{stamp}")
+
+
+@contextmanager
+def failures(path: Path) -> Iterator[None]:
+    """Errors of the file system and of SQLite, in one line that names the file."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary one
+        if code in DAMAGED:
+            raise StateDamaged(f"{path}: {error}") from error
+        kind = StateBlocked if code in BLOCKED else StateError
+        raise kind(f"{path}: {error}; check state.path, its owner and the space left") from error
+    except OSError as error:
+        kind = StateBlocked if error.errno in NO_SPACE else StateError
+        raise kind(f"{path}: {error}; check state.path, its owner and the space left") from error
