@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from streamer.allocator import give_back_large_arrays
 from streamer.config import Config
 from streamer.configfile import load
 from streamer.errors import StateBlocked, StateError, StreamerError
@@ -185,6 +186,7 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
     Raises StartError or StateError where a part cannot be had.
     """
     torch.set_num_threads(1)
+    give_back_large_arrays()
     async with AsyncExitStack() as stack:
         journal = Journal.open(config.state.path, config.state.durability)
         stack.callback(journal.close)

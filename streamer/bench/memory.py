@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from streamer.allocator import give_back_large_arrays
 from streamer.bench import subject
 from streamer.bench.machine import resident_bytes
 from streamer.bench.part import Row, Settings, Tell
@@ -54,6 +55,7 @@ def grow(tell: Connection, directory: Path, settings: Settings) -> None:
     """Tells what this process gains when its fast lane goes from one batch of series to all of them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the measurement, and that ends this
     torch.set_num_threads(1)
+    give_back_large_arrays()
     stream = subject.stream(settings.series, settings.cell)
     subject.seed(directory, stream)
     with closing(Journal.open(directory)) as journal:
