@@ -145,7 +145,7 @@ def test_the_buffer_is_trimmed_to_its_window(tmp_path: Path, monkeypatch: pytest
         feed(fast, [sample("plant/a", t, t) for t in range(begin, begin + 10)])
     ticks, _ = fast.journal.newest(1, 10_000, 10_000)
     assert ticks[-1] == 999
-    assert 200 <= len(ticks) <= 200 + 2 * 64 + samples.CHUNK
+    assert 200 <= len(ticks) <= 200 + 2 * 64 + samples.full(24)
     fast.journal.close()
 
 
@@ -226,7 +226,7 @@ def test_the_journal_keeps_what_the_older_snapshot_needs(tmp_path: Path, monkeyp
     assert fast.journal.newest(1, 10_000)[0][0] == 0
     save(fast)
     feed(fast, [sample("plant/a", t, t) for t in range(2000, 2300)])
-    assert 1001 - samples.CHUNK < fast.journal.newest(1, 10_000)[0][0] <= 1001
+    assert 1001 - samples.full(24) < fast.journal.newest(1, 10_000)[0][0] <= 1001
     fast.journal.close()
 
 

@@ -8,7 +8,7 @@ chunks, then those of the log that are newer.
 
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from itertools import islice, starmap
 from typing import Any
@@ -20,8 +20,10 @@ from streamer.records import Floats, Ints
 
 NEWEST = 2**62
 """Past every tick."""
-CHUNK = 32
-"""Samples of a full chunk: as many of one value as fit a row that SQLite keeps on one page."""
+ROOM = 960
+"""Bytes of samples in a full chunk: SQLite takes a row of more than 1,002 off its page (file format, section 1.6)."""
+FEW, MANY = 8, 64
+"""Where less than FEW samples would fill it a chunk has MANY, on pages of its own."""
 SETTLE = 2**15
 """Samples in the log from which it is settled."""
 PER_SERIES = 16
@@ -46,6 +48,11 @@ def record(d: int) -> np.dtype[np.void]:
 def logged(d: int) -> np.dtype[np.void]:
     """A sample in the log: its series, then as in a chunk."""
     return np.dtype([("series", "<i8"), ("sample", record(d))])
+
+
+def full(size: int) -> int:
+    """How many samples of so many bytes make a full chunk."""
+    return ROOM // size if ROOM // size >= FEW else MANY
 
 
 class Samples:
@@ -92,7 +99,7 @@ class Samples:
     def begin(self) -> None:
         """Sort the log into chunks."""
         (self.settled,) = self.database.execute("SELECT max(id) FROM log").fetchone()
-        parts = list(self.sorted_log(CHUNK))
+        parts = list(self.sorted_log(full))
         chunks = sum(len(cuts) for _, _, cuts in parts)
         self.share = 2 * chunks / max(1, self.waiting or 0)  # done by half the time the log needs to fill again
         self.settling = pieces(parts)
@@ -118,7 +125,7 @@ class Samples:
                 samples = samples[samples["tick"] > newest[0]]
             if not len(samples):
                 return
-            if len(newest[1]) + samples.nbytes <= CHUNK * samples.itemsize:
+            if len(newest[1]) + samples.nbytes <= full(samples.itemsize) * samples.itemsize:
                 self.database.execute("DELETE FROM chunks WHERE series = ? AND tick = ?", (series, newest[0]))
                 before = newest[1]
         row = series, int(samples["tick"][-1]), before + samples.tobytes()
@@ -136,11 +143,10 @@ class Samples:
             " coalesce((SELECT min(tick) FROM chunks WHERE series = ?1 AND tick >= ?2), ?2) ORDER BY tick DESC",
             (series, until),
         )
-        found: list[Records] = []
-        needed = count + CHUNK  # the newest chunk may reach beyond `until`
+        found, needed = list[Records](), count
         for d, packed in rows:
             found.append(np.frombuffer(packed, record(d)))
-            needed -= len(found[-1])
+            needed -= int(np.count_nonzero(found[-1]["tick"] <= until))
             if needed <= 0:
                 break
         samples = joined(found[::-1], log)
@@ -156,11 +162,10 @@ class Samples:
             " WHERE series = ? AND tick > ? ORDER BY tick LIMIT ?",
             (series, after, most),
         )
-        found: list[Records] = []
-        needed = most + CHUNK  # the oldest chunk may begin before `after`
+        found, needed = list[Records](), most
         for d, packed in rows:
             found.append(np.frombuffer(packed, record(d)))
-            needed -= len(found[-1])
+            needed -= int(np.count_nonzero(found[-1]["tick"] > after))
             if needed <= 0 or found[-1]["tick"][-1] >= until:
                 break
         samples = joined(found, log)
@@ -171,7 +176,7 @@ class Samples:
     def tail(self, series: int) -> Records | None:
         """What the log has of a series. Whoever also reads chunks must do so after this, lest samples fall between."""
         if self.tails is None:
-            self.tails = dict(pieces(self.sorted_log(NEWEST)))
+            self.tails = dict(pieces(self.sorted_log(lambda _: NEWEST)))
         return self.tails.get(series)
 
     def ends(self, series: int, first: bytes | None, last: bytes | None) -> tuple[End, End] | None:
@@ -199,10 +204,10 @@ class Samples:
         found = self.database.execute("SELECT coalesce(sum(length(samples) / (8 * (d + 3))), 0) FROM log")
         return int(found.fetchone()[0])
 
-    def sorted_log(self, longest: int) -> Iterator[tuple[Ints, Records, Ints]]:
+    def sorted_log(self, longest: Callable[[int], int]) -> Iterator[tuple[Ints, Records, Ints]]:
         """The log by number of elements: series [T] and samples [T], sorted by series, and where pieces begin.
 
-        A piece is of one series and has `longest` samples at most.
+        A piece is of one series and has at most as many samples as `longest` says of their size in bytes.
         """
         by_d: dict[int, list[bytes]] = {}
         for d, packed in self.database.execute("SELECT d, samples FROM log ORDER BY id"):
@@ -213,7 +218,7 @@ class Samples:
             series = every["series"]
             first = np.flatnonzero(np.diff(series, prepend=-1))
             place = np.arange(len(series)) - np.repeat(first, np.diff(first, append=len(series)))
-            yield series, every["sample"], np.flatnonzero(place % longest == 0)
+            yield series, every["sample"], np.flatnonzero(place % longest(record(d).itemsize) == 0)
 
 
 def pieces(parts: Iterable[tuple[Ints, Records, Ints]]) -> Iterator[tuple[int, Records]]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from streamer.store import samples
 from streamer.store.database import FILE
 from streamer.store.journal import Journal, Source
-from streamer.store.samples import SampleRow
+from streamer.store.samples import SampleRow, record
 from tests.store.test_journal import sample
 
 D = {1: 1, 2: 1, 3: 2}
@@ -28,7 +28,8 @@ class Undone(Exception):
 def small() -> Iterator[None]:
     """Chunks of four, settled from ten samples on: a few batches go through all that happens."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(samples, "CHUNK", 4)
+        patch.setattr(samples, "ROOM", 4 * record(1).itemsize)
+        patch.setattr(samples, "FEW", 1)
         patch.setattr(samples, "SETTLE", 10)
         patch.setattr(samples, "PER_SERIES", 2)
         yield

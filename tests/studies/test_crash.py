@@ -99,6 +99,8 @@ async def test_kills_around_swaps(tmp_path: Path) -> None:
                 sensors.going.clear()
             async with running(config, tmp_path) as daemon:
                 await daemon.logged("subscribed to")
+                sensors.going.set()
+                await until(lambda: min(trainings(directory, streams)) >= 1, seconds=120)
                 await sensors.end()
                 await until(lambda: count(directory) >= len(TOPICS) * sensors.tick, seconds=60)
                 assert await daemon.stop() == 0

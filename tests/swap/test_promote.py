@@ -189,7 +189,8 @@ async def test_the_loser_at_the_gate_is_not_published(tmp_path: Path) -> None:
 async def test_nothing_is_trimmed_that_a_swap_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While states are warmed, and until both kept snapshots hold the new networks, the journal keeps the samples that
     they were warmed on, however small the window."""
-    monkeypatch.setattr(samples, "CHUNK", 2)
+    monkeypatch.setattr(samples, "ROOM", 48)
+    monkeypatch.setattr(samples, "FEW", 1)
     monkeypatch.setattr(samples, "SETTLE", 4)
     monkeypatch.setattr(samples, "PER_SERIES", 1)
     fast = fast_lane(tmp_path, timed(retrain={"minimum": 30, "window": 30}))
