@@ -2,11 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,14 +27,22 @@ SHARES = (0.1, 0.5, 0.9)
 """Of saturation, at which latency is measured."""
 READY = "subscribed to"
 """What a subject says on standard error when samples may come."""
+RELOADED, TRAINING = "reloaded added", "training on"
+"""What the daemon says after a reload, and when a training has its buffer."""
 READY_SECONDS = 60.0
+LOG = "subject.log"
+"""What the subject says."""
+TRAINED_SERIES, TRAINED_TICKS = 50, 400
+"""What there is to train on from the start."""
+ENOUGH_EPOCHS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """How long samples are sent, in seconds: unmeasured at first, at saturation, and at each rate.
 
-    Rates are shares of saturation, and others in samples per second.
+    Rates are shares of saturation, and others in samples per second; `training` is the share at which latency is
+    measured once more while both networks are trained.
     """
 
     warm: float
@@ -41,10 +50,11 @@ class Load:
     rate: float
     shares: tuple[float, ...] = SHARES
     rates: tuple[float, ...] = ()
+    training: float | None = None
 
 
-QUICK = Load(0.5, 2.0, 2.0)
-WHOLE = Load(2.0, 10.0, 10.0)
+QUICK = Load(0.5, 2.0, 2.0, training=0.5)
+WHOLE = Load(2.0, 10.0, 10.0, training=0.5)
 
 
 def measure(settings: Settings, tell: Tell) -> list[Row]:
@@ -56,20 +66,49 @@ def measure(settings: Settings, tell: Tell) -> list[Row]:
 def daemon(series: int, cell: CellName, qos: int, load: Load, tell: Tell) -> list[Row]:
     """`streamer run` on a temporary state with random networks of this cell. Raises StartError."""
     with tempfile.TemporaryDirectory(prefix="streamer-bench-") as folder, broker(Path(folder)) as there:
-        site = Site(there.url, there.protocol, qos, series)
-        command = [sys.executable, "-m", "streamer", "run", str(prepared(Path(folder), there, site, cell))]
-        return [{**row, "broker": there.name} for row in against(command, Path(folder), site, load, tell)]
+        site, place = Site(there.url, there.protocol, qos, series), Path(folder)
+        document = prepared(place, there, site, cell)
+        file = written(place, document)
+        command = [sys.executable, "-m", "streamer", "run", str(file)]
+        rows = against(command, place, site, load, tell, lambda pid: train(pid, place, document))
+        return [{**row, "broker": there.name} for row in rows]
 
 
-def against(command: Sequence[str], folder: Path, site: Site, load: Load, tell: Tell) -> list[Row]:
-    """The rows of a program that answers each sample with a forecast, as the daemon does. Raises StartError."""
+def against(
+    command: Sequence[str],
+    folder: Path,
+    site: Site,
+    load: Load,
+    tell: Tell,
+    train: Callable[[int], None] | None = None,
+) -> list[Row]:
+    """The rows of a program that answers each sample with a forecast, as the daemon does. Raises StartError.
+
+    `train` has the program of this process id train at the next sample.
+    """
     with started(command, folder) as pid, clients(site) as both:
         rows = phases(both, pid, load, lambda text: tell(f"QoS {site.qos}, {text}"))
+        if train is not None and load.training is not None:
+            tell(f"QoS {site.qos}, {load.training:.0%} while it trains")
+            train(pid)
+            both.phase(None, load.warm)  # a training is due at a sample
+            until_said(TRAINING, folder)
+            found = phase(both, pid, load.training * rows[0]["rate"], load.rate)
+            rows.append({"load": f"{load.training:.0%}, training", **found})
     return [{"qos": site.qos, **row} for row in rows]
 
 
-def prepared(folder: Path, there: Broker, site: Site, cell: CellName) -> Path:
-    """The configuration file of a daemon whose series and networks are known when it starts."""
+def train(pid: int, folder: Path, document: dict[str, Any]) -> None:
+    """Have the daemon train both networks from its next sample on, for longer than the measurement."""
+    (stream,) = document["streams"]
+    ticks = {"every": TRAINED_TICKS, "minimum": TRAINED_TICKS}
+    written(folder, {**document, "streams": [{**stream, "retrain": ticks}], "training": {"epochs": ENOUGH_EPOCHS}})
+    os.kill(pid, signal.SIGHUP)
+    until_said(RELOADED, folder)
+
+
+def prepared(folder: Path, there: Broker, site: Site, cell: CellName) -> dict[str, Any]:
+    """The configuration of a daemon whose series and networks are known when it starts."""
     stream = subject.settings(site.series, cell) | {"publish": {"qos": site.qos}}
     document = {
         "mqtt": {"url": there.url, "protocol": there.protocol, "qos": site.qos},
@@ -78,8 +117,15 @@ def prepared(folder: Path, there: Broker, site: Site, cell: CellName) -> Path:
         "state": {"path": str(folder / "state")},
     }
     parsed = subject.stream(site.series, cell)
-    subject.fill(folder / "state", parsed, range(site.series), ticks=2)
+    trained = min(site.series, TRAINED_SERIES)
+    subject.fill(folder / "state", parsed, range(trained), TRAINED_TICKS)
+    subject.fill(folder / "state", parsed, range(trained, site.series), ticks=2)
     subject.seed(folder / "state", parsed)
+    return document
+
+
+def written(folder: Path, document: dict[str, Any]) -> Path:
+    """The file of a configuration."""
     file = folder / "bench.yaml"
     file.write_text(json.dumps(document), encoding="utf-8")
     return file
@@ -89,19 +135,23 @@ def prepared(folder: Path, there: Broker, site: Site, cell: CellName) -> Path:
 def started(command: Sequence[str], folder: Path) -> Iterator[int]:
     """The process id of a subject that is ready; it is ended afterwards. Raises StartError."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMER_")}
-    log = folder / "subject.log"
-    with log.open("wb") as out:
+    with (folder / LOG).open("wb") as out:
         process = subprocess.Popen(command, stderr=out, env=environment)  # noqa: S603
     try:
-        deadline = time.monotonic() + READY_SECONDS
-        while READY not in (said := log.read_text(encoding="utf-8", errors="replace")):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise StartError(f"{command[2]} does not start: {said.strip() or 'it says nothing'}")
-            time.sleep(0.02)
+        until_said(READY, folder, lambda: process.poll() is None)
         yield process.pid
     finally:
         process.terminate()
         process.wait()
+
+
+def until_said(words: str, folder: Path, alive: Callable[[], bool] = lambda: True) -> None:
+    """Returns when the subject's log has these words. Raises StartError."""
+    deadline = time.monotonic() + READY_SECONDS
+    while words not in (said := (folder / LOG).read_text(encoding="utf-8", errors="replace")):
+        if not alive() or time.monotonic() > deadline:
+            raise StartError(f"the program measured never said {words!r}: {said.strip() or 'it says nothing'}")
+        time.sleep(0.02)
 
 
 def phases(both: Clients, pid: int, load: Load, tell: Tell) -> list[Row]:

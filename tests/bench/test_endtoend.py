@@ -86,9 +86,9 @@ def test_the_daemon_end_to_end(qos: int) -> None:
     measured."""
     program("mosquitto")
     told: list[str] = []
-    rows = daemon(20, "rnn", qos, Load(0.1, 0.2, 0.2), told.append)
-    assert [row["load"] for row in rows] == ["saturation", "10%", "50%", "90%"]
-    assert len(told) == 5
+    rows = daemon(20, "rnn", qos, Load(0.1, 0.2, 0.2, training=0.5), told.append)
+    assert [row["load"] for row in rows] == ["saturation", "10%", "50%", "90%", "50%, training"]
+    assert len(told) == 6
     for row in rows:
         checked: dict[str, Any] = {name: row[name] for name in ("rate", "resident_mib")}
         assert min(checked.values()) > 0
