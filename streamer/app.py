@@ -85,7 +85,7 @@ class Daemon:
                 if self.overdue() or not await self.committed(self.fast.accept(batch)):
                     log.warning("stopped with messages unprocessed; the broker repeats those of QoS 1")
                     break
-                self.link.publish(self.fast.advance())
+                self.link.publish(self.fast.advance() + self.fast.told())
                 self.link.ack(batch)
                 self.batches += 1
                 for lane in self.fast.lanes:
@@ -194,7 +194,7 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
         if mqtt.scheme == "embedded":
             port = await stack.enter_async_context(embedded_broker(mqtt.host, mqtt.port))
             mqtt = mqtt.model_copy(update={"url": f"embedded://{mqtt.host}:{port}"})
-        lanes = [Lane(stream, config.metrics) for stream in config.streams]
+        lanes = [Lane(stream, config.metrics, mqtt.availability) for stream in config.streams]
         fast = FastLane(lanes, journal, mqtt.max_payload, time.time)
         unheard = [(lane, await resumed(lane, fast.known(lane, lanes), journal)) for lane in lanes]
         fast.take_over(lanes)

@@ -13,11 +13,17 @@ from pydantic_settings import SettingsError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from streamer.config import ArrayPayload, Config, JsonPayload, Mqtt, NumberPayload
+from streamer.config import ArrayPayload, Config, InfluxPayload, JsonPayload, Mqtt, NumberPayload, SparkplugPayload
 from streamer.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
-PAYLOADS: dict[str, type[BaseModel]] = {"number": NumberPayload, "array": ArrayPayload, "json": JsonPayload}
+PAYLOADS: dict[str, type[BaseModel]] = {
+    "number": NumberPayload,
+    "array": ArrayPayload,
+    "json": JsonPayload,
+    "influx": InfluxPayload,
+    "sparkplug": SparkplugPayload,
+}
 
 
 def load(path: Path) -> Config:
@@ -151,13 +157,23 @@ def lines(model: type[BaseModel], examples: dict[str, Any], pad: str) -> list[st
         elif name == "streams":
             body = lines(inner, examples, pad + "    ")
             out += [f"{pad}{name}:", f"{pad}  -", *body]
+        elif not field.get_default(call_default_factory=True):
+            out += off(name, field, inner, pad)
         else:
             out += [f"{pad}{name}:", *lines(inner, examples, pad + "  ")]
     if model is NumberPayload:
-        for other in (ArrayPayload, JsonPayload):
+        for other in list(PAYLOADS.values())[1:]:
             shown = [f"# {line}" for line in lines(other, {"format": PAYLOAD_NAMES[other], "d": 3}, "")]
             out += [f"{pad}{line}" for line in ("#", f"# or: {(other.__doc__ or '').strip()}", *shown)]
     return out
+
+
+def off(name: str, field: FieldInfo, inner: type[BaseModel], pad: str) -> list[str]:
+    """A section, or a list of them, that is empty by default: its keys are comments."""
+    default, shown = field.get_default(call_default_factory=True), lines(inner, {"name": "full"}, "")
+    if default is not None:
+        shown = ["-", *(f"  {line}" for line in shown)]
+    return [f"{pad}{name}: {json.dumps(default)}", *(f"{pad}  # {line}" for line in shown)]
 
 
 PAYLOAD_NAMES: dict[type[BaseModel], str] = {kind: name for name, kind in PAYLOADS.items()}

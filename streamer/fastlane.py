@@ -11,7 +11,8 @@ from itertools import islice
 
 from streamer.errors import Rejected
 from streamer.ingest.grid import Series
-from streamer.ingest.topics import matches
+from streamer.ingest.several import Content, Reading
+from streamer.ingest.topics import joined, matches
 from streamer.lane import Lane
 from streamer.records import Message, MessageBatch, Outgoing
 from streamer.store.journal import Journal, SeriesRow, Source
@@ -25,6 +26,8 @@ SLOTS = 2**15
 before its identifier is used for another message."""
 TRIM_EVERY = 16
 """Samples accepted for each series that is looked at for samples it no longer needs."""
+LONGEST_PART = 1000
+"""Characters of what tells the series of a message apart: it comes from the wire and is kept."""
 REMEMBERED = 10_000
 """Rejections (topic and reason) that are remembered so as to log each once."""
 
@@ -47,21 +50,29 @@ class Accepted:
     deliveries: dict[int, bytes] = field(default_factory=dict)
     new_session: bool = False
 
+    def add(self, series: Series, values: tuple[float, ...], anchor: float) -> None:
+        """The sample that a series now stands at; `anchor` is where its grid was laid before."""
+        self.samples.append((series.ident, series.tick, series.time, struct.pack(f"<{len(values)}d", *values)))
+        if series.anchor != anchor:
+            self.anchors.append((series.anchor, series.ident))
+
 
 class FastLane:
     """All streams between one link and one journal; `clock` gives seconds since 1970.
 
     `kept` are the snapshots that can be gone back to, as far as this process wrote them: the samples after them stay.
-    `blocked`: the journal cannot be written. `turn` is that of Lane, one for all.
+    `table` has the lane of each topic that gave a sample, and its series where messages are one. `commands` has by
+    topic what edge nodes are to be told. `blocked`: the journal cannot be written. `turn` is that of Lane, one for all.
     """
 
     lanes: Sequence[Lane]
-    table: dict[str, tuple[Lane, Series]]
+    table: dict[str, tuple[Lane, Series | None]]
 
     def __init__(self, lanes: Sequence[Lane], journal: Journal, max_payload: int, clock: Callable[[], float]) -> None:
         self.journal, self.max_payload, self.clock = journal, max_payload, clock
         self.logged: set[tuple[str, str]] = set()
         self.unrouted = 0
+        self.commands: dict[str, Outgoing] = {}
         self.kept: deque[Kept] = deque(maxlen=KEPT)
         self.next_series = journal.next_series()
         self.deliveries = journal.deliveries()
@@ -82,6 +93,9 @@ class FastLane:
         if accepted.new_session:
             self.session = batch.session
             self.deliveries.clear()
+            for lane in self.lanes:
+                if lane.discovery:
+                    lane.discovery.announced.clear()
         for message in batch.messages:
             self.hear(message, accepted)
         return accepted
@@ -94,26 +108,70 @@ class FastLane:
             self.unrouted += 1
             return
         try:
-            self.take(lane, found and found[1], message, accepted)
+            if found is None and any(other.own.fullmatch(message.topic) for other in self.lanes):
+                raise Rejected("own_forecast", "a forecast is not forecast again")
+            if len(message.payload) > self.max_payload:
+                raise Rejected("too_large", f"{len(message.payload)} bytes; mqtt.max_payload is {self.max_payload}")
+            if lane.several is None:
+                self.take(lane, found and found[1], message, accepted)
+            else:
+                self.take_several(lane, lane.several.read(message), message, accepted)
         except Rejected as rejected:
             self.reject(lane, message.topic, rejected)
 
     def take(self, lane: Lane, series: Series | None, message: Message, accepted: Accepted) -> None:
-        """One message of a lane. Raises Rejected."""
-        if series is None and any(other.own.fullmatch(message.topic) for other in self.lanes):
-            raise Rejected("own_forecast", "a forecast is not forecast again")
-        if len(message.payload) > self.max_payload:
-            raise Rejected("too_large", f"{len(message.payload)} bytes; mqtt.max_payload is {self.max_payload}")
+        """A message that is one sample. Raises Rejected."""
         values, time = lane.read(message)
         if time is None and message.mid:
             self.deliver(message, accepted)
         if series is None:
-            series = self.introduce(lane, message.topic, accepted)
+            series = self.introduce(lane, message.topic, "", accepted)
+            self.table[message.topic] = lane, series
         anchor = series.anchor
         lane.accept(series, values, time, message.arrived)
-        accepted.samples.append((series.ident, series.tick, series.time, struct.pack(f"<{len(values)}d", *values)))
-        if series.anchor != anchor:
-            accepted.anchors.append((series.anchor, series.ident))
+        accepted.add(series, values, anchor)
+
+    def take_several(self, lane: Lane, content: Content, message: Message, accepted: Accepted) -> None:
+        """A message that may hold several samples, each of which is one or is rejected by itself. Raises Rejected."""
+        if content.command:
+            self.commands[content.command.topic] = content.command
+        if content.fault:
+            self.reject(lane, message.topic, content.fault)
+        elif not content.readings:
+            lane.counts.ignored += 1
+        times = dict.fromkeys(reading.time for reading in content.readings)
+        good = {time for time in times if self.is_dated(lane, time, message)}
+        if None in good and message.mid:
+            self.deliver(message, accepted)
+        for reading in content.readings:
+            if reading.time in good:
+                try:
+                    self.take_part(lane, content.topic, reading, message, accepted)
+                except Rejected as rejected:
+                    self.reject(lane, joined(content.topic, reading.part), rejected)
+
+    def is_dated(self, lane: Lane, time: float | None, message: Message) -> bool:
+        """Whether samples in this message can be of this time; if not, that is one rejection for all of them."""
+        try:
+            lane.date(time, message)
+        except Rejected as rejected:
+            self.reject(lane, message.topic, rejected)
+            return False
+        return True
+
+    def take_part(self, lane: Lane, source: str, reading: Reading, message: Message, accepted: Accepted) -> None:
+        """One sample of a message that may hold several. Raises Rejected."""
+        if isinstance(reading.value, Rejected):
+            raise reading.value
+        values = (reading.value,)
+        lane.bound(values)
+        series = lane.parts.get((source, reading.part))
+        if series is None:
+            series = self.introduce(lane, source, reading.part, accepted)
+        anchor = series.anchor
+        lane.accept(series, values, reading.time, message.arrived)
+        accepted.add(series, values, anchor)
+        self.table[message.topic] = lane, None
 
     def deliver(self, message: Message, accepted: Accepted) -> None:
         """Remember a message that only its packet identifier tells from the same one sent again.
@@ -150,32 +208,45 @@ class FastLane:
                 out += lane.encode(forecasts, self.clock())
         return out
 
+    def told(self) -> list[Outgoing]:
+        """The commands that wait, once."""
+        commands, self.commands = self.commands, {}
+        return list(commands.values())
+
     def known(self, lane: Lane, lanes: Sequence[Lane]) -> dict[int, SeriesRow]:
         """The series that the journal knows of a lane, by id, as far as the filters of these lanes give them to it."""
-        return {row.ident: row for row in self.journal.series(lane.source) if route(row.topic, lanes) is lane}
+        return {
+            row.ident: row
+            for row in self.journal.series(lane.source)
+            if lane.selects(row.part) and route(lane.address(row.topic), lanes) is lane
+        }
 
     def take_over(self, lanes: Sequence[Lane]) -> None:
         """From the next batch on these lanes, with the series they hold."""
         for lane in lanes:
             lane.turn = self.turn
-        held = [(lane, series) for lane in lanes for series in lane.series]
+        held = [(lane, series) for lane in lanes if lane.several is None for series in lane.series]
         self.table = {one.topic: (lane, one) for lane, one in held if route(one.topic, lanes) is lane}
         self.lanes = lanes
         self.turns = self.in_turn()
 
-    def introduce(self, lane: Lane, topic: str, accepted: Accepted) -> Series:
-        """A series for a topic whose first sample is here.
+    def introduce(self, lane: Lane, topic: str, part: str, accepted: Accepted) -> Series:
+        """A series whose first sample is here.
 
-        Raises Rejected: series_limit.
+        Raises Rejected: series_limit, name.
         """
         if len(lane.series) >= lane.stream.max_series:
             raise Rejected(
                 "series_limit", f"streams[].max_series is {lane.stream.max_series}; raise it, or narrow the topics"
             )
-        series = lane.add(self.next_series, topic)
+        if lane.several:
+            if len(part) > LONGEST_PART:
+                raise Rejected("name", f"the name of a part is longer than {LONGEST_PART}")
+            if joined(topic, part) in lane.names:
+                raise Rejected("name", "another series of the stream has this name")
+        series = lane.add(self.next_series, topic, part)
         self.next_series += 1
-        accepted.series.append((series.ident, lane.source, topic, ""))
-        self.table[topic] = lane, series
+        accepted.series.append((series.ident, lane.source, topic, part))
         return series
 
     def reject(self, lane: Lane, topic: str, rejected: Rejected) -> None:
@@ -220,6 +291,6 @@ class FastLane:
 def route(topic: str, lanes: Sequence[Lane]) -> Lane | None:
     """The first lane whose filters select the topic."""
     for lane in lanes:
-        if any(matches(topic_filter, topic) for topic_filter in lane.stream.topics):
+        if any(matches(topic_filter, topic) for topic_filter in lane.filters):
             return lane
     return None

@@ -4,7 +4,7 @@ import asyncio
 import math
 import re
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,9 +15,13 @@ from streamer.errors import Rejected
 from streamer.forecast.baseline import Baseline
 from streamer.forecast.score import Scores
 from streamer.ingest.decode import decoder
-from streamer.ingest.grid import LATEST, Series, Waves
+from streamer.ingest.grid import LATEST, NO_LABELS, Series, Waves
+from streamer.ingest.several import several
+from streamer.ingest.topics import joined, labels, matches
 from streamer.models import Kind
 from streamer.publish.encode import encode_all, rounded
+from streamer.publish.home_assistant import Discovery
+from streamer.publish.thresholds import TOPICS, Thresholds
 from streamer.records import MODELS, Floats, ForecastBatch, Ints, Message, ModelName, Outgoing, Wave
 from streamer.state.bank import Bank
 from streamer.state.scale import Scale
@@ -38,6 +42,7 @@ class Counts:
     samples: int = 0
     bridged: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    ignored: int = 0
     forecasts: Counter[ModelName] = field(default_factory=Counter)
     latency: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(LATENCIES) + 1, np.int64))
     latency_sum: float = 0.0
@@ -58,21 +63,29 @@ class Lane:
     series has gained since a training was last due, `version` that of the last training whose outcome counts here.
     `turn` is held from the acceptance of a batch to its last forecast: in between, series and states are not of the
     same tick. `retired`: a reload of the configuration has put another lane in place of this one.
+    Where a message is `several` series, `parts` has them by source and part, and `names` theirs.
+    Without `availability`, the topic on which the daemon says that it is there, Home Assistant is told nothing.
     """
 
-    def __init__(self, stream: Stream, metrics: Metrics) -> None:
+    def __init__(self, stream: Stream, metrics: Metrics, availability: str | None = None) -> None:
         sizes = stream.sizes
         wanted = {lead for lead in metrics.leads or () if lead <= sizes.horizon}
         leads = sorted(wanted or {1, sizes.k, sizes.horizon})
         self.stream, self.sizes = stream, sizes
         self.source = Source(stream.name, stream.payload.field, sizes.d, stream.interval or 0.0)
-        self.decode = decoder(stream.payload)
+        self.filters, self.labelled = stream.filters, stream.filters != stream.topics
+        self.decode, self.several = decoder(stream.payload), several(stream.payload, stream.max_series)
+        self.parts: dict[tuple[str, str], Series] = {}
+        self.names: set[str] = set()
         self.lowest = -math.inf if stream.lowest is None else stream.lowest
         self.highest = math.inf if stream.highest is None else stream.highest
         self.series: list[Series] = []
         self.waves = Waves(sizes.d, stream.max_gap)
         self.scores = Scores(leads, sizes.horizon, sizes.d, metrics.window)
         self.baseline = Baseline(sizes.d, sizes.horizon, stream.season) if stream.baseline == "holt-winters" else None
+        self.thresholds = Thresholds(stream) if stream.thresholds else None
+        announced = stream.publish.home_assistant
+        self.discovery = Discovery(stream, announced, availability) if announced and availability else None
         self.newest = np.zeros((0, sizes.d))
         self.spoke = np.zeros(0, np.int64)
         self.live: Mapping[Kind, Bank] = {}
@@ -86,16 +99,33 @@ class Lane:
         self.turn = asyncio.Lock()
         self.retired = False
         self.counts = Counts()
-        start, _, end = stream.publish.topic.replace("{stream}", stream.name).partition("{topic}")
-        self.own = re.compile(f"{re.escape(start)}.*{re.escape(end)}", re.DOTALL)
+        template = re.escape(stream.publish.topic.replace("{stream}", stream.name)).replace(r"\{topic\}", ".*")
+        announcements = f"|{self.discovery.topics}" if self.discovery else ""
+        forecasts = re.sub(r"\\{\w+\\}", "[^/]*", template)  # a label is one level
+        self.own = re.compile(f"{forecasts}({TOPICS})?{announcements}", re.DOTALL)
 
-    def out_topic(self, topic: str) -> str:
-        """Where the forecasts of a topic go."""
-        return self.stream.publish.topic.format(topic=topic, stream=self.stream.name)
+    def address(self, topic: str) -> str:
+        """A topic that data of the series with this source come under: what filters and templates apply to."""
+        return self.several.address(topic) if self.several else topic
 
-    def add(self, ident: int, topic: str) -> Series:
+    def selects(self, part: str) -> bool:
+        """Whether the configuration asks for series of this part."""
+        return self.several.selects(part) if self.several else not part
+
+    def labels(self, topic: str) -> dict[str, str]:
+        """What the first filter that selects it calls the levels of a source."""
+        address = self.address(topic)
+        pairs = zip(self.stream.topics, self.filters, strict=True)
+        return next((labels(template, address) for template, plain in pairs if matches(plain, address)), {})
+
+    def add(self, ident: int, topic: str, part: str = "") -> Series:
         """A new series, at the next row."""
-        series = Series(len(self.series), ident, topic, self.out_topic(topic))
+        named = self.labels(topic) if self.labelled else NO_LABELS
+        out_topic = self.stream.publish.topic.format(topic=joined(topic, part), stream=self.stream.name, **named)
+        series = Series(len(self.series), ident, topic, out_topic, part, named)
+        if self.several:
+            self.parts[topic, part] = series
+            self.names.add(series.name)
         if series.row >= len(self.newest):
             room = max(64, len(self.newest) * 5 // 4)
             self.newest = np.concatenate([self.newest, np.zeros((room - len(self.newest), self.sizes.d))])
@@ -103,6 +133,8 @@ class Lane:
             self.scores.grow(room)
             if self.baseline:
                 self.baseline.grow(room)
+            if self.thresholds:
+                self.thresholds.grow(room)
             for bank in self.live.values():
                 bank.grow(room)
         self.series.append(series)  # last: the metrics' threads look up the arrays of every series they see
@@ -114,17 +146,26 @@ class Lane:
         Raises Rejected.
         """
         values, time = self.decode(message.payload)
-        if min(values) < self.lowest or max(values) > self.highest:
-            raise Rejected("out_of_range", "beyond streams[].lowest or highest")
+        self.bound(values)
+        self.date(time, message)
+        return values, time
+
+    def bound(self, values: tuple[float, ...]) -> None:
+        """Raises Rejected where a value cannot be true."""
+        for value in values:
+            if not self.lowest <= value <= self.highest:
+                raise Rejected("out_of_range", "beyond streams[].lowest or highest")
+
+    def date(self, time: float | None, message: Message) -> None:
+        """Raises Rejected where a sample in this message cannot be of this time."""
         if time is None:
             if message.retain:
                 raise Rejected("retained", "a retained message without a time of its own may be of any age")
-            return values, None
+            return
         if not 0 <= time < LATEST:
             raise Rejected("time", "before 1970 or after 9999")
         if self.stream.max_ahead is not None and time > message.arrived + self.stream.max_ahead:
             raise Rejected("future", "more than streams[].max_ahead beyond the clock")
-        return values, time
 
     def accept(self, series: Series, values: tuple[float, ...], time: float | None, arrived: float) -> None:
         """The series now stands at the sample's tick, and the sample waits in `waves`.
@@ -170,7 +211,10 @@ class Lane:
         mean = self.forecast(asked)
         self.scores.predicted(asked, mean)
         self.spoke[asked.rows] = chosen = self.choose(asked.rows, mean)
-        return ForecastBatch(asked, mean, chosen)
+        ahead = None
+        if self.thresholds:
+            ahead = self.thresholds.meet(asked.rows, asked.x, mean[np.arange(len(chosen)), chosen])
+        return ForecastBatch(asked, mean, chosen, ahead)
 
     def forecast(self, wave: Wave) -> Floats:
         """What every model says after these samples: [b, M, h, d], NaN where it says nothing."""
@@ -203,23 +247,31 @@ class Lane:
         """The messages of a batch; `now` is the wall clock that latencies are counted to."""
         publish, wave = self.stream.publish, batch.wave
         series = [self.series[row] for row in wave.rows.tolist()]
-        if self.stream.interval is None:
-            places = zip(series, wave.tick.tolist(), wave.time.tolist(), strict=True)
-            interval = np.array([one.spacing(tick, time) for one, tick, time in places])
-        else:
-            interval = np.full(len(series), self.stream.interval)
+        interval = self.intervals(series, wave.tick, wave.time)
         versions: dict[ModelName, int] = {kind: bank.version for kind, bank in self.live.items()}
         speakers = [(model, versions.get(model, 0)) for model in MODELS]
         spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
         mean = rounded(batch.mean[np.arange(len(series)), batch.chosen])
-        payloads = encode_all([one.topic for one in series], wave.time, interval, spoken, mean)
+        names, topics = [one.name for one in series], [one.out_topic for one in series]
+        extra = [one.extra for one in series] if self.labelled else None
+        payloads = encode_all(names, wave.time, interval, spoken, mean, extra)
         for model, count in zip(MODELS, np.bincount(batch.chosen, minlength=len(MODELS)).tolist(), strict=True):
             self.counts.forecasts[model] += count
         latency = np.maximum(now - wave.arrived, 0)
         self.counts.latency += np.bincount(np.searchsorted(LATENCIES, latency), minlength=len(LATENCIES) + 1)
         self.counts.latency_sum += float(latency.sum())
-        answers = zip(series, payloads, strict=True)
-        return [Outgoing(one.out_topic, payload, publish.qos, publish.retain) for one, payload in answers]
+        answers = zip(topics, payloads, strict=True)
+        out = [Outgoing(topic, payload, publish.qos, publish.retain) for topic, payload in answers]
+        if self.thresholds and batch.ahead is not None:
+            out += self.thresholds.encode(batch, series, interval, spoken)
+        return self.discovery.announce(names, topics) + out if self.discovery else out
+
+    def intervals(self, series: Sequence[Series], tick: Ints, time: Floats) -> Floats:
+        """Seconds between two samples of each of these series, as far as it knows at its tick: [b]."""
+        if self.stream.interval is not None:
+            return np.full(len(series), self.stream.interval)
+        places = zip(series, tick.tolist(), time.tolist(), strict=True)
+        return np.array([one.spacing(at, moment) for one, at, moment in places])
 
     def scale(self) -> Scale:
         """Scales for a new bank: series that no training has seen follow their own first samples."""
@@ -236,7 +288,8 @@ class Lane:
         wave = Wave(
             rows[due], self.newest[rows[due]], tick[due], time[due], np.zeros(b, np.bool_), np.full(b, now, np.float64)
         )
-        return ForecastBatch(wave, self.forecast(wave), self.spoke[wave.rows])
+        ahead = self.thresholds.lead[wave.rows] if self.thresholds else None
+        return ForecastBatch(wave, self.forecast(wave), self.spoke[wave.rows], ahead)
 
     def go_live(self, banks: Mapping[Kind, Bank], preferred: Kind | None, version: int, since: float) -> None:
         """Put new networks in place of those of their kind, or beside them: one assignment."""

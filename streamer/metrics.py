@@ -16,10 +16,11 @@ from prometheus_client.core import InfoMetricFamily as Info
 from prometheus_client.registry import Collector
 
 from streamer.fastlane import FastLane
+from streamer.ingest.grid import Series
 from streamer.lane import LATENCIES, Lane
 from streamer.models import KINDS
 from streamer.mqtt.link import Link
-from streamer.records import MODELS
+from streamer.records import MODELS, Floats
 
 Metric = Counter | Gauge | Histogram | Info
 
@@ -53,6 +54,7 @@ class Readings(Collector):
         yield from self.flow_metrics()
         yield from self.error_metrics()
         yield from self.training_metrics()
+        yield from self.threshold_metrics()
         if self.per_series:
             yield from self.series_metrics()
 
@@ -93,6 +95,7 @@ class Readings(Collector):
         samples = Counter("streamer_samples", "Samples accepted.", labels=["stream"])
         bridged = Counter("streamer_bridged_ticks", "Missing ticks bridged by the models.", labels=["stream"])
         rejected = Counter("streamer_rejected_messages", "Messages that were no sample.", labels=["stream", "reason"])
+        ignored = Counter("streamer_ignored_messages", "Messages without a value that is asked for.", labels=["stream"])
         forecasts = Counter("streamer_forecasts", "Forecasts published.", labels=["stream", "model"])
         series = Gauge("streamer_series", "Series known.", labels=["stream"])
         latency = Histogram(
@@ -102,6 +105,7 @@ class Readings(Collector):
             name, counts = lane.stream.name, lane.counts
             samples.add_metric([name], counts.samples)
             bridged.add_metric([name], counts.bridged)
+            ignored.add_metric([name], counts.ignored)
             for reason, count in sorted(counts.rejected.copy().items()):
                 rejected.add_metric([name, reason], count)
             for model, count in sorted(counts.forecasts.copy().items()):
@@ -115,6 +119,7 @@ class Readings(Collector):
             samples,
             bridged,
             rejected,
+            ignored,
             forecasts,
             series,
             latency,
@@ -173,6 +178,24 @@ class Readings(Collector):
                 gated.add_metric([name, model], value)
         return [runs, spent, reloads, live, swapped, every, gated]
 
+    def threshold_metrics(self) -> Iterable[Metric]:
+        """How soon the published forecasts cross the thresholds: of each stream, and of single series."""
+        labels = ["stream", "threshold"]
+        text = "Time until the newest forecast crosses it, the least of the stream's series; +Inf where none does."
+        least = Gauge("streamer_threshold_seconds", text, labels=labels)
+        crossing = Gauge("streamer_threshold_series", "Series whose newest forecast crosses it.", labels=labels)
+        text = "Time until the newest forecast of one series crosses it; +Inf where it does not."
+        single = Gauge("streamer_series_threshold_seconds", text, labels=["stream", "series", "threshold"])
+        for lane in self.lanes:
+            series = lane.series[:]
+            for one, seconds in until(lane, series).items():
+                key = [lane.stream.name, one]
+                least.add_metric(key, seconds.min(initial=math.inf))
+                crossing.add_metric(key, int(np.isfinite(seconds).sum()))
+                for each, left in zip(series[: self.per_series], seconds.tolist(), strict=False):
+                    single.add_metric([lane.stream.name, each.name, one], left)
+        return [least, crossing, single]
+
     def series_metrics(self) -> Iterable[Metric]:
         """The newest value of single series, what was predicted for it `lead` ticks before, and each one's errors."""
         key = ["stream", "series"]
@@ -181,10 +204,14 @@ class Readings(Collector):
         predicted = Gauge("streamer_series_predicted", "What was predicted for the newest value.", labels=scored)
         text = "Root mean squared error of one series (rolling), in its units."
         rmse = Gauge("streamer_series_rmse", text, labels=[*key, "model", "lead"])
+        text = "Always 1: a level of the series' topic that streams[].topics gives a name, and what stands there."
+        named = Gauge("streamer_series_label", text, labels=[*key, "name", "value"])
         for lane in self.lanes:
             scores, leads = lane.scores, lane.scores.leads.tolist()
             for series in lane.series[: self.per_series]:
-                name, row = [lane.stream.name, series.topic], series.row
+                name, row = [lane.stream.name, series.name], series.row
+                for label in series.labels.items():
+                    named.add_metric([*name, *label], 1)
                 for element, value in enumerate(lane.newest[row]):
                     actual.add_metric([*name, str(element)], value)
                 for i, j in np.argwhere(scores.weight[row] > 0).tolist():
@@ -193,7 +220,20 @@ class Readings(Collector):
                 for i, j, element in np.argwhere(~np.isnan(scores.matured[row])).tolist():
                     value = scores.matured[row, i, j, element]
                     predicted.add_metric([*name, str(element), MODELS[i], str(leads[j])], value)
-        return [actual, predicted, rmse]
+        return [actual, predicted, rmse, named]
+
+
+def until(lane: Lane, series: Sequence[Series]) -> dict[str, Floats]:
+    """Seconds until each of these series crosses, [n], inf where it does not, by threshold."""
+    times = {}
+    for name, column in lane.thresholds.by_name().items() if lane.thresholds else ():
+        lead = column[: len(series)]
+        crosses = np.isfinite(lead)
+        some = [series[i] for i in crosses.nonzero()[0].tolist()]
+        places = np.array([one.tick for one in some], np.int64), np.array([one.time for one in some])
+        times[name] = seconds = np.full(len(series), math.inf)
+        seconds[crosses] = lead[crosses] * lane.intervals(some, *places)
+    return times
 
 
 def gauge(name: str, text: str, value: float) -> Gauge:

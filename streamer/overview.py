@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from streamer.ingest.topics import joined
 from streamer.publish.encode import rfc3339
 from streamer.store.database import FILE, SNAPSHOTS, failures
 from streamer.store.journal import Journal
@@ -88,9 +89,9 @@ def show(directory: Path, most: int, as_json: bool) -> None:
     console.print(table("Files", ("file", "size", "written"), [
         (one["name"], size(one["bytes"]), f"{age(one['age'])} ago") for one in found["files"]
     ]))  # fmt: skip
-    console.print(table("Series", ("stream", "topic", "samples", "missing", "newest", "silent for"), [
-        (one["stream"], one["topic"], str(one["samples"]), str(one["ticks"] - one["samples"]), rfc3339(one["newest"]),
-         age(now - one["newest"]))
+    console.print(table("Series", ("stream", "series", "samples", "missing", "newest", "silent for"), [
+        (one["stream"], joined(one["topic"], one["part"]), str(one["samples"]), str(one["ticks"] - one["samples"]),
+         rfc3339(one["newest"]), age(now - one["newest"]))
         for one in found["series"][:most]
     ]))  # fmt: skip
     if len(found["series"]) > most:

@@ -145,12 +145,14 @@ class ForecastBatch:
     """Forecasts of every model for the samples of a wave.
 
     wave: the samples, without missing ticks; mean: [b, M, h, d] in the units of the series, NaN where a model has
-    none; chosen: [b] index of the model that is published.
+    none; chosen: [b] index of the model that is published; ahead: [b, T] ticks until its forecast crosses each of the
+    stream's thresholds, inf where it crosses no longer, NaN where there is nothing to say.
     """
 
     wave: Wave
     mean: Floats
     chosen: Ints
+    ahead: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)

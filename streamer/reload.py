@@ -16,7 +16,7 @@ FIXED = ("mqtt", "state", "metrics")
 
 def filters_of(config: Config) -> list[str]:
     """The topic filters to subscribe to."""
-    return widest(topic for stream in config.streams for topic in stream.topics)
+    return widest(topic for stream in config.streams for topic in stream.filters)
 
 
 async def reload(old: Config, new: Config, fast: FastLane, slow: SlowLane, link: Link) -> str:
@@ -33,7 +33,7 @@ async def reload(old: Config, new: Config, fast: FastLane, slow: SlowLane, link:
         lanes = []
         for stream in new.streams:
             lane = running.get(stream.name)
-            lanes.append(lane if lane and lane.stream == stream else Lane(stream, new.metrics))
+            lanes.append(lane if lane and lane.stream == stream else Lane(stream, new.metrics, new.mqtt.availability))
         gone = [lane for lane in fast.lanes if lane not in lanes]
         for lane in gone:
             write(new.state.path, lane.stream.name, capture(lane))

@@ -18,8 +18,8 @@ from ruamel.yaml import YAML
 from streamer.config import Config, Mqtt, Section, schema
 from streamer.configfile import broker, load, parse, reference
 from streamer.errors import ConfigError
+from streamer.train.material import split_of
 from streamer.train.windows import Buffer
-from streamer.train.worker import split_of
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -60,6 +60,23 @@ streams:
   - name: h
     topics: [h]
     retrain: {window: 999}
+  - name: i
+    topics: [i]
+    payload: {format: json, fields: [a, a]}
+  - name: j
+    topics: [j]
+    payload: {format: json, fields: "*", value: data.t}
+  - name: k
+    topics: [k]
+    payload: {format: influx, precision: m, fields: "*", metrics: [a]}
+  - name: l
+    topics: [spBv1.0/plant/NDATA/+]
+    payload: {format: sparkplug}
+  - name: m
+    topics: ["{machine}/{machine}"]
+  - name: n
+    topics: ["a/{machine}/{quantity}", "b/{machine}"]
+    publish: {topic: "f/{quantity}/{topic}"}
 """
 
 
@@ -93,10 +110,10 @@ def minimal(**mqtt: Any) -> dict[str, Any]:
     return {"mqtt": {"url": "mqtt://localhost", **mqtt}, "streams": [{"name": "plant", "topics": ["plant/+"]}]}
 
 
-@pytest.mark.parametrize("name", ["minimal", "demo", "reference"])
-def test_shipped(name: str) -> None:
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped(path: Path) -> None:
     """Every configuration that is shipped loads."""
-    assert load(CONFIGS / f"{name}.yaml").streams
+    assert load(path).streams
 
 
 def test_demo_is_the_one_packaged() -> None:
@@ -150,12 +167,18 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
         ("streams.0.name: ", "pattern"),
         ("streams.0.topics: ", "'plant/#/x' is no MQTT topic filter"),
         ("streams.1.name: ", "required; add it"),
-        ("streams.1.payload: ", "'number', 'array', 'json'"),
+        ("streams.1.payload: ", "'number', 'array', 'json', 'influx', 'sparkplug'"),
+        ("streams.10.payload.fields: ", "valid list"),
+        ("streams.10.payload.metrics: unknown key", "known here: format, precision, fields"),
+        ("streams.10.payload.precision: ", "'ns', 'us', 'ms' or 's'"),
+        ("streams.11: topics: ", "write spBv1.0/#, spBv1.0/group/# or spBv1.0/group/+/node/#"),
+        ("streams.12.topics: ", "stands for a whole level, once"),
+        ("streams.13: publish.topic: ", "may hold {machine}, {stream}, {topic} and no +"),
         ("streams.2.model.n: ", "greater than or equal to 2"),
         ("streams.2.payload.array: ", "greater than or equal to 1"),
         ("streams.2.payload.vlaue: unknown key", "did you mean value?"),
         ("streams.2.topics: ", "at least 1 item"),
-        ("streams.3.payload: ", "add format: number, array, json"),
+        ("streams.3.payload: ", "add format: number, array, json, influx, sparkplug"),
         ("streams.3.publish.topic: ", "must hold {topic}"),
         ("streams.4: topics: ", "'forecast/#' selects nothing but forecasts"),
         ("streams.5.interval: ", "finite"),
@@ -163,6 +186,8 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
         ("streams.5.max_gap: ", "less than or equal to 10000"),
         ("streams.6.payload: ", "array must be null"),
         ("streams.7: retrain.window: ", "at least retrain.minimum ticks"),
+        ("streams.8.payload.fields: ", "a: given twice"),
+        ("streams.9.payload: ", "value makes one series: keep one of the two"),
         ("training.epochs: ", "finite"),
         ("training.held_out: ", "less than "),
         ("training.ticks: ", "greater than or equal to 1000"),
@@ -262,7 +287,7 @@ def test_bad_publish_topics(topic: str) -> None:
     assert refused(one_stream(publish={"topic": topic})).startswith("streams.0.publish.topic: must hold {topic} once")
 
 
-@pytest.mark.parametrize("topic", ["f/{topic}/+", "f/#/{topic}", "f/{topic}/{name}", "f/{topic}/{}", "f/}{topic}"])
+@pytest.mark.parametrize("topic", ["f/{topic}/+", "f/#/{topic}", "f/{topic}/{}", "f/}{topic}", "f/{topic}/{a"])
 def test_no_topic_to_publish_to(topic: str) -> None:
     """Wildcards, other placeholders and stray braces have no place in a topic of forecasts."""
     assert refused(one_stream(publish={"topic": topic})).startswith("streams.0.publish.topic: may hold ")
@@ -311,6 +336,44 @@ def test_bad_client_ids(name: str) -> None:
 def test_client_id() -> None:
     """The availability topic holds the client_id, whatever else it is made of."""
     assert parse(minimal(client_id="a/b {x} ü"), "test").mqtt.availability == "streamer/a/b {x} ü/availability"
+
+
+@pytest.mark.parametrize("topic", ["{a}b", "{topic}/x", "{stream}", "{}", "{a b}", "{1}", "a{b", "a}", "{a}/{a}"])
+def test_bad_labels(topic: str) -> None:
+    """A name stands for a level of its own, is a word, none of those that publish.topic has, and stands once."""
+    assert refused(one_stream(topics=["fine/{a}", topic])).startswith(f"streams.0.topics: {topic!r}: {{name}} stands ")
+
+
+def test_labels() -> None:
+    """A name is + for the broker, and may stand in the topic of forecasts if every filter has it."""
+    topics = ["plant/+/{machine}/{quantity}", "{machine}/#"]
+    (stream,) = parse(one_stream(topics=topics, publish={"topic": "f/{machine}/{topic}"}), "test").streams
+    assert stream.topics == topics
+    assert stream.filters == ["plant/+/+/+", "+/#"]
+
+
+@pytest.mark.parametrize(
+    "topic", ["#", "spBv1.0/#", "spBv1.0/+/#", "spBv1.0/plant/#", "spBv1.0/+/{kind}/#", "spBv1.0/{g}/+/{n}/#"]
+)
+def test_filters_of_whole_edge_nodes(topic: str) -> None:
+    """A filter that selects all messages of the nodes that it selects any of is one for Sparkplug."""
+    assert parse(one_stream(topics=[topic], payload={"format": "sparkplug"}), "test").streams
+
+
+@pytest.mark.parametrize(
+    "topic", ["spBv1.0/+/NDATA/#", "spBv1.0/+/+/+", "spBv1.0/+/+/+/d", "spBv1.0", "spBv1.0/+/{k}/n"]
+)
+def test_filters_of_parts_of_edge_nodes(topic: str) -> None:
+    """One that selects some of them is not: names would be missing, and messages would seem to be lost."""
+    found = refused(one_stream(topics=[topic], payload={"format": "sparkplug"}))
+    assert found.startswith(f"streams.0: topics: {topic!r} does not select all messages of an edge node")
+
+
+def test_check_prints_what_can_be_read_again() -> None:
+    """Every format comes back from what `streamer check` prints of it."""
+    for form in ({"format": "json", "fields": "*"}, {"format": "influx", "fields": ["a"]}, {"format": "sparkplug"}):
+        stream = parse(one_stream(topics=["#"], payload=form), "test").streams[0]
+        assert parse(one_stream(**stream.model_dump(mode="json")), "test").streams[0] == stream
 
 
 def trainable(minimum: int, model: dict[str, int], held_out: float, **retrain: Any) -> dict[str, Any]:
@@ -397,6 +460,9 @@ def test_training_ticks() -> None:
         ({"format": "json"}, "value", 1),
         ({"format": "json", "value": "data.t", "array": 4}, "data.t", 4),
         ({"format": "json", "value": ["a", "b.0"]}, "a,b.0", 2),
+        ({"format": "json", "fields": ["a", "b.0"]}, "*", 1),
+        ({"format": "json", "fields": "*"}, "*", 1),
+        ({"format": "influx"}, "influx", 1),
     ],
 )
 def test_field(payload: dict[str, Any], field: str, d: int) -> None:

@@ -22,7 +22,7 @@ from streamer.http import serve
 from streamer.metrics import RESULTS, Readings, registry
 from streamer.mqtt.link import Link
 from tests.broker import free_port, program
-from tests.lanes import fast_lane, feed, message, sample, timed
+from tests.lanes import fast_lane, feed, message, sample, stream, timed
 
 SOURCES = list(Path("streamer").rglob("*.py"))
 Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -70,6 +70,22 @@ async def test_metrics_tell_what_happened(fast: FastLane) -> None:
     e_p = np.sqrt(np.mean(np.square(np.arange(1, 7))))
     assert got["streamer_forecast_e_p", labels(model="persistence")] == pytest.approx(e_p)
     assert got["streamer_series_actual", labels(series="plant/a", element="0")] == 19
+
+
+async def test_series_of_a_message_by_name_and_label(tmp_path: Path) -> None:
+    """Series that share a message are told apart by their names, their labels are a gauge of 1 beside, and a message
+    that holds none is counted."""
+    form = {"format": "json", "fields": "*"}
+    fast = fast_lane(tmp_path, stream(topics=["plant/{machine}"], payload=form))
+    feed(fast, [message("plant/press", b'{"a": 1, "b": 2}'), message("plant/press", b'{"c": "on"}')])
+    got = values(await text(fast, per_series=5))
+    assert got["streamer_series_actual", labels(series="plant/press/a", element="0")] == 1
+    assert got["streamer_series_actual", labels(series="plant/press/b", element="0")] == 2
+    for name in ("plant/press/a", "plant/press/b"):
+        assert got["streamer_series_label", labels(series=name, name="machine", value="press")] == 1
+    assert got["streamer_ignored_messages_total", labels()] == 1
+    assert not any(name == "streamer_series_label" for name, _ in values(await text(fast)))
+    fast.journal.close()
 
 
 def journal_bytes(directory: Path) -> int:

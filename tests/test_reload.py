@@ -18,7 +18,7 @@ from streamer.reload import reload
 from streamer.slowlane import SlowLane
 from tests.broker import Mosquitto
 from tests.daemon import configuration, running
-from tests.lanes import NOW, SMALL, fast_lane, feed, sample
+from tests.lanes import NOW, SMALL, fast_lane, feed, message, sample
 
 QUIET: dict[str, Any] = {
     "payload": {"format": "json", "time": "time"},
@@ -53,6 +53,26 @@ class Running:
 
     def hear(self, *names: str, at: range) -> list[dict[str, Any]]:
         return feed(self.fast, [sample(f"{name}/x", t, float(t % 7)) for t in at for name in names])
+
+
+async def test_other_fields(tmp_path: Path) -> None:
+    """Of a stream whose messages are several series, those that stay go on where they were, others come and go."""
+
+    def asked(*fields: str) -> Config:
+        return config(tmp_path, stream("a", payload={"format": "json", "fields": list(fields), "time": "time"}))
+
+    def hear(at: int) -> list[dict[str, Any]]:
+        return feed(made.fast, [message("a/x", json.dumps({"time": at, "b": at, "c": -at}).encode())])
+
+    made = Running(asked("b"))
+    hear(1)
+    assert await made.reload(asked("b", "c")) == "added=none removed=none changed=a"
+    assert [(one["series"], one["mean"][0]) for one in hear(2)] == [("a/x/b", 2)]
+    assert [one["series"] for one in hear(3)] == ["a/x/b", "a/x/c"]
+    await made.reload(asked("c"))
+    assert [(one["series"], one["mean"][0]) for one in hear(4)] == [("a/x/c", -4)]
+    assert made.fast.lanes[0].counts.rejected == {}
+    made.fast.journal.close()
 
 
 async def test_untouched_streams_do_not_notice(tmp_path: Path) -> None:

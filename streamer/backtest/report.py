@@ -31,7 +31,7 @@ def stream(lane: Lane) -> dict[str, Any]:
         "samples": counts.samples,
         "rejected": dict(counts.rejected),
         "trainings": {f"{model} {what}": count for (model, what), count in sorted(counts.retrainings.items())},
-        "series": [{"series": one.topic, "models": models(lane, [one.row])} for one in lane.series],
+        "series": [{"series": one.name, "models": models(lane, [one.row])} for one in lane.series],
         "models": models(lane, [one.row for one in lane.series]),
     }
 

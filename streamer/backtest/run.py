@@ -6,9 +6,11 @@ that two runs are the same. With the journal of a live run, its networks go live
 
 import asyncio
 import tempfile
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from pathlib import Path
 from threading import Event
 from typing import Any, TextIO
@@ -17,6 +19,7 @@ from streamer.backtest.audit import Audit
 from streamer.config import Config, State
 from streamer.errors import SourceError
 from streamer.fastlane import Accepted, FastLane
+from streamer.ingest.topics import joined
 from streamer.lane import Lane
 from streamer.records import Message, Outgoing
 from streamer.replay.recording import recorded
@@ -40,9 +43,9 @@ class Pending:
     gates: list[Gate]
     last: dict[str, int] = field(default_factory=dict)
 
-    def next(self, topics: Mapping[int, str]) -> None:
-        """Look to the next swap; `topics` names series by the live run's ids."""
-        self.last = {topics[ident]: span.last for ident, span in self.gates[0].spans.items() if ident in topics}
+    def next(self, names: Mapping[int, str]) -> None:
+        """Look to the next swap; `names` are those of series by the live run's ids."""
+        self.last = {names[ident]: span.last for ident, span in self.gates[0].spans.items() if ident in names}
 
 
 class Backtest:
@@ -57,7 +60,7 @@ class Backtest:
         self.time = 0.0
         self.fast = FastLane(lanes, self.journal, config.mqtt.max_payload, lambda: self.time)
         self.slow = SlowLane(self.config, self.journal, lambda: self.time)
-        self.topics: dict[int, str] = {}
+        self.names: dict[int, str] = {}
         self.pending = {} if models is None else self.swaps_of(models)
         self.trains = models is None
         self.messages = 0
@@ -67,11 +70,11 @@ class Backtest:
         pending = {}
         with closing(Journal.read(models)) as journal:
             for lane in self.fast.lanes:
-                self.topics |= {row.ident: row.topic for row in journal.series(lane.source)}
+                self.names |= {row.ident: joined(row.topic, row.part) for row in journal.series(lane.source)}
                 gates = gates_after(journal, lane.stream.name, lane.sizes, 0)
                 if gates:
                     pending[lane.stream.name] = Pending(gates)
-                    pending[lane.stream.name].next(self.topics)
+                    pending[lane.stream.name].next(self.names)
         return pending
 
     async def run(self, messages: Iterable[Message], out: TextIO | None, progress: Progress) -> None:
@@ -80,8 +83,9 @@ class Backtest:
         for message in messages:
             self.messages += 1
             self.time = max(self.time, message.arrived)
+            before = len(accepted.samples)
             self.fast.hear(message, accepted)
-            ready = self.pending and self.ready(message.topic)
+            ready = self.pending and self.ready(message.topic, [sample[0] for sample in accepted.samples[before:]])
             if ready or self.messages % BATCH == 0:
                 self.advance(accepted, out)
                 accepted = Accepted()
@@ -99,27 +103,29 @@ class Backtest:
             if out is not None:
                 out.write(line(message, self.time))
 
-    def ready(self, topic: str) -> Lane | None:
-        """The lane whose series have all got to its next swap, the one of this topic last."""
-        lane, series = self.fast.table.get(topic, (None, None))
-        if lane is None or series is None or lane.stream.name not in self.pending:
+    def ready(self, topic: str, idents: Sequence[int]) -> Lane | None:
+        """The lane whose series have all got to its next swap, last those with these ids, heard under this topic."""
+        lane, _ = self.fast.table.get(topic, (None, None))
+        if lane is None or lane.stream.name not in self.pending:
             return None
-        waiting = self.pending[lane.stream.name].last
-        if series.tick >= waiting.get(topic, series.tick + 1):
-            del waiting[topic]
-            return None if waiting else lane
-        return None
+        waiting, arrived = self.pending[lane.stream.name].last, False
+        for ident in idents:
+            series = lane.series[bisect_left(lane.series, ident, key=attrgetter("ident"))]
+            if series.tick >= waiting.get(series.name, series.tick + 1):
+                del waiting[series.name]
+                arrived = True
+        return lane if arrived and not waiting else None
 
     def swap(self, lane: Lane) -> None:
         """Put the live run's networks into a lane, its ids made this run's."""
         pending = self.pending[lane.stream.name]
         gate = pending.gates.pop(0)
-        own = {series.topic: series.ident for series in lane.series}
-        ids = {ident: own[topic] for ident, topic in self.topics.items() if topic in own}
+        own = {series.name: series.ident for series in lane.series}
+        ids = {ident: own[name] for ident, name in self.names.items() if name in own}
         rows = [replace(row, scales=renamed(row.scales, ids)) for row in gate.models]
         swap(lane, replace(gate, spans=renamed(gate.spans, ids), models=tuple(rows)), self.journal, Event())
         if pending.gates:
-            pending.next(self.topics)
+            pending.next(self.names)
         else:
             del self.pending[lane.stream.name]
 

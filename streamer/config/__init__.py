@@ -14,20 +14,32 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from streamer.config.base import Section, Ticks
 from streamer.config.mqtt import Mqtt, Tls
-from streamer.config.stream import ArrayPayload, JsonPayload, NumberPayload, Payload, Stream
+from streamer.config.payload import (
+    ArrayPayload,
+    InfluxPayload,
+    JsonPayload,
+    NumberPayload,
+    Payload,
+    SparkplugPayload,
+)
+from streamer.config.stream import HomeAssistant, Stream, Threshold
 from streamer.records import RECIPES, CellName, InitialState, Recipe
 
 __all__ = [
     "ArrayPayload",
     "Config",
+    "HomeAssistant",
+    "InfluxPayload",
     "JsonPayload",
     "Metrics",
     "Mqtt",
     "NumberPayload",
     "Payload",
     "Section",
+    "SparkplugPayload",
     "State",
     "Stream",
+    "Threshold",
     "Tls",
     "Training",
     "schema",

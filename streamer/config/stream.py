@@ -1,67 +1,16 @@
 """The keys below one entry of `streams`: topics, payload, grid, sizes, what is published and when it is trained."""
 
-from typing import Annotated, ClassVar, Literal, Self
+import re
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from streamer.config.base import QoS, Section, Ticks, check_template
+from streamer.config.base import LABEL, QoS, Section, Ticks, check_template, label_names, plain
+from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
 from streamer.records import CellName, Sizes
 
-
-class NumberPayload(Section):
-    """The payload is one number in text, as `21.4`; its time is the time of arrival."""
-
-    format: Literal["number"] = "number"
-    """number: a bare number; array: a JSON array of d numbers; json: values picked from a JSON document."""
-
-    field: ClassVar[str] = ""
-
-    @property
-    def d(self) -> int:
-        return 1
-
-
-class ArrayPayload(Section):
-    """The payload is a JSON array of d numbers; its time is the time of arrival."""
-
-    format: Literal["array"]
-    """A JSON array of d numbers."""
-    d: Annotated[int, Field(ge=1, le=1024)]
-    """Elements per sample."""
-    field: ClassVar[str] = ""
-
-
-class JsonPayload(Section):
-    """The payload is a JSON document from which values, and perhaps their time, are picked by path."""
-
-    format: Literal["json"]
-    """Values picked from a JSON document."""
-    value: str | Annotated[list[str], Field(min_length=1)] = "value"
-    """Path of the number, keys and list positions joined by dots (`data.0.t`); a list of paths for d > 1."""
-    time: str | None = None
-    """Path of the sample's time; null takes the time of arrival."""
-    time_format: Literal["auto", "rfc3339", "s", "ms"] = "auto"
-    """auto: a text is RFC 3339, a number is epoch seconds, or epoch milliseconds from 1e11 on."""
-    array: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """Elements of the array at `value`, for d > 1 in one array; null for a number."""
-
-    @model_validator(mode="after")
-    def one_way(self) -> Self:
-        if isinstance(self.value, list) and self.array is not None:
-            raise ValueError("value is a list of paths, so array must be null")
-        return self
-
-    @property
-    def field(self) -> str:
-        """What of the payload is the value, as a text."""
-        return self.value if isinstance(self.value, str) else ",".join(self.value)
-
-    @property
-    def d(self) -> int:
-        return len(self.value) if isinstance(self.value, list) else self.array or 1
-
-
-Payload = Annotated[NumberPayload | ArrayPayload | JsonPayload, Field(discriminator="format")]
+WHOLE_NODES = re.compile(r"#|spBv1\.0/(#|[^/]+/(#|\+/(#|[^/]+/#)))")
+"""Filters that select all that an edge node sends, or nothing of it."""
 
 
 class Model(Section):
@@ -81,26 +30,77 @@ class Model(Section):
     """Ratio n1/n2 of that split: encoder to decoder."""
 
 
+class HomeAssistant(Section):
+    """Forecasts appear in Home Assistant by themselves, a device per series, by its MQTT device discovery."""
+
+    prefix: Annotated[str, Field(pattern=r"^[^+#/\x00]+(/[^+#/\x00]+)*$")] = "homeassistant"
+    """Home Assistant's discovery prefix; the daemon must be allowed to write prefix/device/#."""
+    leads: tuple[Ticks, ...] | None = None
+    """Leads that become a sensor each, in ticks; null for k and k·p."""
+    unit: Annotated[str, Field(min_length=1)] | None = None
+    """Unit of the series (`°C`); without one Home Assistant draws no curve."""
+    device_class: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] | None = None
+    """Home Assistant's device class of a sensor (`temperature`); it must go with the unit."""
+
+    @field_validator("device_class")
+    @classmethod
+    def of_a_number(cls, device_class: str | None) -> str | None:
+        if device_class in ("date", "enum", "timestamp"):
+            raise ValueError(f"{device_class} is no class of numbers, and a forecast is one")
+        return device_class
+
+
 class Publish(Section):
     """What is published, and where."""
 
     model: Literal["best", "memoryless", "traditional"] = "best"
     """Which forecast is published: best is whichever has the least live error, baselines among them."""
     topic: str = "forecast/{topic}"
-    """Topic of a forecast; {topic} is the input topic, {stream} the stream's name."""
+    """Topic of a forecast; {topic} is the series, {stream} the stream's name, {label} a label of every filter."""
     qos: QoS = 0
     """Quality of service of the forecasts."""
     retain: bool = True
     """Whether the broker keeps the newest forecast for subscribers to come."""
     every: Ticks = 1
     """Forecast at every n-th tick of a series."""
+    home_assistant: HomeAssistant | None = None
+    """Discovery by Home Assistant; null for none."""
 
     @field_validator("topic")
     @classmethod
     def placeholders(cls, topic: str) -> str:
         if topic.count("{topic}") != 1 or topic == "{topic}":
             raise ValueError("must hold {topic} once, beside other text: each series needs a topic of its own")
-        return check_template(topic, {"topic", "stream"})
+        return check_template(topic, {"topic", "stream", *LABEL.findall(topic)})
+
+
+class Threshold(Section):
+    """A value whose crossing is announced as soon as a forecast shows it."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+    """What a crossing is called in topics, messages and metrics."""
+    above: float | None = None
+    """Crossed by values from this one up, in units of the series; give this or below."""
+    below: float | None = None
+    """Crossed by values from this one down."""
+    element: Annotated[int, Field(ge=0)] = 0
+    """Which element of a sample is meant, from 0, for d > 1."""
+
+    @model_validator(mode="after")
+    def one_direction(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("give above or below, and only one of them")
+        return self
+
+    @property
+    def direction(self) -> Literal["above", "below"]:
+        return "below" if self.above is None else "above"
+
+    @property
+    def value(self) -> float:
+        value = self.below if self.above is None else self.above
+        assert value is not None
+        return value
 
 
 class Retrain(Section):
@@ -120,7 +120,7 @@ class Stream(Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
     """Label of the stream in logs, metrics and the journal."""
     topics: Annotated[list[str], Field(min_length=1)]
-    """MQTT topic filters; every topic that matches is a series."""
+    """MQTT topic filters; every topic that matches is a series. {name} for a level is +, and gives the label name."""
     payload: Payload = NumberPayload()
     """How a message becomes a sample."""
     interval: Annotated[float, Field(ge=1e-6)] | None = None
@@ -143,25 +143,49 @@ class Stream(Section):
     """Sizes of the networks."""
     publish: Publish = Publish()
     """What is published."""
+    thresholds: tuple[Threshold, ...] = ()
+    """Values whose crossing is announced: how long until the forecast reaches them."""
     retrain: Retrain = Retrain()
     """When the networks are trained."""
 
     @field_validator("topics")
     @classmethod
-    def filters(cls, topics: list[str]) -> list[str]:
+    def well_formed(cls, topics: list[str]) -> list[str]:
         for topic in topics:
             if topic.startswith("$share/"):
                 raise ValueError(f"{topic!r} is shared, which spreads a series over daemons; drop $share/…/")
-            levels = topic.split("/")
+            names, levels = label_names(topic), plain(topic).split("/")
+            stray = {*plain(topic)} & {"{", "}"}
+            if stray or {*names} & {"topic", "stream"} or len({*names}) < len(names):
+                raise ValueError(f"{topic!r}: {{name}} stands for a whole level, once, and is neither topic nor stream")
             bad_hash = any("#" in level and (level != "#" or i != len(levels) - 1) for i, level in enumerate(levels))
             if not topic or "\0" in topic or bad_hash or any("+" in level and level != "+" for level in levels):
                 raise ValueError(f"{topic!r} is no MQTT topic filter: + stands for one level, # for all the last")
         return topics
 
     @model_validator(mode="after")
+    def known_placeholders(self) -> Self:
+        known = {"topic", "stream"}.union(set.intersection(*(set(label_names(topic)) for topic in self.topics)))
+        try:
+            check_template(self.publish.topic, known)
+        except ValueError as error:
+            raise ValueError(f"publish.topic: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def whole_edge_nodes(self) -> Self:
+        for topic in self.topics if isinstance(self.payload, SparkplugPayload) else ():
+            if not WHOLE_NODES.fullmatch(plain(topic)):
+                raise ValueError(
+                    f"topics: {topic!r} does not select all messages of an edge node, which Sparkplug counts together: "
+                    "write spBv1.0/#, spBv1.0/group/# or spBv1.0/group/+/node/#"
+                )
+        return self
+
+    @model_validator(mode="after")
     def own_output(self) -> Self:
         start, _, end = self.publish.topic.replace("{stream}", self.name).partition("{topic}")
-        for topic in self.topics:
+        for topic in self.filters:
             literal = topic.partition("+")[0].partition("#")[0]
             if start and not end and literal.startswith(start):
                 raise ValueError(f"topics: {topic!r} selects nothing but forecasts, by publish.topic {start}{{topic}}")
@@ -178,6 +202,29 @@ class Stream(Section):
         if self.retrain.window < self.retrain.minimum:
             raise ValueError("retrain.window: must hold at least retrain.minimum ticks")
         return self
+
+    @model_validator(mode="after")
+    def thresholds_of_a_sample(self) -> Self:
+        names = [threshold.name for threshold in self.thresholds]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"thresholds: two are named {', '.join(twice)}: names must differ")
+        for i, threshold in enumerate(self.thresholds):
+            if threshold.element >= self.payload.d:
+                raise ValueError(f"thresholds.{i}.element: a sample has {self.payload.d}, counted from 0")
+        return self
+
+    @model_validator(mode="after")
+    def announced_leads_within_the_horizon(self) -> Self:
+        announced = self.publish.home_assistant
+        if announced and any(lead > self.sizes.horizon for lead in announced.leads or ()):
+            raise ValueError(f"publish.home_assistant.leads: forecasts end {self.sizes.horizon} ticks ahead, at k·p")
+        return self
+
+    @property
+    def filters(self) -> list[str]:
+        """`topics` as the broker knows them."""
+        return [plain(topic) for topic in self.topics]
 
     @property
     def sizes(self) -> Sizes:

@@ -1,30 +1,43 @@
 """Irregular samples in, one per tick out: late and duplicate ones are rejected, missing ticks become NaN."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from streamer.errors import Rejected
+from streamer.ingest.topics import joined
 from streamer.records import Floats, Ints, Wave
 
 LATEST = 253402300800.0
 """The year 10000 in seconds since 1970: no time beyond it can be written as RFC 3339."""
 
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
 
 class Series:
-    """One topic of a stream, and where its newest sample lies on the grid.
+    """One topic of a stream, or one part of what its messages hold, and where its newest sample lies on the grid.
 
     Tick 0 is the first sample; with an interval, a sample belongs to the tick its time is nearest to. `anchor` is the
     time of tick 0 on that grid, laid anew through the first sample after a gap too long to bridge. `held` counts the
-    ticks gone through, long gaps left out, and `trained` what it was when the series was last trained on.
+    ticks gone through, long gaps left out, and `trained` what it was when the series was last trained on. `part` is
+    empty where a message is one series; `extra` is what its forecasts say beside the usual, as JSON after a comma.
     """
 
-    __slots__ = ("anchor", "held", "ident", "out_topic", "row", "tick", "time", "topic", "trained")
+    __slots__ = (
+        "anchor", "extra", "held", "ident", "labels", "name", "out_topic", "part", "row", "tick", "time", "topic",
+        "trained",
+    )  # fmt: skip
 
-    def __init__(self, row: int, ident: int, topic: str, out_topic: str) -> None:
+    def __init__(
+        self, row: int, ident: int, topic: str, out_topic: str, part: str = "", labels: Mapping[str, str] = NO_LABELS
+    ) -> None:
         self.row, self.ident, self.topic, self.out_topic = row, ident, topic, out_topic
+        self.part, self.name, self.labels = part, joined(topic, part), labels
+        self.extra = b',"labels":' + orjson.dumps(self.labels) if self.labels else b""
         self.tick = -1
         self.time = self.anchor = -math.inf
         self.held = self.trained = 0

@@ -97,7 +97,8 @@ class Metric:
 class Received:
     """What a message held. node: "group/edge node"; lost: messages missing before it, modulo 256.
 
-    rebirth: now is the time to publish `rebirth(node)`, since names are missing or may have changed.
+    unknown: metrics left out as no birth has named them; rebirth: now is the time to publish `rebirth(node)`, since
+    names are missing or may have changed.
     """
 
     kind: Kind
@@ -106,6 +107,7 @@ class Received:
     metrics: tuple[Metric, ...] = ()
     lost: int = 0
     rebirth: bool = False
+    unknown: int = 0
 
 
 Table = dict[int | str, tuple[str, int]]
@@ -137,43 +139,59 @@ class Node:
         self.born, self.seq = False, None
         self.tables.clear()
 
+    def receive(self, kind: Kind, name: str, device: str | None, payload: Any, now: float) -> Received:
+        """Its next message, in the order in which they come."""
+        if kind == "NDEATH":
+            if not self.born or _bd_seq(payload) == self.bd_seq:  # else the will of an earlier session
+                self.bury()
+            return Received(kind, name, device)
+        if kind == "NBIRTH":
+            self.bury()
+            self.born, self.bd_seq = True, _bd_seq(payload)
+        lost = self.lost(payload)
+        if kind in ("NBIRTH", "DBIRTH"):
+            self.tables[device] = _table(payload.metrics)
+        elif kind == "DDEATH":
+            self.tables.pop(device, None)
+        metrics, unknown = _named(payload, self.tables.get(device, {}))
+        asked_lately = 0 <= now - self.asked < REBIRTH_SECONDS  # not if the clock has been set back
+        rebirth = bool(unknown or lost or not self.born) and not asked_lately
+        if rebirth:
+            self.asked = now
+        return Received(kind, name, device, metrics, lost, rebirth, unknown)
+
 
 class Host:
-    """All edge nodes seen so far; `receive` every message of `spBv1.0/#` in the order in which it comes."""
+    """All edge nodes seen so far; `receive` every message of `spBv1.0/#` in the order in which it comes.
 
-    def __init__(self) -> None:
+    `most` bounds edge nodes and tables of names together, lest what is on the wire fill the memory.
+    """
+
+    def __init__(self, most: int = 100_000) -> None:
         self.nodes: dict[str, Node] = {}
+        self.most, self.tables = most, 0
 
     def receive(self, topic: str, data: bytes, now: float) -> Received | None:
         """What the message holds; None for commands and STATE. `now` is any clock in seconds.
 
         Metrics that no birth has named are left out, and `rebirth` is true: then, after a lost message, and before the
         first birth, but for one node not twice in REBIRTH_SECONDS. Raises Rejected: path (no Sparkplug topic), empty,
-        syntax.
+        syntax, series_limit.
         """
         address = _address(topic)
         if address is None:
             return None
         kind, name, device = address
         payload = _parse(data)
-        node = self.nodes.setdefault(name, Node())
-        if kind == "NDEATH":
-            if not node.born or _bd_seq(payload) == node.bd_seq:  # else the will of an earlier session
-                node.bury()
-            return Received(kind, name, device)
-        if kind == "NBIRTH":
-            node.bury()
-            node.born, node.bd_seq = True, _bd_seq(payload)
-        lost = node.lost(payload)
-        if kind in ("NBIRTH", "DBIRTH"):
-            node.tables[device] = _table(payload.metrics)
-        elif kind == "DDEATH":
-            node.tables.pop(device, None)
-        metrics, unknown = _named(payload, node.tables.get(device, {}))
-        rebirth = bool(unknown or lost or not node.born) and now - node.asked >= REBIRTH_SECONDS
-        if rebirth:
-            node.asked = now
-        return Received(kind, name, device, metrics, lost, rebirth)
+        node = self.nodes.get(name)
+        if node is None or (kind in ("NBIRTH", "DBIRTH") and device not in node.tables):
+            if len(self.nodes) + self.tables >= self.most:
+                raise Rejected("series_limit", f"edge nodes and devices together are more than {self.most}")
+            node = self.nodes.setdefault(name, Node())
+        before = len(node.tables)
+        received = node.receive(kind, name, device, payload, now)
+        self.tables += len(node.tables) - before
+        return received
 
 
 def rebirth(node: str, time: float) -> Outgoing:

@@ -1,6 +1,13 @@
-"""MQTT topic filters (MQTT 5, section 4.7)."""
+"""MQTT topic filters (MQTT 5, section 4.7), templates that name some of their levels, and names made of topics."""
 
+import re
 from collections.abc import Iterable
+
+from streamer.config.base import LABEL
+
+NONCHARACTERS = "".join(chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
+UNFIT = re.compile(f"[+#\\x00-\\x1f\\x7f-\\x9f\\ufdd0-\\ufdef{NONCHARACTERS}]")
+"""What a topic to publish on may not hold, or (MQTT 5, section 1.5.4) a broker may end the connection for."""
 
 
 def matches(topic_filter: str, topic: str) -> bool:
@@ -36,3 +43,14 @@ def widest(filters: Iterable[str]) -> list[str]:
     """The filters that no other one covers: a broker may deliver a message once for each that selects it."""
     every = list(dict.fromkeys(filters))
     return [narrow for narrow in every if not any(wide != narrow and covers(wide, narrow) for wide in every)]
+
+
+def labels(template: str, topic: str) -> dict[str, str]:
+    """What stands at the levels of a topic that the template, a filter that selects it, gives a {name}."""
+    levels = zip(template.split("/"), topic.split("/"), strict=False)
+    return {match[1]: level for name, level in levels if (match := LABEL.fullmatch(name))}
+
+
+def joined(topic: str, part: str) -> str:
+    """The name of a series that is a part of what comes from a topic; what no topic may hold becomes _."""
+    return f"{topic}/{UNFIT.sub('_', part)}" if part else topic

@@ -25,18 +25,28 @@ def encode(series: str, time: float, interval: float, model: str, version: int, 
 
 
 def encode_all(
-    series: Sequence[str], time: Floats, interval: Floats, spoken: Iterable[tuple[str, int]], mean: Floats
+    series: Sequence[str],
+    time: Floats,
+    interval: Floats,
+    spoken: Iterable[tuple[str, int]],
+    mean: Floats,
+    extra: Sequence[bytes] | None = None,
 ) -> list[bytes]:
     """The forecasts `mean` [b, h, d], each with its series, time [b], interval [b], and (model, version).
+
+    extra: what each says beside it, as JSON that begins with a comma.
 
     All numbers are written in one go and then cut apart, which is several times cheaper than a document at a time.
     """
     flat = mean.shape[2] == 1
     opening, closing = (b"[", b"]}") if flat else (b"[[", b"]]}")
+    intervals = numbers(interval, 1).split(b",")
+    if extra is not None:
+        intervals = [one + more for one, more in zip(intervals, extra, strict=True)]
     columns = (
         texts(series),
         rfc3339_all(time),
-        numbers(interval, 1).split(b","),
+        intervals,
         (model_of(model, version) for model, version in spoken),
         numbers(mean[:, :, 0] if flat else mean, 2 if flat else 3).split(b"],[" if flat else b"]],[["),
     )

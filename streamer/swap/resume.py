@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.ingest.topics import joined
 from streamer.lane import Counts, Lane
 from streamer.models import KINDS, Kind
 from streamer.records import ForecastBatch
@@ -46,7 +47,7 @@ def capture(lane: Lane) -> Snapshot:
         arrays |= {f"{part}.{name}": array[: len(series)].copy() for name, array in held.items()}
     about = {
         "source": source(lane),
-        "topics": [one.topic for one in series],
+        "topics": [one.name for one in series],
         "parts": kinds,
         "live": {kind: bank.version for kind, bank in lane.live.items()},
         "version": lane.version,
@@ -70,6 +71,9 @@ def parts(lane: Lane) -> Iterator[tuple[str, list[Any], Mapping[str, NDArray[Any
     yield "scores", [scores.leads.tolist(), scores.horizon, scores.d, scores.decay], scores.arrays()
     if lane.baseline:
         yield "baseline", [stream.baseline, stream.season, lane.sizes.d], lane.baseline.arrays()
+    if lane.thresholds:
+        for name, lead in lane.thresholds.by_name().items():
+            yield f"threshold.{name}", [], {"lead": lead}
     for kind, bank in lane.live.items():
         yield kind, [fingerprint(lane.sizes), bank.version], bank.arrays()
 
@@ -122,7 +126,7 @@ def catch_up(lane: Lane, known: Mapping[int, SeriesRow], journal: Journal, halt:
     held = {one.ident for one in lane.series}
     for row in known.values():
         if row.ident not in held:
-            lane.add(row.ident, row.topic)
+            lane.add(row.ident, row.topic, row.part)
     samples = 0
     for gate in gates_after(journal, lane.stream.name, lane.sizes, lane.version):
         last = {one.ident: gate.spans[one.ident].last if one.ident in gate.spans else -1 for one in lane.series}
@@ -138,11 +142,11 @@ def load(lane: Lane, snapshot: Snapshot, known: Mapping[int, SeriesRow], journal
     idents: list[int] = snapshot.arrays["series.ident"].tolist()
     kept = [
         i
-        for i, (ident, topic) in enumerate(zip(idents, about["topics"], strict=True))
-        if ident in known and known[ident].topic == topic
+        for i, (ident, name) in enumerate(zip(idents, about["topics"], strict=True))
+        if ident in known and joined(known[ident].topic, known[ident].part) == name
     ]
     for i in kept:
-        series = lane.add(idents[i], about["topics"][i])
+        series = lane.add(idents[i], known[idents[i]].topic, known[idents[i]].part)
         for name in PLACE:
             setattr(series, name, snapshot.arrays[f"series.{name}"][i].item())
     for kind in KINDS:
@@ -166,7 +170,7 @@ def begin_late(lane: Lane, known: Mapping[int, SeriesRow], journal: Journal, hal
         log.warning("no snapshot stream=%s: states are warmed on the newest samples", lane.stream.name)
     before = {}
     for row in known.values():
-        lane.add(row.ident, row.topic)
+        lane.add(row.ident, row.topic, row.part)
         ticks, _ = journal.newest(row.ident, WARM_WINDOWS * lane.sizes.m)
         before[row.ident] = int(ticks[0]) - 1
     gates = gates_after(journal, lane.stream.name, lane.sizes, 0)

@@ -1,6 +1,7 @@
 """`streamer backtest` against the live daemon, against itself, and against errors counted by hand."""
 
 import asyncio
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -80,13 +81,15 @@ def test_two_runs_are_the_same(tmp_path: Path) -> None:
     assert first.fast.lanes[0].counts.retrainings["memoryless", "swapped"] == 1
 
 
-async def live(mosquitto: Mosquitto, directory: Path, some: list[tuple[str, float, bytes]]) -> set[bytes]:
+async def live(
+    mosquitto: Mosquitto, directory: Path, some: list[tuple[str, float, bytes]], series: int = 2, **changes: Any
+) -> set[bytes]:
     """The forecasts of a running daemon, with at least one swap in the middle."""
     heard: set[bytes] = set()
     ears = mosquitto.config(client_id="ears", session_expiry=0)
     async with (
         Link(ears, ["forecast/#"]) as link,
-        running(quick(mosquitto, directory, publish=SPOKEN), directory) as daemon,
+        running(quick(mosquitto, directory, publish=SPOKEN, **changes), directory) as daemon,
     ):
         await link.ready()
         await daemon.logged("subscribed to")
@@ -101,7 +104,7 @@ async def live(mosquitto: Mosquitto, directory: Path, some: list[tuple[str, floa
             async for batch in link.batches():
                 heard |= {message.payload for message in batch.messages}
                 link.ack(batch)
-                if len(heard) == len(some) - 2:
+                if len(heard) == len(some) * (series // 2) - series:
                     break
         assert await daemon.stop() == 0
     return heard
@@ -117,6 +120,25 @@ async def test_the_live_networks_give_the_live_forecasts(mosquitto: Mosquitto, t
     assert {sample.payload for sample in recording(tmp_path / "forecasts.jsonl")} == heard
     assert any(b'"model":"memoryless"' in one for one in heard)
     assert not done.pending
+
+
+async def test_series_of_one_message(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """Where a message is several series, they too go live at the ticks they did, and forecast what they did."""
+    joint = [(f"waves/{i // 2 % 2}", START + i // 4, i) for i in range(0, 1680, 2)]
+    values = list(itertools.islice(Signal("sine").stream(3), 1680))
+    some = [
+        (topic, time, json.dumps({"time": time, "a": float(values[i]), "b": float(values[i + 1])}).encode())
+        for topic, time, i in joint
+    ]
+    form = {"format": "json", "fields": "*", "time": "time"}
+    heard = await live(mosquitto, tmp_path, some, 4, payload=form)
+    source, config = write(tmp_path / "waves.jsonl", some), document(tmp_path, publish=SPOKEN, payload=form)
+    done, _ = await asyncio.to_thread(run, tmp_path, source, config, tmp_path / "state")
+    assert {sample.payload for sample in recording(tmp_path / "forecasts.jsonl")} == heard
+    assert any(b'"model":"memoryless"' in one for one in heard)
+    assert not done.pending
+    names = {one["series"] for one in result(done)["streams"][0]["series"]}
+    assert names == {f"waves/{topic}/{part}" for topic in (0, 1) for part in "ab"}
 
 
 def test_the_errors_are_those_counted_by_hand(tmp_path: Path) -> None:

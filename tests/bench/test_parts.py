@@ -39,7 +39,7 @@ def test_cases_vary_one_thing() -> None:
 
 def test_epochs_are_told_apart_by_kind() -> None:
     """An epoch lasts from the end of one to the end of the next of its kind; the least of them counts."""
-    moments = [("", 0.0), ("a", 5.0), ("a", 7.0), ("a", 8.0), ("b", 8.5), ("b", 11.5)]
+    moments = [("", 0.0), ("b", 4.5), ("a", 5.0), ("a", 7.0), ("b", 7.5), ("a", 8.0), ("b", 11.5)]
     assert list(epochs(moments)) == [("a", 1.0), ("b", 3.0)]
 
 

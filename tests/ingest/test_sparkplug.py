@@ -145,7 +145,7 @@ def test_births_replace_names() -> None:
     host = Host()
     met(host, "NBIRTH", "DBIRTH", "NBIRTH")
     received = host.receive(topic("DDATA"), message(1, {"alias": 3, "double_value": 1.0}), 0.0)
-    assert received == Received("DDATA", "plant/edge", "press", (), 0, True)
+    assert received == Received("DDATA", "plant/edge", "press", (), 0, True, 1)
     moved = message(0, {"name": b"x", "alias": 9, "datatype": 10, "double_value": 0.0})
     host.receive(topic("NBIRTH"), moved, 0.0)
     received = host.receive(topic("NDATA"), message(1, {"alias": 9, "double_value": 1.0}), 0.0)
@@ -166,7 +166,7 @@ def test_neither_name_nor_alias() -> None:
     host = Host()
     met(host, "NBIRTH")
     received = host.receive(topic("NDATA"), message(1, {"double_value": 1.0}), 0.0)
-    assert received == Received("NDATA", "plant/edge", None, (), 0, True)
+    assert received == Received("NDATA", "plant/edge", None, (), 0, True, 1)
 
 
 def test_deaths() -> None:
@@ -174,10 +174,24 @@ def test_deaths() -> None:
     host = Host()
     assert not met(host, "NBIRTH", "DBIRTH", "NDATA", "DDATA", "DDEATH").rebirth
     assert host.receive(topic("DDATA"), message(5, {"alias": 3, "double_value": 1.0}), 0.0) == Received(
-        "DDATA", "plant/edge", "press", (), 0, True
+        "DDATA", "plant/edge", "press", (), 0, True, 1
     )
     assert met(host, "NBIRTH", "NDEATH") == Received("NDEATH", "plant/edge", None)
-    assert met(host, "NDATA", now=100.0) == Received("NDATA", "plant/edge", None, (), 0, True)
+    assert met(host, "NDATA", now=100.0) == Received("NDATA", "plant/edge", None, (), 0, True, len(NODE))
+
+
+def test_no_more_nodes_and_devices_than_room_for() -> None:
+    """Made-up nodes and devices do not fill the memory: beyond the limit they are rejected, the known ones go on, and
+    what a death voids makes room."""
+    host = Host(3)
+    met(host, "NBIRTH", "DBIRTH")
+    for other in ("spBv1.0/plant/DBIRTH/edge/other", "spBv1.0/plant/NBIRTH/other", "spBv1.0/plant/NDATA/other"):
+        with pytest.raises(Rejected) as caught:
+            host.receive(other, WRITTEN["DBIRTH"], 0.0)
+        assert caught.value.reason == "series_limit"
+    assert met(host, "NDATA").metrics == NODE_METRICS
+    met(host, "DDEATH")
+    assert host.receive("spBv1.0/plant/DBIRTH/edge/other", WRITTEN["DBIRTH"], 0.0)
 
 
 def test_death_of_an_earlier_session() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from streamer.ingest.topics import covers, matches, widest
+from streamer.ingest.topics import covers, joined, labels, matches, widest
 
 levels = st.text(st.characters(exclude_characters="/+#\0", codec="utf-8"), max_size=4)
 topics = st.lists(levels, min_size=1, max_size=5).map("/".join)
@@ -137,3 +137,33 @@ def test_widest_of_all(order: tuple[str, ...]) -> None:
 def test_widest_with_dollar() -> None:
     """A filter of $ topics stays beside #, which does not select them."""
     assert widest(["$SYS/broker/#", "#", "$SYS/#", "plant/+"]) == ["#", "$SYS/#"]
+
+
+@pytest.mark.parametrize(
+    ("template", "topic", "expected"),
+    [
+        ("plant/+/{machine}/{quantity}", "plant/a/press-3/temp", {"machine": "press-3", "quantity": "temp"}),
+        ("{site}/#", "north/a/b", {"site": "north"}),
+        ("{site}/{rest}", "/", {"site": "", "rest": ""}),
+        ("plant/+", "plant/{x}", {}),
+    ],
+)
+def test_labels(template: str, topic: str, expected: dict[str, str]) -> None:
+    """A level that has a name in the template is the label of this name."""
+    assert labels(template, topic) == expected
+
+
+@given(topics, st.text(st.characters(codec="utf-8")))
+def test_names_of_parts(topic: str, part: str) -> None:
+    """The name of a part lies below its topic, keeps its letters, and holds nothing that a topic may not."""
+    name = joined(topic, part)
+    if not part:
+        assert name == topic
+        return
+    assert name.startswith(f"{topic}/")
+    assert len(name) == len(topic) + 1 + len(part)
+    own = name[len(topic) + 1 :]
+    assert not any(one in "+#" or ord(one) < 32 or 127 <= ord(one) < 160 for one in own)
+    assert not any(0xFDD0 <= ord(one) <= 0xFDEF or ord(one) & 0xFFFE == 0xFFFE for one in own)
+    assert all(one in (was, "_") for one, was in zip(own, part, strict=True))
+    assert not any(one != was and was.isalnum() for one, was in zip(own, part, strict=True))

@@ -13,6 +13,7 @@ import pytest
 
 from streamer.config import Stream
 from streamer.records import Message, MessageBatch
+from tests.edge import double, payload
 from tests.lanes import NOW, SMALL, resumed, save
 from tests.test_crash import seed
 
@@ -23,7 +24,8 @@ README = Path(__file__).parents[2] / "README.md"
 
 
 def streams() -> list[Stream]:
-    """Objects with a time on a grid, vectors, and bare numbers; few series each, and small networks live."""
+    """Objects with a time on a grid, vectors, messages of several series in each format, and bare numbers; few series
+    each, and small networks live."""
     common = {"model": SMALL, "max_series": 50, "max_gap": 20, "retrain": {"every": 0, "minimum": 30, "window": 500}}
     objects = {
         "payload": {"format": "json", "time": "time"},
@@ -33,11 +35,17 @@ def streams() -> list[Stream]:
         "season": 6,
     }
     vectors = {"payload": {"format": "array", "d": 2}}
+    fields = {"payload": {"format": "json", "fields": "*", "time": "time"}, "interval": 1.0}
+    lines = {"payload": {"format": "influx"}}
+    edges = {"payload": {"format": "sparkplug"}}
     return [
         Stream.model_validate({"name": name, "topics": [topic], **fields, **common})
         for name, topic, fields in (
             ("objects", "objects/#", objects),
             ("vectors", "vectors/#", vectors),
+            ("fields", "fields/{which}/#", fields),
+            ("lines", "lines/#", lines),
+            ("edges", "spBv1.0/#", edges),
             ("bare", "#", {"baseline": "persistence"}),
         )
     ]
@@ -52,7 +60,7 @@ class Fuzz:
         self.kinds: list[Callable[[], Message]] = [
             self.no_number, self.not_finite, self.out_of_range, self.wrong_type, self.empty, self.deep, self.as_string,
             self.wrong_time, self.backwards, self.twice, self.retained, self.stuck, self.explosion, self.other_shape,
-            self.binary, self.unrouted, self.own, self.redelivered, self.gap,
+            self.binary, self.unrouted, self.own, self.redelivered, self.gap, self.fields, self.lines, self.edge,
         ]  # fmt: skip
         self.last = self.good()
 
@@ -84,6 +92,43 @@ class Fuzz:
                 return self.message(f"vectors/{self.rng.randrange(10)}", json.dumps([value, 1e6 * value]).encode())
             case _:
                 return self.message(f"bare/{self.rng.randrange(10)}", b"%.3f" % value)
+
+    def fields(self) -> Message:
+        """Some fields good, some of a wrong type, some whose names collide."""
+        names = self.rng.sample(["a", "b", "c", "x+", "x#", "long" * 300, "", "\0", "é/", "time"], 4)
+        values = [1.5, 2, "x", None, True, 1e31, [], 10**400]
+        some = {"time": NOW + self.clock} | {name: self.rng.choice(values) for name in names}
+        return self.message(f"fields/{self.rng.randrange(3)}", self.cut(json.dumps(some).encode()))
+
+    def lines(self) -> Message:
+        """Some points good, some no line protocol."""
+        points = [
+            b"m,h=a v=1,w=2i",
+            b"m v=1",
+            b"a\\,b\\ c f/g=-5",
+            b'n s="x"',
+            b"n b=t",
+            b"# no",
+            b"m v=1 5",
+            b"m v=nan",
+        ]
+        some = b"\n".join(self.rng.choices(points, k=self.rng.randrange(4)))
+        return self.message(f"lines/{self.rng.randrange(3)}", self.cut(some))
+
+    def edge(self) -> Message:
+        """Births, data and deaths in any order, of few nodes or of very many; aliases known or not."""
+        kind = self.rng.choice(["NBIRTH", "NDATA", "NDATA", "DBIRTH", "DDATA", "NDEATH", "DDEATH", "NCMD", "XDATA"])
+        node = self.rng.choice([0, 1, 2, self.rng.randrange(10**6)])
+        device = "/d" if kind.startswith("D") else ""
+        metrics = [double(self.rng.gauss(0, 1), alias=self.rng.randrange(5)) for _ in range(3)]
+        if kind.endswith("BIRTH"):
+            metrics = [double(0.0, name=f"p{i}", alias=i) for i in range(3)]
+        data = payload(self.rng.randrange(256), *metrics, time=NOW + self.clock)
+        return self.message(f"spBv1.0/g/{kind}/{node}{device}", self.cut(data))
+
+    def cut(self, data: bytes) -> bytes:
+        """Whole as a rule."""
+        return data if self.rng.random() < 0.8 else data[: self.rng.randrange(len(data) + 1)]
 
     def no_number(self) -> Message:
         return self.message(
@@ -166,14 +211,15 @@ class Fuzz:
 
 @pytest.mark.slow
 def test_a_million_wrong_messages(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Every message is a sample, a counted rejection for a reason that the README lists, or unrouted; nothing breaks,
-    and memory does not grow."""
+    """Every message is a sample, a counted rejection for a reason that the README lists, or unrouted, one of several
+    series at least one of them, or ignored; nothing breaks, and memory does not grow."""
     caplog.set_level(logging.ERROR, "streamer")  # pytest keeps each record, and through its error the whole payload
     seed(tmp_path, streams())
     fast = resumed(tmp_path, *streams())
-    resident, batch, published = [], [], 0
+    resident, batch, published, several = [], [], 0, 0
     for number, message in enumerate(Fuzz(), 1):
         batch.append(message)
+        several += message.topic.startswith(("fields/", "lines/", "spBv1.0/"))
         if len(batch) == BATCH:
             published += len(fast.process(MessageBatch(batch, 1)))
             batch = []
@@ -182,6 +228,8 @@ def test_a_million_wrong_messages(tmp_path: Path, caplog: pytest.LogCaptureFixtu
             resident.append(psutil.Process().memory_info().rss)
     rejected: Counter[str] = sum((lane.counts.rejected for lane in fast.lanes), Counter())
     samples = sum(lane.counts.samples for lane in fast.lanes)
+    one, many = ([lane.counts for lane in fast.lanes if bool(lane.several) == some] for some in (False, True))
+    outcomes = sum(counts.samples + counts.rejected.total() + counts.ignored for counts in many)
     fast.journal.close()
     size = fast.journal.size_bytes()
     print(
@@ -190,7 +238,9 @@ def test_a_million_wrong_messages(tmp_path: Path, caplog: pytest.LogCaptureFixtu
     print(
         f"resident after each tenth, MiB: {[round(one / 2**20, 1) for one in resident]}; journal {size / 2**20:.1f} MiB"
     )
-    assert samples + rejected.total() + fast.unrouted == MESSAGES
+    assert sum(counts.samples + counts.rejected.total() for counts in one) + fast.unrouted == MESSAGES - several
+    assert several <= outcomes <= 10 * several
+    assert all(counts.samples for counts in many)
     listed = re.findall(r"`(\w+)`", README.read_text(encoding="utf-8").split("Reasons:")[1].split("\n- ")[0])
     assert set(rejected) <= set(listed)
     assert len(rejected) >= len(listed) - 1, set(listed) - set(rejected)

@@ -1,6 +1,7 @@
 """A lane that is killed and resumed from its directory is the lane that never stopped, to the last bit."""
 
 import asyncio
+import json
 import random
 import shutil
 from collections.abc import Sequence
@@ -25,27 +26,30 @@ from streamer.train.weights import dump
 from tests.lanes import NOW, SMALL, fast_lane, message, resumed, sample, save, stream, timed
 
 PUBLISH = {"every": 2}
+THRESHOLDS = [{"name": "high", "above": 0.9}, {"name": "low", "below": -0.9}]
 
 
 def streams(window: int) -> tuple[Stream, ...]:
-    """One of every kind: with a grid, season and short gaps; vectors; bare numbers, each a tick."""
+    """One of every kind: with a grid, season and short gaps; vectors; bare numbers, each a tick; several a message."""
     retrain = {"minimum": 30, "window": window}
-    fields = {"retrain": retrain, "max_gap": 4}
+    fields = {"retrain": retrain, "max_gap": 4, "thresholds": THRESHOLDS}
     vector = {"format": "json", "value": ["value.0", "value.1"], "time": "time"}
+    parts = {"format": "json", "fields": "*", "time": "time"}
     return (
         timed(name="grid", topics=["grid/+"], baseline="holt-winters", season=5, **fields),
         stream(
             name="grid.2", topics=["two/+"], payload=vector, interval=0.5, model={**SMALL, "cell": "lstm"}, **fields
         ),
         stream(name="bare", topics=["bare/+"], baseline="holt-winters", publish=PUBLISH, **fields),
+        stream(name="parts", topics=["parts/{which}"], payload=parts, interval=1.0, **fields),
     )
 
 
 def messages(rng: random.Random, ticks: int) -> list[Message]:
-    """Of seven series: some appear late, ticks are missing, gaps are short or long, some come twice or not at all."""
+    """Of nine series: some appear late, ticks are missing, gaps are short or long, some come twice or not at all."""
     series = {f"grid/{i}": rng.choice([0, 0, ticks // 3]) for i in range(3)}
     series |= {f"two/{i}": rng.choice([0, ticks // 2]) for i in range(2)}
-    series |= {f"bare/{i}": rng.choice([0, ticks // 4]) for i in range(2)}
+    series |= {f"bare/{i}": rng.choice([0, ticks // 4]) for i in range(2)} | {"parts/0": 0}
     away: dict[str, int] = {}
     out = []
     for t in range(ticks):
@@ -57,6 +61,9 @@ def messages(rng: random.Random, ticks: int) -> list[Message]:
             value = np.sin(t / 3) + rng.gauss(0, 0.1)
             if topic.startswith("bare"):
                 out.append(message(topic, b"%.4f" % value, NOW + t))
+            elif topic.startswith("parts"):
+                some = {name: value for name in ("a", "b") if rng.random() < 0.9}
+                out.append(message(topic, json.dumps({"time": t + rng.uniform(-0.4, 0.4), **some}).encode()))
             elif topic.startswith("two"):
                 out.append(sample(topic, t / 2 + rng.uniform(-0.2, 0.2), [value, 100 * value]))
             else:
@@ -93,7 +100,7 @@ def script(rng: random.Random, ticks: int) -> list[Step]:
         waiting = waiting[size:]
     for what, often in (("save", rng.randrange(6)), ("swap", rng.randrange(5))):
         for number in range(often):
-            steps.insert(rng.randrange(len(steps)), (what, (rng.randrange(3), 10 * rng.randrange(100) + number)))
+            steps.insert(rng.randrange(len(steps)), (what, (rng.randrange(4), 10 * rng.randrange(100) + number)))
     return [("save", None), *steps]
 
 
@@ -144,7 +151,7 @@ def same(one: Snapshot, other: Snapshot) -> None:
 async def test_a_killed_lane_goes_on_bit_by_bit(tmp_path: Path, seed: int, fall_back: bool) -> None:
     """A copy of the directory at a random moment is what SIGKILL leaves. Resumed from it, from the newest snapshot or
     the one before, a lane publishes the very bytes, and ends with the very states and scores, of one that never
-    stopped; gaps, late series, swaps, trims and all."""
+    stopped; gaps, late series, swaps, trims, crossings of thresholds and all."""
     rng = random.Random(seed)
     window = rng.choice([30, 200])
     steps = script(rng, 300)
@@ -152,7 +159,7 @@ async def test_a_killed_lane_goes_on_bit_by_bit(tmp_path: Path, seed: int, fall_
     await play(fast, steps, rng.randrange(len(steps) // 4, len(steps)))
     shutil.copytree(tmp_path / "whole", tmp_path / "killed")
     if fall_back:
-        for name in ("grid", "grid.2", "bare"):
+        for name in ("grid", "grid.2", "bare", "parts"):
             newest, *before = (path for _, path in files(tmp_path / "killed" / SNAPSHOTS, name))
             if before:
                 newest.write_bytes(newest.read_bytes()[:100])

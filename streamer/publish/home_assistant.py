@@ -1,0 +1,119 @@
+"""A series in, the message that makes it a device in Home Assistant out.
+
+It is the MQTT device discovery of Home Assistant 2024.12 and newer: one retained message for a device and its sensors.
+Being retained it is there when Home Assistant starts, so that nobody has to listen for that. Forecasts have no
+`state_class`: a `measurement`, says Home Assistant's documentation, is of the present.
+"""
+
+import re
+from collections.abc import Sequence
+from hashlib import blake2b
+from importlib.metadata import version
+from itertools import product
+from typing import Any
+
+import orjson
+
+from streamer.config import HomeAssistant, Stream
+from streamer.publish.thresholds import topic_of
+from streamer.records import Outgoing
+
+UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+"""Seconds in what durations are told in."""
+
+
+class Discovery:
+    """Announces the series of a stream, each once.
+
+    availability: the topic on which the daemon says online and offline, which are Home Assistant's own words for it;
+    announced: the forecast topics of series that were, to be cleared where the broker may have forgotten the messages.
+    """
+
+    def __init__(self, stream: Stream, config: HomeAssistant, availability: str) -> None:
+        self.stream, self.config, self.availability = stream, config, availability
+        self.leads = sorted(set(config.leads or (stream.sizes.k, stream.sizes.horizon)))
+        self.announced: set[str] = set()
+        self.version = version("streamer")
+
+    @property
+    def topics(self) -> str:
+        """Every topic that messages go to, as a regular expression."""
+        return rf"{re.escape(self.config.prefix)}/device/streamer_[\w-]+/config"
+
+    def announce(self, names: Sequence[str], topics: Sequence[str]) -> list[Outgoing]:
+        """The messages for those series of these names and forecast topics that were not announced yet."""
+        new = [(name, topic) for name, topic in zip(names, topics, strict=True) if topic not in self.announced]
+        self.announced.update(topic for _, topic in new)
+        return [self.device(name, topic) for name, topic in new]
+
+    def device(self, name: str, topic: str) -> Outgoing:
+        """The message for a series."""
+        ident = identifier(name, topic)
+        document = {
+            "device": {
+                "identifiers": [ident],
+                "name": name,
+                "manufacturer": "Streamer",
+                "model": f"Forecast of stream {self.stream.name}",
+                "sw_version": self.version,
+            },
+            "origin": {"name": "Streamer", "sw_version": self.version},
+            "availability_topic": self.availability,
+            "qos": self.stream.publish.qos,
+            "components": {
+                part: {"platform": "sensor", "unique_id": f"{ident}_{part}", **sensor}
+                for part, sensor in {**self.forecasts(topic), **self.thresholds(topic)}.items()
+            },
+        }
+        return Outgoing(f"{self.config.prefix}/device/{ident}/config", orjson.dumps(document), 1, True)
+
+    def forecasts(self, topic: str) -> dict[str, dict[str, Any]]:
+        """A sensor for each lead, and for each element of a sample."""
+        sensors, d = {}, self.stream.sizes.d
+        about = {"unit_of_measurement": self.config.unit, "device_class": self.config.device_class}
+        for lead, element in product(self.leads, range(d)):
+            part, name = f"lead_{lead}", f"Forecast in {duration(lead, self.stream.interval)}"
+            value = f"value_json.mean[{lead - 1}]"
+            if d > 1:
+                part, name, value = f"{part}_{element}", f"{name}, element {element}", f"{value}[{element}]"
+            sensors[part] = {
+                "name": name,
+                "state_topic": topic,
+                "value_template": f"{{{{ {value} }}}}",
+                **{key: text for key, text in about.items() if text is not None},
+            }
+        return sensors
+
+    def thresholds(self, topic: str) -> dict[str, dict[str, Any]]:
+        """A sensor for each threshold: seconds until it is crossed, unknown where it is not."""
+        return {
+            f"threshold_{one.name}": {
+                "name": f"Time to {one.name}",
+                "state_topic": topic_of(topic, one),
+                "value_template": "{{ value_json.seconds }}",
+                "device_class": "duration",
+                "unit_of_measurement": "s",
+                "json_attributes_topic": topic_of(topic, one),
+            }
+            for one in self.stream.thresholds
+        }
+
+
+def identifier(name: str, topic: str) -> str:
+    """An id that is the same after every start, and no other series' on the broker; of [a-zA-Z0-9_-] alone.
+
+    Topics come from anybody who may publish: what else they hold is left out, and a digest keeps them apart.
+    """
+    readable = re.sub(r"[^a-zA-Z0-9]+", "_", name)[:40].strip("_")
+    return f"streamer_{readable}_{blake2b(topic.encode(), digest_size=8).hexdigest()}"
+
+
+def duration(lead: int, interval: float | None) -> str:
+    """Ticks in the largest unit of time that they are a whole number of."""
+    if interval is None:
+        return f"{lead} tick{'s' * (lead > 1)}"
+    seconds = lead * interval
+    for size, unit in UNITS:
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:g} s"

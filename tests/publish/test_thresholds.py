@@ -1,0 +1,248 @@
+"""When a forecast crosses a threshold, what is said of it, and what is not said twice."""
+
+import itertools
+import json
+import math
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from streamer.config import Stream, Threshold
+from streamer.ingest.grid import Series
+from streamer.publish.thresholds import Thresholds, ahead
+from streamer.records import Floats, ForecastBatch, Wave
+from streamer.swap.resume import resumed as resume_async
+from tests.lanes import NOW, fast_lane, feed, read, resumed, sample, save, stream, timed
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+grids = st.integers(-4, 4).map(float)
+FULL = {"name": "full", "above": 95.0}
+
+
+def oracle(values: list[float], above: float) -> float:
+    """Ticks until a curve of straight lines through these values is first at or above one, in the plainest way."""
+    if values[0] >= above:
+        return 0.0
+    for tick, (start, end) in enumerate(itertools.pairwise(values)):
+        if end >= above:
+            return tick + (above - start) / (end - start)
+    return math.inf
+
+
+@given(arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 7)), elements=grids), grids)
+def test_where_a_curve_crosses(values: Floats, limit: float) -> None:
+    """Above and below, the crossing is where a straight line between neighbours is; below is above upside down."""
+    wanted = [oracle(row, limit) for row in values.tolist()]
+    assert ahead(values, Threshold(name="a", above=limit)).tolist() == wanted
+    assert ahead(-values, Threshold(name="b", below=-limit)).tolist() == wanted
+
+
+@given(arrays(np.float64, (3, 4), elements=numbers), numbers)
+@example(np.array([[-1.7e308, 1.7e308]]), 1e308)
+def test_any_finite_numbers(values: Floats, limit: float) -> None:
+    """However large the numbers are, a crossing lies within the horizon, after the last value short of it, and no
+    arithmetic warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lead = ahead(values, Threshold(name="a", above=limit))
+    for row, tick in zip(values.tolist(), lead.tolist(), strict=True):
+        first = next((i for i, value in enumerate(row) if value >= limit), None)
+        if first is None:
+            assert tick == math.inf
+        else:
+            assert max(0, first - 1) <= tick <= first
+
+
+def thresholds(*some: dict[str, Any], rows: int = 1, **changes: Any) -> Thresholds:
+    made = Thresholds(stream(thresholds=some, **changes))
+    made.grow(rows)
+    return made
+
+
+def meet(met: Thresholds, x: list[float], *mean: list[float]) -> list[list[float | None]]:
+    """Newest values, a series each, and their forecasts: news by series and threshold, None for nothing."""
+    news = met.meet(np.arange(len(x)), np.array(x)[:, None], np.array(mean)[:, :, None])
+    return [[None if math.isnan(one) else one for one in row] for row in news.tolist()]
+
+
+def test_nothing_countdown_cleared_nothing() -> None:
+    """Of a threshold that no forecast crosses nothing is said; while one does, how far ahead with every forecast; when
+    none does any more, that once; and so again."""
+    met = thresholds(FULL)
+    told = [meet(met, [x], [x + 10, x + 20]) for x in (70, 80, 90, 96, 60, 50, 85, 70)]
+    assert told == [[[None]], [[1.5]], [[0.5]], [[0.0]], [[math.inf]], [[None]], [[1.0]], [[math.inf]]]
+
+
+def test_series_and_thresholds_are_apart() -> None:
+    """Each series has a word of its own on each threshold, and one that is not in the batch keeps its last."""
+    met = thresholds(FULL, {"name": "empty", "below": 5.0}, rows=2)
+    assert meet(met, [90.0, 10.0], [100.0], [0.0]) == [[0.5, None], [None, 0.5]]
+    assert meet(met, [90.0], [80.0]) == [[math.inf, None]]
+    np.testing.assert_array_equal(met.lead, [[math.inf, math.nan], [math.nan, 0.5]])
+
+
+def test_an_element_of_several() -> None:
+    """For d > 1 the element that a threshold names is looked at, and no other."""
+    pair = {"format": "json", "value": ["a", "b"]}
+    met = thresholds({"name": "second", "above": 1.0, "element": 1}, payload=pair)
+    assert met.meet(np.zeros(1, np.int64), np.array([[9.0, 0.0]]), np.array([[[9.0, 0.0], [9.0, 2.0]]])) == 1.5
+
+
+def said(of: Stream, ahead: list[float], time: float, interval: float) -> list[tuple[str, dict[str, Any], int, bool]]:
+    """The messages on one series, which has a label."""
+    wave = Wave(np.zeros(1, np.int64), np.zeros((1, 1)), np.ones(1, np.int64), np.array([time]), *[np.zeros(1)] * 2)  # type: ignore[arg-type]
+    series = Series(0, 1, "plant/a", "forecast/plant/a", labels={"machine": "a"})
+    batch = ForecastBatch(wave, np.zeros((1, 4, 6, 1)), np.zeros(1, np.int64), np.array([ahead]))
+    out = Thresholds(of).encode(batch, [series], np.array([interval]), [("memoryless", 7)])
+    return [(one.topic, json.loads(one.payload), one.qos, one.retain) for one in out]
+
+
+def test_messages() -> None:
+    """A crossing has its seconds and its moment, one that is over has null for both; the latter is sent at QoS 1,
+    whatever forecasts are, for nothing would put its loss right; what is not news is not sent."""
+    of = stream(thresholds=[FULL, {"name": "empty", "below": 5}, {"name": "off", "above": 0.0}])
+    about = {
+        "series": "plant/a",
+        "time": "2026-03-01T12:00:00.250Z",
+        "model": "memoryless",
+        "version": 7,
+        "labels": {"machine": "a"},
+    }
+    full = {"threshold": "full", "above": 95.0, "seconds": 10800.0, "at": "2026-03-01T15:00:00.250Z"}
+    empty = {"threshold": "empty", "below": 5.0, "seconds": None, "at": None}
+    assert said(of, [3.0, math.inf, math.nan], 1772366400.25, 3600.0) == [
+        ("forecast/plant/a/threshold/full", {**about, **full}, 0, True),
+        ("forecast/plant/a/threshold/empty", {**about, **empty}, 1, True),
+    ]
+
+
+def test_sent_as_forecasts_are() -> None:
+    """A countdown has the QoS and the retain flag of the stream's forecasts."""
+    of = stream(thresholds=[FULL], publish={"qos": 1, "retain": False})
+    assert [one[2:] for one in said(of, [1.0], 0.0, 1.0)] == [(1, False)]
+
+
+@pytest.mark.parametrize("interval", [1e6, 1e300])
+def test_a_moment_after_the_year_9999(interval: float) -> None:
+    """A crossing too far away to be written as a date is dated to the last second that can be."""
+    ((_, message, _, _),) = said(stream(thresholds=[FULL]), [10.0], 253402300799.0, interval)
+    assert message["seconds"] == 10 * interval
+    assert message["at"] == "9999-12-31T23:59:59.000Z"
+
+
+def ramp(fast: Any, ticks: range) -> list[dict[str, Any]]:
+    """Messages that a series of the values t, one a second, causes."""
+    return [out for t in ticks for out in feed(fast, [sample("plant/a", t, t)])]
+
+
+RISING = {"baseline": "holt-winters", "thresholds": [{"name": "full", "above": 59.5}]}
+
+
+def test_a_lane_counts_down(tmp_path: Path) -> None:
+    """A steady rise is seen coming from a horizon away and counted down to 0, beside every forecast from then on, to
+    the moment at which it happens."""
+    fast = fast_lane(tmp_path, timed(**RISING))
+    crossings = {out["time"]: out for out in ramp(fast, range(63)) if out["topic"].endswith("/threshold/full")}
+    assert list(crossings) == [f"1970-01-01T00:{t // 60:02}:{t % 60:02}.000Z" for t in range(54, 63)]
+    seconds = [one["seconds"] for one in crossings.values()]
+    assert seconds == pytest.approx([5.5, 4.5, 3.5, 2.5, 1.5, 0.5, 0, 0, 0], abs=0.1)
+    assert crossings["1970-01-01T00:00:55.000Z"]["at"].startswith("1970-01-01T00:00:59.5")
+    fast.journal.close()
+
+
+def test_many_series(tmp_path: Path) -> None:
+    """However many series there are, each that crosses is announced on a topic of its own."""
+    fast = fast_lane(tmp_path, timed(thresholds=[{"name": "hot", "above": 50.0}]))
+    out = feed(fast, [sample(f"plant/{i}", t, 40.0 + i % 20) for t in range(2) for i in range(200)])
+    hot = {one["topic"] for one in out if "threshold" in one}
+    assert hot == {f"forecast/plant/{i}/threshold/hot" for i in range(200) if i % 20 >= 10}
+    fast.journal.close()
+
+
+def test_without_an_interval_ticks_are_as_long_as_they_were(tmp_path: Path) -> None:
+    """Where the configuration has no interval, seconds are by the mean spacing of the series, as in its forecasts."""
+    slow = stream(payload={"format": "json", "time": "time"}, **RISING)
+    fast = fast_lane(tmp_path, slow)
+    out = [out for t in range(58) for out in feed(fast, [sample("plant/a", 20.0 * t, t)])]
+    assert out[-1]["threshold"] == "full"
+    assert out[-1]["seconds"] == pytest.approx(20 * 2.5, rel=0.03)
+    fast.journal.close()
+
+
+@pytest.mark.parametrize(
+    ("template", "topic"),
+    [("forecast/{topic}", "forecast/a/threshold/full"), ("{topic}/soon", "a/soon/threshold/full")],
+)
+def test_own_crossings_are_no_input(tmp_path: Path, template: str, topic: str) -> None:
+    """A filter that selects everything does not take announcements for samples, of a former threshold neither."""
+    fast = fast_lane(tmp_path, timed(topics=["#"], thresholds=[FULL], publish={"topic": template}))
+    feed(fast, [sample(topic, 0, 1.0), sample(topic.replace("full", "gone-2.5"), 0, 1.0), sample("a/soon/x", 0, 1.0)])
+    assert fast.lanes[0].counts.rejected == {"own_forecast": 2}
+    assert [one.topic for one in fast.lanes[0].series] == ["a/soon/x"]
+    fast.journal.close()
+
+
+def crossings(out: list[dict[str, Any]]) -> dict[str, float | None]:
+    """Seconds by threshold."""
+    return {one["threshold"]: one["seconds"] for one in out if "threshold" in one}
+
+
+HOT = {"name": "hot", "above": 50.0}
+
+
+@pytest.mark.parametrize("moment", ["before", "after", "never"])
+def test_a_restart_knows_what_was_said(tmp_path: Path, moment: str) -> None:
+    """With a snapshot from before or after a crossing was announced, or without one, a lane that is resumed says that
+    it is over when it is, and once."""
+    of = timed(thresholds=[HOT, {"name": "cold", "below": -50.0}])
+    fast = fast_lane(tmp_path, of)
+    feed(fast, [sample("plant/a", t, 0) for t in range(3)])
+    if moment == "before":
+        save(fast)
+    assert crossings(feed(fast, [sample("plant/a", 3, 99)])) == {"hot": 0.0}
+    if moment == "after":
+        save(fast)
+    fast.journal.close()
+    again = resumed(tmp_path, of)
+    assert crossings(feed(again, [sample("plant/a", 4, 0)])) == {"hot": None}
+    assert crossings(feed(again, [sample("plant/a", 5, 0)])) == {}
+    again.journal.close()
+
+
+def test_a_changed_configuration_knows_what_was_said(tmp_path: Path) -> None:
+    """A threshold that is moved, and one that others were put beside, keep their word: what they announced is taken
+    back when it is over, and nothing is said of a new one that is not crossed."""
+    fast = fast_lane(tmp_path, timed(thresholds=[HOT, {"name": "warm", "above": 20.0}]))
+    feed(fast, [sample("plant/a", 0, 30), sample("plant/a", 1, 99)])
+    save(fast)
+    fast.journal.close()
+    cold = {"name": "cold", "below": -50.0}
+    again = resumed(tmp_path, timed(thresholds=[cold, {"name": "warm", "above": 70.0}, HOT]))
+    assert crossings(feed(again, [sample("plant/a", 2, 60)])) == {"warm": None, "hot": 0.0}
+    assert crossings(feed(again, [sample("plant/a", 3, 0)])) == {"hot": None}
+    again.journal.close()
+
+
+async def test_what_a_killed_daemon_may_not_have_said_is_said_again(tmp_path: Path) -> None:
+    """Beside the newest forecasts since the snapshot a new daemon repeats where its series stand: crossing, or over;
+    of what was never crossed it says nothing."""
+    of = timed(thresholds=[HOT, {"name": "warm", "above": 20.0}, {"name": "cold", "below": -50.0}])
+    fast = fast_lane(tmp_path, of)
+    feed(fast, [sample("plant/a", t, 99) for t in range(3)])
+    save(fast)
+    (last,) = [out for out in feed(fast, [sample("plant/a", 3, 30)]) if out.get("threshold") == "hot"]
+    fast.journal.close()
+    again = fast_lane(tmp_path, of)
+    (lane,) = again.lanes
+    forecasts = await resume_async(lane, again.known(lane, again.lanes), again.journal)
+    assert forecasts is not None
+    out = [read(one) for one in lane.encode(forecasts, NOW)]
+    assert crossings(out) == {"hot": None, "warm": 0.0}
+    assert last in out
+    again.journal.close()
