@@ -134,6 +134,25 @@ LEADS = [
     ),
 ]
 
+THRESHOLDS = [
+    Panel(
+        "When is a threshold reached?",
+        "Time until the newest forecast crosses a threshold (streams[].thresholds), of the series that is soonest in "
+        "each stream; 0: it is beyond already. A line that falls towards 0 is the countdown; no line: nothing is seen "
+        "coming. The messages on forecast/…/threshold/… say which series. See StreamerThresholdNear.",
+        "s",
+        [Query(f"streamer_threshold_seconds{{{STREAM}}} < +Inf", "{{stream}} {{threshold}}")],
+    ),
+    Panel(
+        "How many series are about to cross a threshold?",
+        "Series whose newest forecast crosses it, or that are beyond it already. One of many is that series' own "
+        "trouble; many at once have a common cause. A series that has fallen silent keeps its last word.",
+        "short",
+        [Query(f"streamer_threshold_series{{{STREAM}}}", "{{stream}} {{threshold}}")],
+        decimals=0,
+    ),
+]
+
 ERROR = f'streamer_series_rmse{{{LEAD}, model=~"$model"}}'
 NAIVE = f'(streamer_series_rmse{{{LEAD}, model="persistence"}} > 0)'
 LEAST = f"bottomk(10, 1 - {ERROR} / ignoring (model) {NAIVE})"
@@ -160,5 +179,5 @@ FORECASTS = dashboard(
     "Streamer: Forecasts",
     "Are the forecasts good, for which series, how far ahead, and what to do where they are not.",
     VARIABLES,
-    [SUMMARY, ONE_SERIES, LEADS[:2], LEADS[2:], WORST],
+    [SUMMARY, ONE_SERIES, THRESHOLDS, LEADS[:2], LEADS[2:], WORST],
 )

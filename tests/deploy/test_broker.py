@@ -14,7 +14,7 @@ from streamer.errors import StartError
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.records import Outgoing
-from tests.broker import Mosquitto, program
+from tests.broker import Mosquitto, program, until
 from tests.deploy.prometheus import DEPLOY
 
 FILES = {"mosquitto_cert": "server.crt", "mosquitto_key": "server.key", "mosquitto_passwords": "passwords"}
@@ -85,6 +85,28 @@ async def test_the_daemon_and_the_sensors_get_in(broker: Mosquitto, secrets: Pat
         assert await received(fast_lane) == [("sensors/hall", b"21.5")]
         fast_lane.publish([Outgoing("forecast/sensors/hall", b"true", 1, False)])
         assert await received(reader) == [("forecast/sensors/hall", b"true")]
+
+
+def rights(folder: Path, *, announcing: bool) -> str:
+    """A copy of deploy/mosquitto/acl, the line for Home Assistant's discovery uncommented where wanted."""
+    line, text = "topic write homeassistant/device/#", (DEPLOY / "mosquitto" / "acl").read_text(encoding="utf-8")
+    assert f"\n#{line}\n" in text
+    copy = folder / "acl"
+    copy.write_text(text.replace(f"#{line}", line) if announcing else text, encoding="utf-8")
+    return str(copy)
+
+
+@pytest.mark.parametrize("uncommented", [False, True])
+async def test_announcing_takes_a_line_more(secrets: Path, tmp_path: Path, uncommented: bool) -> None:
+    """Home Assistant's discovery topics are refused to the daemon until the line for it is uncommented."""
+    given = settings(secrets) | {"acl_file": rights(tmp_path, announcing=uncommented)}
+    del given["listener"]
+    async with Mosquitto(tmp_path, **given) as broker, Link(access(broker, secrets, "streamer"), ["sensors/#"]) as link:
+        async with asyncio.timeout(10):
+            await link.ready()
+        link.publish([Outgoing("homeassistant/device/streamer_a/config", b"{}", 1, True)])
+        await until(lambda: link.unsent == 0)
+        assert link.counts.refused == (not uncommented)
 
 
 async def test_nobody_else_gets_in(broker: Mosquitto, secrets: Path) -> None:
