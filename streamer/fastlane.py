@@ -12,7 +12,7 @@ from itertools import islice
 from streamer.errors import Rejected
 from streamer.ingest.grid import Series
 from streamer.ingest.several import Content, Reading
-from streamer.ingest.topics import joined, matches
+from streamer.ingest.topics import joined
 from streamer.lane import Lane
 from streamer.records import Message, MessageBatch, Outgoing
 from streamer.store.journal import Journal, SeriesRow, Source
@@ -112,16 +112,16 @@ class FastLane:
                 raise Rejected("own_forecast", "a forecast is not forecast again")
             if len(message.payload) > self.max_payload:
                 raise Rejected("too_large", f"{len(message.payload)} bytes; mqtt.max_payload is {self.max_payload}")
-            if lane.several is None:
+            if lane.intake.several is None:
                 self.take(lane, found and found[1], message, accepted)
             else:
-                self.take_several(lane, lane.several.read(message), message, accepted)
+                self.take_several(lane, lane.intake.several.read(message), message, accepted)
         except Rejected as rejected:
             self.reject(lane, message.topic, rejected)
 
     def take(self, lane: Lane, series: Series | None, message: Message, accepted: Accepted) -> None:
         """A message that is one sample. Raises Rejected."""
-        values, time = lane.read(message)
+        values, time = lane.intake.read(message)
         if time is None and message.mid:
             self.deliver(message, accepted)
         if series is None:
@@ -153,7 +153,7 @@ class FastLane:
     def is_dated(self, lane: Lane, time: float | None, message: Message) -> bool:
         """Whether samples in this message can be of this time; if not, that is one rejection for all of them."""
         try:
-            lane.date(time, message)
+            lane.intake.date(time, message)
         except Rejected as rejected:
             self.reject(lane, message.topic, rejected)
             return False
@@ -164,7 +164,7 @@ class FastLane:
         if isinstance(reading.value, Rejected):
             raise reading.value
         values = (reading.value,)
-        lane.bound(values)
+        lane.intake.bound(values)
         series = lane.parts.get((source, reading.part))
         if series is None:
             series = self.introduce(lane, source, reading.part, accepted)
@@ -218,14 +218,14 @@ class FastLane:
         return {
             row.ident: row
             for row in self.journal.series(lane.source)
-            if lane.selects(row.part) and route(lane.address(row.topic), lanes) is lane
+            if lane.intake.asks_for(row.part) and route(lane.intake.address(row.topic), lanes) is lane
         }
 
     def take_over(self, lanes: Sequence[Lane]) -> None:
         """From the next batch on these lanes, with the series they hold."""
         for lane in lanes:
             lane.turn = self.turn
-        held = [(lane, series) for lane in lanes if lane.several is None for series in lane.series]
+        held = [(lane, series) for lane in lanes if lane.intake.several is None for series in lane.series]
         self.table = {one.topic: (lane, one) for lane, one in held if route(one.topic, lanes) is lane}
         self.lanes = lanes
         self.turns = self.in_turn()
@@ -239,7 +239,7 @@ class FastLane:
             raise Rejected(
                 "series_limit", f"streams[].max_series is {lane.stream.max_series}; raise it, or narrow the topics"
             )
-        if lane.several:
+        if lane.intake.several:
             if len(part) > LONGEST_PART:
                 raise Rejected("name", f"the name of a part is longer than {LONGEST_PART}")
             if joined(topic, part) in lane.names:
@@ -290,7 +290,4 @@ class FastLane:
 
 def route(topic: str, lanes: Sequence[Lane]) -> Lane | None:
     """The first lane whose filters select the topic."""
-    for lane in lanes:
-        if any(matches(topic_filter, topic) for topic_filter in lane.filters):
-            return lane
-    return None
+    return next((lane for lane in lanes if lane.intake.takes(topic)), None)

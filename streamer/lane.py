@@ -1,7 +1,6 @@
 """The fast lane of one stream: its samples in waves in, forecasts out; states, scores and the choice between models."""
 
 import asyncio
-import math
 import re
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
@@ -11,18 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.config import Metrics, Stream
-from streamer.errors import Rejected
 from streamer.forecast.baseline import Baseline
 from streamer.forecast.score import Scores
-from streamer.ingest.decode import decoder
-from streamer.ingest.grid import LATEST, NO_LABELS, Series, Waves
-from streamer.ingest.several import several
-from streamer.ingest.topics import joined, labels, matches
+from streamer.ingest.grid import Series, Waves
+from streamer.ingest.intake import Intake
+from streamer.ingest.topics import joined
 from streamer.models import Kind
 from streamer.publish.encode import encode_all, rounded
 from streamer.publish.home_assistant import Discovery
 from streamer.publish.thresholds import TOPICS, Thresholds
-from streamer.records import MODELS, Floats, ForecastBatch, Ints, Message, ModelName, Outgoing, Wave
+from streamer.records import MODELS, Floats, ForecastBatch, Ints, ModelName, Outgoing, Wave
 from streamer.state.bank import Bank
 from streamer.state.scale import Scale
 from streamer.store.journal import Source
@@ -63,7 +60,7 @@ class Lane:
     series has gained since a training was last due, `version` that of the last training whose outcome counts here.
     `turn` is held from the acceptance of a batch to its last forecast: in between, series and states are not of the
     same tick. `retired`: a reload of the configuration has put another lane in place of this one.
-    Where a message is `several` series, `parts` has them by source and part, and `names` theirs.
+    Where a message is several series, `parts` has them by source and part, and `names` theirs.
     Without `availability`, the topic on which the daemon says that it is there, Home Assistant is told nothing.
     """
 
@@ -73,12 +70,9 @@ class Lane:
         leads = sorted(wanted or {1, sizes.k, sizes.horizon})
         self.stream, self.sizes = stream, sizes
         self.source = Source(stream.name, stream.payload.field, sizes.d, stream.interval or 0.0)
-        self.filters, self.labelled = stream.filters, stream.filters != stream.topics
-        self.decode, self.several = decoder(stream.payload), several(stream.payload, stream.max_series)
+        self.intake = Intake(stream)
         self.parts: dict[tuple[str, str], Series] = {}
         self.names: set[str] = set()
-        self.lowest = -math.inf if stream.lowest is None else stream.lowest
-        self.highest = math.inf if stream.highest is None else stream.highest
         self.series: list[Series] = []
         self.waves = Waves(sizes.d, stream.max_gap)
         self.scores = Scores(leads, sizes.horizon, sizes.d, metrics.window)
@@ -104,26 +98,12 @@ class Lane:
         forecasts = re.sub(r"\\{\w+\\}", "[^/]*", template)  # a label is one level
         self.own = re.compile(f"{forecasts}({TOPICS})?{announcements}", re.DOTALL)
 
-    def address(self, topic: str) -> str:
-        """A topic that data of the series with this source come under: what filters and templates apply to."""
-        return self.several.address(topic) if self.several else topic
-
-    def selects(self, part: str) -> bool:
-        """Whether the configuration asks for series of this part."""
-        return self.several.selects(part) if self.several else not part
-
-    def labels(self, topic: str) -> dict[str, str]:
-        """What the first filter that selects it calls the levels of a source."""
-        address = self.address(topic)
-        pairs = zip(self.stream.topics, self.filters, strict=True)
-        return next((labels(template, address) for template, plain in pairs if matches(plain, address)), {})
-
     def add(self, ident: int, topic: str, part: str = "") -> Series:
         """A new series, at the next row."""
-        named = self.labels(topic) if self.labelled else NO_LABELS
+        named = self.intake.labels(topic)
         out_topic = self.stream.publish.topic.format(topic=joined(topic, part), stream=self.stream.name, **named)
         series = Series(len(self.series), ident, topic, out_topic, part, named)
-        if self.several:
+        if self.intake.several:
             self.parts[topic, part] = series
             self.names.add(series.name)
         if series.row >= len(self.newest):
@@ -139,33 +119,6 @@ class Lane:
                 bank.grow(room)
         self.series.append(series)  # last: the metrics' threads look up the arrays of every series they see
         return series
-
-    def read(self, message: Message) -> tuple[tuple[float, ...], float | None]:
-        """The values of a message, and the time it gives them.
-
-        Raises Rejected.
-        """
-        values, time = self.decode(message.payload)
-        self.bound(values)
-        self.date(time, message)
-        return values, time
-
-    def bound(self, values: tuple[float, ...]) -> None:
-        """Raises Rejected where a value cannot be true."""
-        for value in values:
-            if not self.lowest <= value <= self.highest:
-                raise Rejected("out_of_range", "beyond streams[].lowest or highest")
-
-    def date(self, time: float | None, message: Message) -> None:
-        """Raises Rejected where a sample in this message cannot be of this time."""
-        if time is None:
-            if message.retain:
-                raise Rejected("retained", "a retained message without a time of its own may be of any age")
-            return
-        if not 0 <= time < LATEST:
-            raise Rejected("time", "before 1970 or after 9999")
-        if self.stream.max_ahead is not None and time > message.arrived + self.stream.max_ahead:
-            raise Rejected("future", "more than streams[].max_ahead beyond the clock")
 
     def accept(self, series: Series, values: tuple[float, ...], time: float | None, arrived: float) -> None:
         """The series now stands at the sample's tick, and the sample waits in `waves`.
@@ -253,7 +206,7 @@ class Lane:
         spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
         mean = rounded(batch.mean[np.arange(len(series)), batch.chosen])
         names, topics = [one.name for one in series], [one.out_topic for one in series]
-        extra = [one.extra for one in series] if self.labelled else None
+        extra = [one.extra for one in series] if self.intake.labelled else None
         payloads = encode_all(names, wave.time, interval, spoken, mean, extra)
         for model, count in zip(MODELS, np.bincount(batch.chosen, minlength=len(MODELS)).tolist(), strict=True):
             self.counts.forecasts[model] += count

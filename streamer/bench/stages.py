@@ -106,7 +106,7 @@ class Subject:
 
     def decode(self, wave: Wave) -> None:
         for payload in self.payloads[: len(wave.rows)]:
-            self.lane.read(Message("a", payload, 0, False, 1, subject.START, False))
+            self.lane.intake.read(Message("a", payload, 0, False, 1, subject.START, False))
 
     def grid(self, wave: Wave) -> None:
         columns = (wave.rows.tolist(), wave.x.tolist(), wave.time.tolist())

@@ -12,9 +12,6 @@ from streamer.errors import Rejected
 from streamer.ingest.topics import joined
 from streamer.records import Floats, Ints, Wave
 
-LATEST = 253402300800.0
-"""The year 10000 in seconds since 1970: no time beyond it can be written as RFC 3339."""
-
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 

@@ -1,18 +1,16 @@
 """Irregular samples on the grid, in waves and in segments, against brute-force oracles."""
 
 import itertools
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.config import Metrics, Stream
 from streamer.errors import Rejected
-from streamer.ingest.grid import LATEST, Series, Waves, segments
-from streamer.lane import Lane
-from streamer.records import Message, Wave
+from streamer.ingest.grid import Series, Waves, segments
+from streamer.ingest.intake import LATEST
+from streamer.records import Wave
 
 START = 1772366400.0
 MAX_GAP = 100
@@ -167,28 +165,6 @@ def test_long_gaps_are_not_held() -> None:
     for time in (0.0, 102.0, 1000.0, 1001.0):
         one.place(START + time, 1.0, 100)
     assert (one.tick, one.held) == (1001, 4)
-
-
-JSON: dict[str, Any] = {"name": "s", "topics": ["in"], "payload": {"format": "json", "time": "time"}}
-
-
-@pytest.mark.parametrize("time", [-1e-9, -1e300, LATEST, 1e300, np.inf, -np.inf, np.nan])
-@pytest.mark.parametrize("max_ahead", [None, 1e301])
-def test_out_of_range(time: float, max_ahead: float | None) -> None:
-    """Times before 1970 or after 9999 are refused before they come to a series, whatever may be ahead."""
-    lane = Lane(Stream(**JSON, max_ahead=max_ahead), Metrics())
-    lane.decode = lambda _: ((1.0,), time)
-    with pytest.raises(Rejected) as caught:
-        lane.read(Message("in", b"", 0, False, 1, START))
-    assert caught.value.reason == "time"
-
-
-@pytest.mark.parametrize("time", [0.0, START, np.nextafter(LATEST, 0)])
-def test_in_range(time: float) -> None:
-    """Times of the years 1970 to 9999 pass as they are."""
-    lane = Lane(Stream(**JSON, max_ahead=None), Metrics())
-    lane.decode = lambda _: ((1.0,), time)
-    assert lane.read(Message("in", b"", 0, False, 1, START)) == ((1.0,), time)
 
 
 def add(waves: Waves, one: Series, time: float, *values: float) -> None:

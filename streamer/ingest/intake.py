@@ -1,0 +1,74 @@
+"""The messages of one stream in, values with their time out; which topics and parts of them the stream asks for."""
+
+import math
+from collections.abc import Mapping
+
+from streamer.config import Stream
+from streamer.errors import Rejected
+from streamer.ingest.decode import Decoded, decoder
+from streamer.ingest.grid import NO_LABELS
+from streamer.ingest.several import several
+from streamer.ingest.topics import labels, matches
+from streamer.records import Message
+
+LATEST = 253402300800.0
+"""The year 10000 in seconds since 1970: no time beyond it can be written as RFC 3339."""
+
+
+class Intake:
+    """What the configuration of a stream says of its messages; `several` reads those that hold several series."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.templates, self.filters = stream.topics, stream.filters
+        self.labelled = stream.filters != stream.topics
+        self.decode, self.several = decoder(stream.payload), several(stream.payload, stream.max_series)
+        self.lowest = -math.inf if stream.lowest is None else stream.lowest
+        self.highest = math.inf if stream.highest is None else stream.highest
+        self.max_ahead = math.inf if stream.max_ahead is None else stream.max_ahead
+
+    def read(self, message: Message) -> Decoded:
+        """The values of a message that is one sample, and the time it gives them.
+
+        Raises Rejected.
+        """
+        values, time = self.decode(message.payload)
+        self.bound(values)
+        self.date(time, message)
+        return values, time
+
+    def bound(self, values: tuple[float, ...]) -> None:
+        """Raises Rejected where a value cannot be true."""
+        for value in values:
+            if not self.lowest <= value <= self.highest:
+                raise Rejected("out_of_range", "beyond streams[].lowest or highest")
+
+    def date(self, time: float | None, message: Message) -> None:
+        """Raises Rejected where a sample in this message cannot be of this time."""
+        if time is None:
+            if message.retain:
+                raise Rejected("retained", "a retained message without a time of its own may be of any age")
+            return
+        if not 0 <= time < LATEST:
+            raise Rejected("time", "before 1970 or after 9999")
+        if time > message.arrived + self.max_ahead:
+            raise Rejected("future", "more than streams[].max_ahead beyond the clock")
+
+    def takes(self, topic: str) -> bool:
+        """Whether the filters select a topic that messages come on."""
+        return any(matches(topic_filter, topic) for topic_filter in self.filters)
+
+    def asks_for(self, part: str) -> bool:
+        """Whether the configuration asks for series of this part."""
+        return self.several.selects(part) if self.several else not part
+
+    def address(self, topic: str) -> str:
+        """A topic that data of the series with this source come under: what filters and templates apply to."""
+        return self.several.address(topic) if self.several else topic
+
+    def labels(self, topic: str) -> Mapping[str, str]:
+        """What the first filter that selects it calls the levels of a source."""
+        if not self.labelled:
+            return NO_LABELS
+        address = self.address(topic)
+        pairs = zip(self.templates, self.filters, strict=True)
+        return next((labels(template, address) for template, plain in pairs if matches(plain, address)), {})
