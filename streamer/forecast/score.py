@@ -6,8 +6,9 @@ against that same sample. Two things are kept per series until their truth comes
 - a ring for each scored lead: what each model predicted for tick t lies in its slot t mod lead, `8·M·d` bytes a slot,
   so `8·M·d` times the sum of the leads in all; double precision, for a meter that stands at 1e8 would leave single
   precision no digits for its changes;
-- one whole forecast at a time (a *trajectory*), which gives E_p, eq. (15), every h ticks: `4·h·M·d` bytes, for what
-  each model's forecast changes from its own first value on is kept in single precision, and that value in double.
+- one whole forecast at a time (a *trajectory*), which gives E_p, eq. (15), every h ticks: `4·h·(M - 1)·d` bytes, for
+  what a model's forecast changes from its own first value on is kept in single precision, and that value in double;
+  persistence, the first model, changes nothing.
 """
 
 from typing import Any
@@ -27,8 +28,8 @@ class Scores:
 
     ring: [N, Σ leads, M, d], the slots of one lead after those of another; matured: [N, M, L, d] what was predicted
     for the newest tick; sums: [N, 3, M, L] of weights, squares and sizes of errors; whole: [N, M, 1 + d] of weights
-    and E_p². A trajectory that began at tick `origin` [N], -1 for none, is `first` [N, M, d] + `change` [N, h, M, d],
-    with the squares of its errors in `met` [N, M, d], of `count` [N] ticks.
+    and E_p². A trajectory that began at tick `origin` [N], -1 for none, is `first` [N, M, d] + `change`
+    [N, h, M - 1, d], with the squares of its errors in `met` [N, M, d], of `count` [N] ticks.
     """
 
     def __init__(self, leads: list[int], horizon: int, d: int, window: int) -> None:
@@ -41,7 +42,7 @@ class Scores:
         self.whole = np.zeros((0, M, 1 + d))
         self.origin = np.zeros(0, np.int64)
         self.first, self.met, self.count = np.zeros((0, M, d)), np.zeros((0, M, d)), np.zeros(0)
-        self.change = np.zeros((0, horizon, M, d), np.float32)
+        self.change = np.zeros((0, horizon, M - 1, d), np.float32)
 
     @property
     def weight(self) -> Floats:
@@ -99,8 +100,9 @@ class Scores:
         under_way = origin >= 0
         measured = under_way & (at < self.horizon) & ~np.isnan(wave.x[:, 0])
         rows = wave.rows[measured]
-        change = self.change.reshape(-1, M, self.d).take(rows * self.horizon + at[measured], 0)
-        self.met[rows] += np.square(self.first[rows] + change - wave.x[measured][:, None])
+        predicted = self.first[rows]
+        predicted[:, 1:] += self.change.reshape(-1, M - 1, self.d).take(rows * self.horizon + at[measured], 0)
+        self.met[rows] += np.square(predicted - wave.x[measured][:, None])
         self.count[rows] += 1
         over = under_way & (at >= self.horizon - 1)
         if over.any():
@@ -124,7 +126,7 @@ class Scores:
         idle = self.origin[wave.rows] < 0
         rows, whole = wave.rows[idle], mean[idle]
         self.first[rows] = first = whole[:, :, 0]
-        self.change[rows] = (whole - first[:, :, None]).transpose(0, 2, 1, 3)
+        self.change[rows] = (whole[:, 1:] - first[:, 1:, None]).transpose(0, 2, 1, 3)
         self.met[rows] = 0
         self.count[rows] = 0
         self.origin[rows] = wave.tick[idle]

@@ -28,7 +28,7 @@ from streamer.swap.warm import WARM_WINDOWS, bank_of, beside, warm_between
 
 log = logging.getLogger("streamer.store")
 
-FORMAT = 1
+FORMAT = 2
 """Of snapshots: to be raised when their arrays change, or what the arrays mean."""
 CHUNK = 256
 """Ticks of each series that are read and replayed at a time."""
