@@ -17,7 +17,7 @@ from streamer.store.journal import Journal
 from streamer.swap.gate import admit, prefer
 from streamer.swap.promote import promote
 from streamer.train.process import WORKER, train
-from streamer.train.worker import Request
+from streamer.train.request import Request
 
 log = logging.getLogger("streamer.train")
 
@@ -133,7 +133,7 @@ class SlowLane:
             max_gap=lane.stream.max_gap,
             held_out=training.held_out,
             device=training.device,
-            threads=training.threads or max(1, len(os.sched_getaffinity(0)) - 1),
+            threads=training.threads or usual_threads(len(os.sched_getaffinity(0))),
             sizes=lane.sizes,
             recipe=training.recipe(lane.sizes.cell),
         )
@@ -164,6 +164,11 @@ class SlowLane:
                         log.info("training stream=%s model=%s epoch=%d/%d e_p=%.4f", *fields)
 
         return report
+
+
+def usual_threads(cores: int) -> int:
+    """All cores but one, the fast lane's; of two both, where a network on each, at low priority, leaves it its turn."""
+    return cores if cores <= len(KINDS) else cores - 1
 
 
 def count(lane: Lane, failed: TrainingFailed) -> None:

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,9 @@ from streamer.bench.machine import cores
 from streamer.bench.part import Row, Settings, Tell
 from streamer.config import Stream, Training
 from streamer.records import Recipe
+from streamer.slowlane import usual_threads
 from streamer.train.process import train
-from streamer.train.worker import Request
+from streamer.train.request import Request
 
 SERIES, TICKS = 10, 2000
 EPOCHS, EPOCHS_QUICK = 5, 2
@@ -69,13 +70,13 @@ async def one(asked: Request, whole: Recipe) -> list[Row]:
 
 
 def epochs(moments: list[tuple[str, float]]) -> Iterator[tuple[str, float]]:
-    """By kind, the least seconds between the ends of two epochs of it."""
-    took: dict[str, list[float]] = defaultdict(list)
-    for (before, begun), (kind, ended) in islice(pairwise(moments), 1, None):
-        if before == kind:
-            took[kind].append(ended - begun)
-    for kind, seconds in took.items():
-        yield kind, min(seconds)
+    """By kind, the least seconds between the ends of two epochs of it; both kinds may be trained side by side."""
+    ends: dict[str, list[float]] = defaultdict(list)
+    for kind, ended in moments:
+        if kind:
+            ends[kind].append(ended)
+    for kind, times in sorted(ends.items()):
+        yield kind, min(after - before for before, after in pairwise(times))
 
 
 def request(directory: str, stream: Stream, device: str, recipe: Recipe) -> Request:
@@ -90,7 +91,7 @@ def request(directory: str, stream: Stream, device: str, recipe: Recipe) -> Requ
         max_gap=stream.max_gap,
         held_out=training.held_out,
         device=device,
-        threads=max(1, cores() - 1),
+        threads=usual_threads(cores()),
         sizes=stream.sizes,
         recipe=recipe,
     )

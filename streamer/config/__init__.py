@@ -100,7 +100,7 @@ class Training(Section):
     ticks: Annotated[int, Field(ge=1000)] = 500_000
     """Most ticks of all series together that are trained on; of a stream with more, a sample of its series is."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """CPU threads of the training process; 0 leaves one core to the fast lane."""
+    """CPU threads of the training, from 2 on for both networks side by side; 0: all cores but one, but both of two."""
     tune_decoder: bool = False
     """Tune the traditional network's decoder alone after its training, on all k·p truths and the paper's eq. (13)."""
     timeout: Annotated[float, Field(gt=0)] = 3600.0

@@ -1,7 +1,7 @@
 """Recurrent cells behind one contract, `F(x, s) -> s`: vanilla tanh (the paper's), GRU and LSTM.
 
 Weights live in torch's own modules, so that a whole window runs through their compiled loops (and cuDNN on a GPU);
-a single step is spelled out here, which lets the daemon carry `s` as a plain value and fold the closed loop.
+a single step is spelled out here, which lets the state be carried as a plain value and the closed loop be folded.
 """
 
 from abc import ABC, abstractmethod
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from streamer.models.unroll import unroll
 from streamer.records import CellName
 
 
@@ -69,6 +70,24 @@ class Cell(nn.Module, ABC):
         """F applied along a window x [b, m, d] from s [b, S]: the last state, [b, S]."""
         return self.core(x, s.unsqueeze(0).contiguous())[1].squeeze(0)  # type: ignore[no-any-return]
 
+    def loop(self, predictor: nn.Linear, s: Tensor, h: int) -> Tensor:
+        """What P sees of s and of the h - 1 states after it in the closed loop, time first: [b, S] -> [h, b, n]."""
+        closed = self.fold(predictor)
+        seen = [self.visible(s)]
+        for _ in range(h - 1):
+            s = closed(s)
+            seen.append(self.visible(s))
+        return torch.stack(seen)
+
+    def hold(self, x: Tensor, k: int) -> Tensor:
+        """What P sees of k states from zero on under an input that stays, time first: x [b, d] -> [k, b, n]."""
+        a, s = self.project(x), x.new_zeros(len(x), self.state_size)
+        seen = []
+        for _ in range(k):
+            s = self.recur(a, s)
+            seen.append(self.visible(s))
+        return torch.stack(seen)
+
     def visible(self, s: Tensor) -> Tensor:
         """The part of the state the predictor reads: [.., S] -> [.., n]."""
         return s[..., : self.n]
@@ -95,6 +114,28 @@ class Rnn(Cell):
         (wp, w0), (_, _, hh, b_hh) = self.folded(predictor), self.weights()
         u, b = (hh + wp).t(), b_hh + w0
         return lambda s: torch.tanh(torch.addmm(b, s, u))
+
+    def run(self, x: Tensor, s: Tensor) -> Tensor:
+        if x.is_cuda:
+            return super().run(x, s)
+        return unroll(self.joined(), x.permute(1, 2, 0), s, False)
+
+    def loop(self, predictor: nn.Linear, s: Tensor, h: int) -> Tensor:
+        if s.is_cuda:
+            return super().loop(predictor, s, h)
+        (wp, w0), (_, _, u, b_hh) = self.folded(predictor), self.weights()
+        after = unroll(torch.cat([u + wp, (b_hh + w0)[:, None]], 1), s.new_empty(h - 1, 0, len(s)), s, True)
+        return torch.cat([s.unsqueeze(0), after])
+
+    def hold(self, x: Tensor, k: int) -> Tensor:
+        if x.is_cuda:
+            return super().hold(x, k)
+        return unroll(self.joined(), x.t().expand(k, -1, -1), x.new_zeros(len(x), self.n), True)
+
+    def joined(self) -> Tensor:
+        """[U, W, b], the two biases as one: [n, n + d + 1]."""
+        w, b, u, b_hh = self.weights()
+        return torch.cat([u, w, (b + b_hh)[:, None]], 1)
 
 
 class Gru(Cell):
@@ -165,12 +206,36 @@ class Lstm(Cell):
 
         return closed
 
+    def loop(self, predictor: nn.Linear, s: Tensor, h: int) -> Tensor:
+        if s.is_cuda:
+            return super().loop(predictor, s, h)
+        (wp, w0), (w, _, u, b_hh) = self.folded(predictor), self.weights()
+        after = native(s.new_zeros(h - 1, len(s), self.d), s, [w, w0, u + wp, b_hh])
+        return torch.cat([self.visible(s).unsqueeze(0), after])
+
+    def hold(self, x: Tensor, k: int) -> Tensor:
+        if x.is_cuda:
+            return super().hold(x, k)
+        return native(x.expand(k, -1, -1), x.new_zeros(len(x), self.state_size), list(self.weights()))
+
     @staticmethod
     def gate(g: Tensor, c: Tensor) -> Tensor:
         """The new [h, c] from the gates' pre-activations g [b, 4n] (order i, f, g, o) and c [b, n]."""
         i, f, new, o = g.chunk(4, 1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(new)
         return torch.cat([torch.sigmoid(o) * torch.tanh(c), c], 1)
+
+
+def native(x: Tensor, s: Tensor, weights: list[Tensor]) -> Tensor:
+    """The h of an LSTM at every step in torch's compiled loop, time first: x [T, b, d], s [b, 2n] -> [T, b, n].
+
+    On a GPU cuDNN wants the weights in one piece, which folded ones are not.
+    """
+    if not len(x):
+        return x.new_zeros(0, len(s), s.shape[1] // 2)
+    h, c = (part.contiguous() for part in s.unsqueeze(0).chunk(2, 2))
+    w, b, u, b_hh = weights
+    return torch.lstm(x, (h, c), [w, u, b, b_hh], True, 1, 0.0, torch.is_grad_enabled(), False, False)[0]
 
 
 CELLS: dict[CellName, type[Cell]] = {"rnn": Rnn, "gru": Gru, "lstm": Lstm}

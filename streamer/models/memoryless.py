@@ -1,6 +1,5 @@
 """The memoryless network (paper, section 4): one recurrent network that feeds its own prediction back."""
 
-import torch
 from torch import Tensor, nn
 
 from streamer.models.cells import CELLS
@@ -27,10 +26,5 @@ class Memoryless(Network):
         return self.F.run(x, s)
 
     def forecast(self, s: Tensor, h: int) -> Tensor:
-        """Eq. (14), with the closed loop folded: h - 1 products of [n, n] and one read-out."""
-        closed = self.F.fold(self.P)
-        seen = [self.F.visible(s)]
-        for _ in range(h - 1):
-            s = closed(s)
-            seen.append(self.F.visible(s))
-        return self.P(torch.stack(seen, 1))  # type: ignore[no-any-return]
+        """Eq. (14), with the closed loop folded: h - 1 steps of the cell and one read-out."""
+        return self.P(self.F.loop(self.P, s, h)).transpose(0, 1)  # type: ignore[no-any-return]

@@ -30,13 +30,7 @@ class Traditional(Network):
 
     def block(self, s: Tensor, k: int) -> Tensor:
         """The next k <= sizes.k values, the decoder started afresh from s: [b, S] -> [b, k, d]."""
-        a = self.F2.project(s)
-        sigma = s.new_zeros(len(s), self.F2.state_size)
-        seen = []
-        for _ in range(k):
-            sigma = self.F2.recur(a, sigma)
-            seen.append(self.F2.visible(sigma))
-        return self.P(torch.stack(seen, 1))  # type: ignore[no-any-return]
+        return self.P(self.F2.hold(s, k)).transpose(0, 1)  # type: ignore[no-any-return]
 
     def forecast(self, s: Tensor, h: int) -> Tensor:
         """Rounds of k values, each predicted block fed back through F1 (eq. (15) calls their number p)."""

@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from streamer.models import Kind, Network, Sizes, build
 from streamer.records import Recipe
+from streamer.train.adam import Adam
 from streamer.train.windows import Buffer, Carry, window
 
 Progress = Callable[[int, float], None]
@@ -27,33 +28,28 @@ def fit(
     """The network of the epoch with the least E_p (`error`) at the origins, and that E_p, infinite where it diverged.
 
     `progress(epoch, E_p)` is called once an epoch, `beat` at every step. The same seed and machine give the same
-    weights. The learning rate follows one cycle (up for 30 % of the steps, then down by the cosine), gradients are
-    clipped by their norm.
+    weights.
     """
     torch.manual_seed(recipe.seed)
     device = buffer.x.device
     network = build(kind, sizes).to(device)
     carry = Carry(buffer)
     starts = buffer.starts(sizes.m, sizes.k)
-    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, fused=True)
-    rate = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.learning_rate, total_steps=recipe.epochs * math.ceil(recipe.windows / recipe.batch)
-    )
+    steps = recipe.epochs * math.ceil(recipe.windows / recipe.batch)
+    adam = Adam(network, recipe.learning_rate, recipe.clip, steps)
     best, kept = math.inf, network.state_dict()
+    chosen = draw(starts, recipe)
+    initial = carry.states(network, chosen)
     for epoch in range(recipe.epochs):
-        chosen = starts[torch.randint(len(starts), (recipe.windows,)).to(device)]
-        initial = carry.states(network, chosen)
         initial[(torch.rand(recipe.windows) >= recipe.share).to(device)] = 0.0
         for begin in range(0, recipe.windows, recipe.batch):
             part = slice(begin, begin + recipe.batch)
-            loss = window_loss(network, buffer, chosen[part], initial[part])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
-            optimiser.step()
-            rate.step()
+            adam.step(window_loss(network, buffer, chosen[part], initial[part]))
             beat()
-        e_p = error(network, buffer, carry, origins)
+        chosen = draw(starts, recipe)
+        reached = carry.states(network, torch.cat([origins, chosen]))  # one pass for this error and the next epoch
+        initial = reached[len(origins) :]
+        e_p = forecast_error(network, buffer, origins, reached[: len(origins)])
         progress(epoch + 1, e_p)
         if math.isnan(e_p):
             break  # weights that are no numbers stay none
@@ -63,6 +59,11 @@ def fit(
     return network, best
 
 
+def draw(starts: Tensor, recipe: Recipe) -> Tensor:
+    """The windows of an epoch, drawn afresh from all positions."""
+    return starts[torch.randint(len(starts), (recipe.windows,)).to(starts.device)]
+
+
 def window_loss(network: Network, buffer: Buffer, starts: Tensor, initial: Tensor) -> Tensor:
     """Mean squared error of the k values after each window, over the truths that were measured."""
     x, truth, real = window(buffer, network.sizes, starts)
@@ -70,15 +71,20 @@ def window_loss(network: Network, buffer: Buffer, starts: Tensor, initial: Tenso
     return residual.square().sum() / real.sum().clamp(min=1) / network.sizes.d
 
 
-@torch.no_grad()
 def error(network: Network, buffer: Buffer, carry: Carry, origins: Tensor, units: Tensor | None = None) -> float:
     """E_p, eq. (15): root of the mean squared error over k·p values after each origin, the state carried up to it.
 
     `units` [T, d] turns residuals into those of another scale.
     """
+    return forecast_error(network, buffer, origins, carry.states(network, origins), units)
+
+
+@torch.no_grad()
+def forecast_error(network: Network, buffer: Buffer, origins: Tensor, s: Tensor, units: Tensor | None = None) -> float:
+    """The same from given states s [o, S]."""
     h = network.sizes.horizon
     truths = origins[:, None] + torch.arange(h, device=origins.device)
-    residual = network.forecast(carry.states(network, origins), h) - buffer.x[truths]
+    residual = network.forecast(s, h) - buffer.x[truths]
     return root_mean_square(residual if units is None else residual * units[truths], buffer.real[truths])
 
 

@@ -4,9 +4,10 @@ import asyncio
 import base64
 import contextlib
 import json
+import os
 import signal
 import sys
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,13 +15,16 @@ from typing import Any
 import numpy as np
 
 from streamer.errors import TrainingFailed
+from streamer.models import KINDS
 from streamer.records import Candidate
-from streamer.train.worker import Request
+from streamer.train.request import Request
 
 LINE_LIMIT = 2**30
 GRACE_SECONDS = 1.0
 WORKER = ("-m", "streamer.train.worker")
 """What python runs to train."""
+KEPT = str(32 * 2**20)
+"""Bytes up to which glibc keeps freed memory; by default each step of a training gives a megabyte back and takes it."""
 
 
 async def train(
@@ -35,11 +39,7 @@ async def train(
     Cancelling it, `timeout` seconds in all or `stall` seconds without a line end the process. Raises TrainingFailed:
     timeout, hung, killed (by a signal), crashed, or the reason that the process gave (train/failures.py).
     """
-    pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE}
-    try:
-        process = await asyncio.create_subprocess_exec(sys.executable, *worker, **pipes, limit=LINE_LIMIT)  # type: ignore[arg-type]
-    except OSError as error:
-        raise TrainingFailed("crashed", f"the training process cannot be started ({error.strerror})") from error
+    process = await start(worker, request.threads_each)
     assert process.stdin
     assert process.stdout
     assert process.stderr
@@ -56,7 +56,7 @@ async def train(
                     case "failed":
                         raise TrainingFailed(document["reason"], document["detail"])
                     case "end":
-                        return candidates
+                        return sorted(candidates, key=lambda candidate: KINDS.index(candidate.kind))
                     case _:
                         progress(document)
             code = await process.wait()
@@ -66,6 +66,27 @@ async def train(
         await end(process)
         said = (await errors).decode(errors="replace").strip()
     raise ended(code, said)
+
+
+async def start(worker: Sequence[str], threads: int) -> Process:
+    """The process, leader of a group of its own, so that copies it makes of itself can be ended with it.
+
+    `threads` is for numpy's products, whose number cannot be set later. Raises TrainingFailed: crashed.
+    """
+    settings = {"MALLOC_MMAP_THRESHOLD_": KEPT, "MALLOC_TRIM_THRESHOLD_": KEPT, "OPENBLAS_NUM_THREADS": str(threads)}
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            *worker,
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            limit=LINE_LIMIT,
+            env={**os.environ, **settings},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise TrainingFailed("crashed", f"the training process cannot be started ({error.strerror})") from error
 
 
 async def heard(lines: asyncio.StreamReader, stall: float) -> bytes:
@@ -100,8 +121,8 @@ def ended(code: int, said: str) -> TrainingFailed:
     return TrainingFailed("crashed", f"the training process ended with code {code}: {last}")
 
 
-async def end(process: asyncio.subprocess.Process) -> None:
-    """Make sure the process is gone: it dies when its input closes, and is killed if it does not."""
+async def end(process: Process) -> None:
+    """Make sure the process and its copies are gone: asked to end first, then killed."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
@@ -112,5 +133,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     if process.stdin:
         process.stdin.close()

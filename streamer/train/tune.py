@@ -8,10 +8,11 @@ import copy
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from streamer.models import Traditional
 from streamer.records import Recipe
+from streamer.train.adam import Adam
 from streamer.train.fit import Beat, root_mean_square
 from streamer.train.windows import Buffer, Carry
 
@@ -39,20 +40,13 @@ def tune(
     kept = copy.deepcopy(network.state_dict())
     starts = buffer.starts(sizes.m, sizes.horizon)
     network.F2.requires_grad_(True)
-    optimiser = torch.optim.Adam(network.F2.parameters(), lr=RATE, fused=True)
-    steps = EPOCHS * math.ceil(recipe.windows / BATCH)
-    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
+    adam = Adam(network.F2, RATE, CLIP, EPOCHS * math.ceil(recipe.windows / BATCH))
     for _ in range(EPOCHS if len(starts) else 0):
         chosen = starts[torch.randint(len(starts), (recipe.windows,)).to(starts.device)]
         seen = initial(network, buffer, carry, chosen, recipe.share)
         for begin in range(0, recipe.windows, BATCH):
             part = slice(begin, begin + BATCH)
-            miss = loss(network, seen[part], *truths(buffer, chosen[part] + sizes.m, sizes.horizon))
-            optimiser.zero_grad()
-            miss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(network.F2.parameters(), CLIP)
-            optimiser.step()
-            rate.step()
+            adam.step(loss(network, seen[part], *truths(buffer, chosen[part] + sizes.m, sizes.horizon)))
             beat()
         now = e_p(network, s, truth, real)
         if now < best:

@@ -7,27 +7,26 @@ that is how it learns that the daemon is gone.
 import base64
 import json
 import logging
+import multiprocessing
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, TextIO
 
 import numpy as np
 import torch
 
 from streamer.errors import StreamerError, TrainingFailed
-from streamer.ingest.grid import segments
-from streamer.models import KINDS, Kind, Network, Sizes, Traditional
-from streamer.records import Floats, Recipe
-from streamer.state.scale import LIMIT, spread
-from streamer.store.journal import Journal
-from streamer.store.models import ModelRow, newest_model
+from streamer.models import KINDS, Kind, Network, Traditional
+from streamer.store.models import ModelRow
+from streamer.train.abreast import abreast
 from streamer.train.failures import reason_of
 from streamer.train.fit import Beat, error, fit, persistence_error
+from streamer.train.material import Material, gather, scaled
+from streamer.train.request import Request
 from streamer.train.tune import tune
 from streamer.train.weights import dump, network_of
 from streamer.train.windows import Buffer, Carry
@@ -36,32 +35,6 @@ BEAT_SECONDS = 1.0
 """Least time between two signs of life."""
 
 Report = Callable[[dict[str, Any]], None]
-Scales = dict[int, tuple[Floats, Floats]]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to train: plain values, so that it crosses to the process as JSON.
-
-    series: the ids of the series to train on, in the order in which they are taken until `most` ticks are together.
-    """
-
-    directory: str
-    stream: str
-    series: list[int]
-    most: int
-    window: int
-    max_gap: int
-    held_out: float
-    device: str
-    threads: int
-    sizes: Sizes
-    recipe: Recipe
-
-    @classmethod
-    def of(cls, document: dict[str, Any]) -> "Request":
-        nested = {"sizes": Sizes(**document["sizes"]), "recipe": Recipe(**document["recipe"])}
-        return cls(**{**document, **nested})
 
 
 def heart(report: Report) -> Beat:
@@ -80,44 +53,45 @@ def heart(report: Report) -> Beat:
 def train(request: Request, report: Report) -> None:
     """Both networks on the stream's buffer: reports each epoch, and each candidate as soon as it is there.
 
+    On a CPU with a thread for each they are trained side by side, else one after the other.
     Raises TrainingFailed: no_data, no_device.
     """
     device = choose_device(request.device)
     report({"event": "start", "device": device.type})
-    journal = Journal.read(Path(request.directory))
-    raw = read_buffer(journal, request)
-    scales = measure(raw, request.held_out)
-    buffer = scaled(raw, scales, request.held_out, device)
-    sizes = request.sizes
-    origins = buffer.origins(sizes.m, sizes.horizon, request.recipe.origins)
-    if not len(buffer.starts(sizes.m, sizes.k)):
-        raise TrainingFailed("no_data", "no series has m + k ticks without a long gap before its held-out part")
-    if len(origins) < 2:
-        raise TrainingFailed("no_data", "no series has more than k·p ticks without a long gap in its held-out part")
-    choosing, gate = origins[: len(origins) // 2], origins[len(origins) // 2 :]
-    naive = persistence_error(buffer, gate, sizes.horizon)
-    report({"event": "buffer", "ticks": len(buffer.x), "series": len(raw)})
-    for kind in KINDS:
-        network = learn(kind, request, buffer, choosing, report)
-        if network is None:
-            continue
-        live = newest_model(journal, request.stream, kind, sizes)
-        report(
-            {
-                "event": "candidate",
-                "kind": kind,
-                "e_p": settled_error(network, buffer, gate),
-                "e_p_live": live and live_error(live, sizes, raw, scales, request.held_out, gate),
-                "e_p_persistence": naive,
-                "scales": {ident: (mean.tolist(), sd.tolist()) for ident, (mean, sd) in scales.items()},
-                "weights": base64.b64encode(dump(network.state_dict())).decode(),
-            }
-        )
+    material = gather(request, device)
+    report({"event": "buffer", "ticks": len(material.buffer.x), "series": len(material.raw)})
+    works = [partial(candidate, kind, request, material, report) for kind in KINDS]
+    if device.type == "cpu" and request.threads >= len(works):
+        abreast(works, request.threads_each)
+    else:
+        torch.set_num_threads(request.threads)
+        for work in works:
+            work()
 
 
-def learn(kind: Kind, request: Request, buffer: Buffer, origins: torch.Tensor, report: Report) -> Network | None:
+def candidate(kind: Kind, request: Request, material: Material, report: Report) -> None:
+    """Trains one network, and reports it unless it diverged."""
+    network = learn(kind, request, material, report)
+    if network is None:
+        return
+    live, naive = material.live[kind], persistence_error(material.buffer, material.gate, request.sizes.horizon)
+    report(
+        {
+            "event": "candidate",
+            "kind": kind,
+            "e_p": settled_error(network, material.buffer, material.gate),
+            "e_p_live": live and live_error(live, request, material),
+            "e_p_persistence": naive,
+            "scales": {ident: (mean.tolist(), sd.tolist()) for ident, (mean, sd) in material.scales.items()},
+            "weights": base64.b64encode(dump(network.state_dict())).decode(),
+        }
+    )
+
+
+def learn(kind: Kind, request: Request, material: Material, report: Report) -> Network | None:
     """The network of the epoch that is best at the origins, its decoder tuned if asked; None where it diverged."""
     recipe, beat = request.recipe, heart(report)
+    buffer, origins = material.buffer, material.choosing
 
     def progress(epoch: int, e_p: float) -> None:
         report({"event": "progress", "kind": kind, "epoch": epoch, "epochs": recipe.epochs, "e_p": e_p})
@@ -141,54 +115,6 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
-def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
-    """Segments [T, d] of the series, by id, in their own units, until there are enough ticks."""
-    need = request.sizes.m + request.sizes.k
-    raw: dict[int, list[Floats]] = {}
-    ticks_read = 0
-    for ident in request.series:
-        ticks, values = journal.newest(ident, request.window)
-        kept = [part for part in segments(ticks, values, request.max_gap) if len(part) >= need]
-        if kept:
-            raw[ident] = kept
-            ticks_read += sum(map(len, kept))
-        if ticks_read >= request.most:
-            break
-    if not raw:
-        raise TrainingFailed("no_data", f"no series has {need} ticks without a long gap")
-    return raw
-
-
-def split_of(parts: list[Floats], held_out: float) -> list[int]:
-    """Where validation begins in each segment of a series: the newest share of all its ticks is held out."""
-    begin = round((1 - held_out) * sum(map(len, parts)))
-    splits = []
-    for part in parts:
-        splits.append(min(max(begin, 0), len(part)))
-        begin -= len(part)
-    return splits
-
-
-def measure(raw: dict[int, list[Floats]], held_out: float) -> Scales:
-    """Mean and standard deviation of each series, of the part that is trained on."""
-    scales = {}
-    for ident, parts in raw.items():
-        trained = np.concatenate([part[:split] for part, split in zip(parts, split_of(parts, held_out), strict=True)])
-        mean = np.nanmean(trained, 0)
-        scales[ident] = mean, spread(np.nanvar(trained, 0), mean)
-    return scales
-
-
-def scaled(raw: dict[int, list[Floats]], scales: Scales, held_out: float, device: torch.device) -> Buffer:
-    """All series as one buffer."""
-    parts, splits = [], []
-    for ident, whole in raw.items():
-        mean, sd = scales[ident]
-        parts += [((part - mean) / sd).clip(-LIMIT, LIMIT).astype(np.float32) for part in whole]
-        splits += split_of(whole, held_out)
-    return Buffer.of(parts, splits, device)
-
-
 def settled_error(network: Network, buffer: Buffer, origins: torch.Tensor, units: torch.Tensor | None = None) -> float:
     """E_p of a network on its own, after a pass along the buffer for its states to settle."""
     carry = Carry(buffer)
@@ -196,17 +122,16 @@ def settled_error(network: Network, buffer: Buffer, origins: torch.Tensor, units
     return error(network, buffer, carry, origins, units)
 
 
-def live_error(
-    live: ModelRow, sizes: Sizes, raw: dict[int, list[Floats]], scales: Scales, held_out: float, origins: torch.Tensor
-) -> float:
+def live_error(live: ModelRow, request: Request, material: Material) -> float:
     """E_p of the live network under its own scales, in the units of the candidate's, so that the two compare."""
+    raw, scales, device = material.raw, material.scales, material.gate.device
     own = {ident: live.scales.get(ident, scale) for ident, scale in scales.items()}
-    buffer = scaled(raw, own, held_out, origins.device)
+    buffer = scaled(raw, own, request.held_out, device)
     ratios = [
         np.broadcast_to(own[ident][1] / scales[ident][1], part.shape) for ident, parts in raw.items() for part in parts
     ]
-    units = torch.from_numpy(np.concatenate(ratios).astype(np.float32)).to(origins.device)
-    return settled_error(network_of(live.kind, sizes, live.weights).to(origins.device), buffer, origins, units)
+    units = torch.from_numpy(np.concatenate(ratios).astype(np.float32)).to(device)
+    return settled_error(network_of(live.kind, request.sizes, live.weights).to(device), buffer, material.gate, units)
 
 
 def main(work: Callable[[Request, Report], None] = train) -> None:
@@ -216,11 +141,13 @@ def main(work: Callable[[Request, Report], None] = train) -> None:
     lines = own_output()
     request = Request.of(json.loads(sys.stdin.readline()))
     threading.Thread(target=end_with_parent, daemon=True).start()
-    torch.set_num_threads(request.threads)
+    torch.set_num_threads(1)
+    turn = multiprocessing.get_context("fork").Lock()
 
     def say(document: dict[str, Any]) -> None:
-        lines.write(json.dumps(document) + "\n")
-        lines.flush()
+        with turn:
+            lines.write(json.dumps(document) + "\n")
+            lines.flush()
 
     try:
         work(request, say)

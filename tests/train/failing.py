@@ -1,13 +1,17 @@
 """A training process that goes wrong in the way its argument names; what is around it is the real one."""
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
-from streamer.train.worker import Report, Request, main, train
+from streamer.train.abreast import abreast
+from streamer.train.request import Request
+from streamer.train.worker import Report, main, train
 
 
 def lack_memory(request: Request, report: Report) -> None:
@@ -38,6 +42,35 @@ def abort(request: Request, report: Report) -> None:
     os.abort()
 
 
+def wait() -> None:
+    threading.Event().wait()
+
+
+def lack_memory_aside(request: Request, report: Report) -> None:
+    abreast([wait, partial(lack_memory, request, report)], 1)
+
+
+def blunder_aside(request: Request, report: Report) -> None:
+    abreast([wait, partial(blunder, request, report)], 1)
+
+
+def abort_aside(request: Request, report: Report) -> None:
+    abreast([wait, os.abort], 1)
+
+
+def freeze() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def freeze_aside(request: Request, report: Report) -> None:
+    def see() -> None:
+        os.waitid(os.P_ALL, 0, os.WSTOPPED | os.WNOWAIT)
+        report({"event": "start", "device": "cpu"})
+        wait()
+
+    abreast([see, freeze], 1)
+
+
 def diverge(request: Request, report: Report) -> None:
     for kind in ("memoryless", "traditional"):
         report({"event": "diverged", "kind": kind})
@@ -49,7 +82,21 @@ def misfit(request: Request, report: Report) -> None:
 
 
 TROUBLES: dict[str, Callable[[Request, Report], None]] = {
-    work.__name__: work for work in (lack_memory, lose_gpu, lose_gpu_or_train, blunder, hang, abort, diverge, misfit)
+    work.__name__: work
+    for work in (
+        lack_memory,
+        lose_gpu,
+        lose_gpu_or_train,
+        blunder,
+        hang,
+        abort,
+        lack_memory_aside,
+        blunder_aside,
+        abort_aside,
+        freeze_aside,
+        diverge,
+        misfit,
+    )
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Training in a process of its own, on a real journal; the process may die, hang or find nothing to train on."""
 
 import asyncio
+import os
+import select
 import struct
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -13,12 +15,16 @@ import psutil
 import pytest
 
 from streamer.errors import TrainingFailed
+from streamer.models import KINDS
 from streamer.records import Recipe, Sizes
 from streamer.replay.signals import Signal
+from streamer.slowlane import usual_threads
 from streamer.store.journal import Journal, Source
+from streamer.train.material import read_buffer
 from streamer.train.process import train
+from streamer.train.request import Request
 from streamer.train.weights import network_of
-from streamer.train.worker import BEAT_SECONDS, Request, heart, read_buffer
+from streamer.train.worker import BEAT_SECONDS, heart
 
 SIZES = Sizes(m=20, k=5, p=2, n=8, cell="rnn")
 
@@ -61,9 +67,21 @@ Children = Callable[[], set[psutil.Process]]
 
 @pytest.fixture
 def children() -> Children:
-    """The child processes that a test has added, dead ones that nobody has waited for included."""
+    """The processes that a test has added below its own, dead ones that nobody has waited for included."""
     others = set(psutil.Process().children())
-    return lambda: set(psutil.Process().children()) - others
+    return lambda: set(psutil.Process().children(recursive=True)) - others
+
+
+def ends(process: psutil.Process) -> bool:
+    """Whether it is gone or soon will be, its parent having waited for it or not."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([handle], [], [], 10)[0])
+    finally:
+        os.close(handle)
 
 
 @pytest.fixture
@@ -104,20 +122,44 @@ async def test_the_same_seed_gives_the_same_weights(journal: Journal, tmp_path: 
     assert first[0].weights != other[0].weights
 
 
-async def test_a_killed_process_is_a_failure_with_a_reason(
+async def test_side_by_side_and_one_after_the_other_give_the_same(
     journal: Journal, tmp_path: Path, children: Children
 ) -> None:
-    """kill -9 of the training process ends the training as `killed`, and the signal is named."""
+    """With a thread for each network the process makes a copy of itself; every weight is as with one thread."""
+    single = await train(request(tmp_path, threads=1), lambda _: None, timeout=60, stall=60)
+    lines, processes = list[dict[str, Any]](), set[psutil.Process]()
+
+    def watch(line: dict[str, Any]) -> None:
+        lines.append(line)
+        processes.update(children())
+
+    double = await train(request(tmp_path, threads=2), watch, timeout=60, stall=60)
+    assert len(processes) == 2
+    for kind in KINDS:
+        assert [line["epoch"] for line in lines if line["event"] == "progress" and line["kind"] == kind] == [1, 2, 3]
+    assert [(each.kind, each.weights, each.e_p) for each in double] == [
+        (each.kind, each.weights, each.e_p) for each in single
+    ]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("victim", [0, -1])
+async def test_a_killed_process_is_a_failure_with_a_reason(
+    journal: Journal, tmp_path: Path, children: Children, threads: int, victim: int
+) -> None:
+    """kill -9 of the training process, or of its copy, ends the training as `killed`, names the signal, leaves none."""
+    found = set[psutil.Process]()
 
     def kill(line: dict[str, Any]) -> None:
-        for child in children():
-            child.kill()
+        found.update(children())
+        if line["event"] == "progress" and len(found) == threads:
+            sorted(found, key=lambda process: process.create_time())[victim].kill()
 
-    long = request(tmp_path, recipe=Recipe(epochs=500, windows=320))
+    long = request(tmp_path, threads=threads, recipe=Recipe(epochs=5000, windows=320))
     with pytest.raises(TrainingFailed, match="SIGKILL") as failed:
         await train(long, kill, timeout=60, stall=60)
     assert failed.value.reason == "killed"
-    assert not children()
+    assert all(map(ends, found))
 
 
 @pytest.mark.parametrize(
@@ -127,6 +169,9 @@ async def test_a_killed_process_is_a_failure_with_a_reason(
         ("lose_gpu", "device", "unspecified launch failure"),
         ("abort", "killed", "SIGABRT"),
         ("blunder", "crashed", "RuntimeError: mat1 and mat2"),
+        ("lack_memory_aside", "out_of_memory", "can't allocate memory"),
+        ("abort_aside", "killed", "SIGABRT"),
+        ("blunder_aside", "crashed", "RuntimeError: mat1 and mat2"),
     ],
 )
 async def test_trouble_has_its_own_reason(tmp_path: Path, trouble: str, reason: str, said: str) -> None:
@@ -144,6 +189,23 @@ async def test_a_silent_process_is_ended_as_hung(tmp_path: Path, children: Child
     assert not children()
 
 
+async def test_a_copy_that_hears_nothing_is_ended_too(tmp_path: Path, children: Children) -> None:
+    """Where the copy is stopped and cannot notice that its original is gone, cancelling still leaves no process."""
+    stopped, found = asyncio.Event(), set[psutil.Process]()
+
+    def watch(line: dict[str, Any]) -> None:
+        found.update(children())
+        stopped.set()
+
+    task = asyncio.create_task(train(request(tmp_path), watch, 60, 60, failing("freeze_aside")))
+    await stopped.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(found) == 2
+    assert all(map(ends, found))
+
+
 async def test_a_training_over_its_time_is_ended(journal: Journal, tmp_path: Path, children: Children) -> None:
     """After `timeout` the process is gone and the reason is `timeout`."""
     with pytest.raises(TrainingFailed) as failed:
@@ -152,16 +214,25 @@ async def test_a_training_over_its_time_is_ended(journal: Journal, tmp_path: Pat
     assert not children()
 
 
-async def test_cancelling_ends_the_process(journal: Journal, tmp_path: Path, children: Children) -> None:
-    """A daemon that stops takes its training process with it."""
+@pytest.mark.parametrize("threads", [1, 2])
+async def test_cancelling_ends_the_process(journal: Journal, tmp_path: Path, children: Children, threads: int) -> None:
+    """A daemon that stops takes its training process with it, and the copy of it."""
     begun = asyncio.Event()
-    long = request(tmp_path, recipe=Recipe(epochs=5000, windows=320))
-    task = asyncio.create_task(train(long, lambda _: begun.set(), timeout=60, stall=60))
+    long = request(tmp_path, threads=threads, recipe=Recipe(epochs=5000, windows=320))
+    found = set[psutil.Process]()
+
+    def watch(line: dict[str, Any]) -> None:
+        if line["event"] == "progress":
+            found.update(children())
+            begun.set()
+
+    task = asyncio.create_task(train(long, watch, timeout=60, stall=60))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not children()
+    assert len(found) == threads
+    assert all(map(ends, found))
 
 
 @pytest.mark.parametrize(
@@ -234,3 +305,9 @@ def test_only_as_many_series_as_asked_are_read(journal: Journal, tmp_path: Path)
     """A stream with more ticks than `most` is trained on the first series of the order given."""
     assert list(read_buffer(journal, request(tmp_path, series=[2, 1], most=300))) == [2]
     assert list(read_buffer(journal, request(tmp_path, series=[2, 1], most=500))) == [2, 1]
+
+
+@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 2), (3, 2), (4, 3), (16, 15)])
+def test_a_core_stays_free_where_both_networks_have_one(cores: int, threads: int) -> None:
+    """By default two cores train a network each at low priority; of more, one is left to the fast lane."""
+    assert usual_threads(cores) == threads
