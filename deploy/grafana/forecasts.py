@@ -3,13 +3,13 @@
 from panels import Panel, Query, band, dashboard, variable
 from queries import STREAM
 
-MODEL = f'{STREAM}, model=~"$model"'
-LEAD = f'{STREAM}, lead=~"$lead"'
-ONE = f'{STREAM}, series=~"$series", element=~"$element"'
-PREDICTED = f'streamer_series_predicted{{{ONE}, model=~"$model", lead=~"$lead"}}'
+MODEL = f'{STREAM}, model="$model"'
+LEAD = f'{STREAM}, lead="$lead"'
+ONE = f'{STREAM}, series="$series", element="$element"'
+PREDICTED = f'streamer_series_predicted{{{ONE}, model="$model", lead="$lead"}}'
 SPREAD = (
     "on (job, instance, stream, series, model, lead) group_left () "
-    f'(2 * streamer_series_rmse{{{MODEL}, series=~"$series", lead=~"$lead"}})'
+    f'(2 * streamer_series_rmse{{{MODEL}, series="$series", lead="$lead"}})'
 )
 KINDS = 'model=~"memoryless|traditional"'
 
@@ -19,7 +19,7 @@ VARIABLES = [
     variable("model", "Model", f"label_values(streamer_forecast_rmse{{{STREAM}}}, model)"),
     variable("lead", "Lead, in ticks", f"label_values(streamer_forecast_rmse{{{STREAM}}}, lead)"),
     variable("series", "Series", f"label_values(streamer_series_actual{{{STREAM}}}, series)"),
-    variable("element", "Element", f'label_values(streamer_series_actual{{{STREAM}, series=~"$series"}}, element)'),
+    variable("element", "Element", f'label_values(streamer_series_actual{{{STREAM}, series="$series"}}, element)'),
 ]
 
 
@@ -153,7 +153,7 @@ THRESHOLDS = [
     ),
 ]
 
-ERROR = f'streamer_series_rmse{{{LEAD}, model=~"$model"}}'
+ERROR = f'streamer_series_rmse{{{LEAD}, model="$model"}}'
 NAIVE = f'(streamer_series_rmse{{{LEAD}, model="persistence"}} > 0)'
 LEAST = f"bottomk(10, 1 - {ERROR} / ignoring (model) {NAIVE})"
 WORST = [

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes what compose.yaml needs: an authority, the broker's certificate, users with random passwords.
-# Usage: generate.sh [FOLDER [NAME...]]: FOLDER is deploy/secrets; NAMEs are those that clients know the broker by.
+# Usage: generate.sh [FOLDER [NAME...]]: FOLDER is deploy/secrets; NAMEs are the host names and IP addresses that clients
+# know the broker by.
 # What exists is kept: delete the folder, or a file, to have it made anew.
 set -euo pipefail
 umask 077
@@ -18,7 +19,11 @@ if [[ ! -e ca.key ]]; then
 fi
 
 if [[ ! -e server.key ]]; then
-  alternatives=$(printf ',DNS:%s' "${names[@]}")
+  alternatives=
+  for name in "${names[@]}"; do
+    if [[ $name =~ ^[0-9.]+$ || $name == *:* ]]; then kind=IP; else kind=DNS; fi
+    alternatives+=",$kind:$name"
+  done
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -sha256 -subj "/CN=${names[0]}" \
     -keyout server.key -out server.csr 2>/dev/null
   openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 825 -sha256 -out server.crt \
@@ -47,3 +52,4 @@ fi
 # closed to all but its owner, so that on this machine nobody else reaches them.
 chmod 0444 ca.crt server.crt server.key passwords -- *_password
 echo "secrets in $PWD; sensors log in as sensor with the password in sensor_password, and trust ca.crt"
+echo "clients know the broker as$(openssl x509 -in server.crt -noout -ext subjectAltName | tail -n 1 | tr -s ' ')"

@@ -30,7 +30,7 @@ def secrets(tmp_path: Path) -> Path:
 def generate(folder: Path) -> None:
     program("mosquitto_passwd", "mosquitto")
     program("openssl")
-    subprocess.run([DEPLOY / "mosquitto" / "generate.sh", folder, "localhost"], check=True, timeout=60)
+    subprocess.run([DEPLOY / "mosquitto" / "generate.sh", folder, "localhost", "127.0.0.1"], check=True, timeout=60)
 
 
 def settings(secrets: Path) -> dict[str, str]:
@@ -107,6 +107,14 @@ async def test_announcing_takes_a_line_more(secrets: Path, tmp_path: Path, uncom
         link.publish([Outgoing("homeassistant/device/streamer_a/config", b"{}", 1, True)])
         await until(lambda: link.unsent == 0)
         assert link.counts.refused == (not uncommented)
+
+
+def test_the_broker_is_known_by_name_and_by_address(secrets: Path) -> None:
+    """Clients that connect to the IP address given to generate.sh find it in the certificate, as such."""
+    for question, known in (("-checkhost", "localhost"), ("-checkip", "127.0.0.1")):
+        command = ["openssl", "x509", "-noout", "-in", str(secrets / "server.crt"), question, known]
+        told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+        assert "does match" in told, told
 
 
 async def test_nobody_else_gets_in(broker: Mosquitto, secrets: Path) -> None:

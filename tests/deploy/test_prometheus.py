@@ -23,13 +23,14 @@ from tests.deploy.prometheus import DEPLOY, Prometheus, prometheus, until
 RULES = DEPLOY / "prometheus"
 TESTS = Path(__file__).parent
 RUNBOOK = (DEPLOY / "README.md").read_text(encoding="utf-8")
+SERIES = "waves/a (1)"  # Grafana escapes nothing of a single choice, so this is no regular expression for itself
 CHOICES = {
     "__rate_interval": "10s",
     "instance": ".+",
     "stream": ".+",
     "model": "memoryless",
     "lead": "1",
-    "series": ".+",
+    "series": SERIES,
     "element": "0",
 }
 NAMES = re.compile(r"\b(?:streamer_\w+|streamer:[\w:]+|process_\w+|up)\b(?!\s*\()")
@@ -93,9 +94,9 @@ async def test_every_expression_is_answered_on_a_running_daemon(mosquitto: Mosqu
         prometheus(tmp_path, target) as server,
     ):
         await daemon.logged("subscribed to")
-        await publisher.publish("waves/a", b"?", 1)
+        await publisher.publish(SERIES, b"?", 1)
         await until(server, "streamer_retrainings_total")  # seen at 0: what comes next is an increase
-        samples = play(wave("sine", 0, 1.0), publisher.publish, Pace(rate=300), Form("waves/a", qos=1))
+        samples = play(wave("sine", 0, 1.0), publisher.publish, Pace(rate=300), Form(SERIES, qos=1))
         flow = asyncio.create_task(samples)
         await daemon.logged("swapped stream=waves")
         await answered(server)
