@@ -102,6 +102,9 @@ def check(config: ConfigPath) -> None:
     parsed = load(config)
     typer.echo(json.dumps(parsed.model_dump(mode="json"), indent=2))
     typer.echo(f"{config}: good", err=True)
+    for key, path in parsed.mqtt.files():
+        if not path.exists():
+            typer.echo(f"{config}: mqtt.{key}: there is no {path} on this machine; run needs it", err=True)
 
 
 @app.command()
@@ -243,7 +246,8 @@ def record(
             return summary
 
     done = asyncio.run(record_all())
-    typer.echo(f"\r{done.messages} messages recorded in {done.seconds:.1f} s to {out}", err=True)
+    hint = "" if done.messages else "; is anything published on these topics, and may this user read them?"
+    typer.echo(f"\r{done.messages} messages recorded in {done.seconds:.1f} s to {out}{hint}", err=True)
 
 
 @app.command()

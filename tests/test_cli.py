@@ -61,6 +61,19 @@ def test_check_good() -> None:
     assert printed["streams"][0]["model"]["m"] == 70
 
 
+def test_check_of_files(tmp_path: Path) -> None:
+    """Files that the configuration names and this machine does not have are told: they may be on another one."""
+    (tmp_path / "ca.crt").touch()
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"mqtt: {{url: 'mqtts://localhost', username: u, password_file: {tmp_path}/none,"
+        f" tls: {{ca_file: {tmp_path}/ca.crt}}}}\nstreams: [{{name: s, topics: [t]}}]\n"
+    )
+    done = streamer("check", str(path))
+    told = f"{path}: mqtt.password_file: there is no {tmp_path}/none on this machine; run needs it\n"
+    assert (done.returncode, done.stderr) == (0, f"{path}: good\n{told}")
+
+
 def test_check_masks(tmp_path: Path) -> None:
     """The password, from the file or the environment, is not in what is printed."""
     path = tmp_path / "c.yaml"

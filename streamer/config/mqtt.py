@@ -116,3 +116,9 @@ class Mqtt(Section):
         if self.password_file is not None:
             return self.password_file.read_text(encoding="utf-8").removesuffix("\n")
         return self.password.get_secret_value() if self.password else None
+
+    def files(self) -> list[tuple[str, Path]]:
+        """(key, path) of every file that connecting takes."""
+        given = [("password_file", self.password_file)]
+        given += [(f"tls.{key}", getattr(self.tls, key)) for key in ("ca_file", "cert_file", "key_file")]
+        return [(key, path) for key, path in given if path is not None]

@@ -120,11 +120,12 @@ async def test_signals(mosquitto: Mosquitto, tmp_path: Path, number: signal.Sign
 
 
 async def test_for(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    """--for ends it by itself, with a file that holds nothing where nothing came."""
+    """--for ends it by itself; where nothing came the file holds nothing, and it says what may be the cause."""
     out = tmp_path / "r.jsonl"
     async with command("record", "--broker", mosquitto.url, "--topics", "a", "--out", out, "--for", "0.01") as recorder:
         code, last = await recorder.end()
     assert (code, last[:29]) == (0, "0 messages recorded in 0.0 s ")
+    assert last.endswith("may this user read them?")
     assert out.read_bytes() == b""
 
 
