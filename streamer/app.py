@@ -10,15 +10,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-
-from streamer.allocator import give_back_large_arrays
 from streamer.config import Config
 from streamer.configfile import load
 from streamer.errors import StateBlocked, StateError, StreamerError
 from streamer.fastlane import Accepted, FastLane, Kept
 from streamer.http import serve
 from streamer.lane import Lane
+from streamer.machine import prepare
 from streamer.metrics import Readings, registry
 from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
@@ -33,6 +31,8 @@ log = logging.getLogger("streamer")
 
 DRAIN_SECONDS = 2.0
 """How long a stop works on what had already been received."""
+PAUSE, FULL = 2.0, 256
+"""Longest pause after a batch, in times of what it took; samples of a batch after which there is none."""
 RETRY_SECONDS = 0.5
 """Between two attempts at a journal that cannot be written."""
 SNAPSHOT_SHARE = 20
@@ -81,6 +81,7 @@ class Daemon:
     async def fast_lane(self) -> None:
         """Batches through the fast lane, acknowledged when they are journaled and their forecasts handed over."""
         async for batch in self.link.batches():
+            begun = time.monotonic()
             async with self.fast.turn:
                 if self.overdue() or not await self.committed(self.fast.accept(batch)):
                     log.warning("stopped with messages unprocessed; the broker repeats those of QoS 1")
@@ -91,6 +92,7 @@ class Daemon:
                 for lane in self.fast.lanes:
                     if lane.due():
                         self.slow.request(lane)
+            await asyncio.sleep(pause(len(batch.messages), time.monotonic() - begun))
 
     async def committed(self, accepted: Accepted) -> bool:
         """Journal a batch, waiting for as long as the disk is full; False if a stop did not leave the time.
@@ -179,14 +181,22 @@ class Daemon:
         self.fast.saved(Kept({stream: snapshot.about["version"] for stream, snapshot in captured}, ticks))
 
 
+def pause(messages: int, took: float) -> float:
+    """Seconds to let messages gather after a batch that took so long.
+
+    A batch costs a whole tile however little is in it: taken at once, a tenth of what the daemon can do would take all
+    of a core. None after a full one; and the first message after a silence never waits.
+    """
+    return PAUSE * took * max(0.0, 1 - messages / FULL)
+
+
 @asynccontextmanager
 async def daemon(config: Config) -> AsyncIterator[Daemon]:
     """A daemon whose parts are up: journal read, broker link connecting, metrics served. `serve` runs it.
 
     Raises StartError or StateError where a part cannot be had.
     """
-    torch.set_num_threads(1)
-    give_back_large_arrays()
+    prepare()
     async with AsyncExitStack() as stack:
         journal = Journal.open(config.state.path, config.state.durability)
         stack.callback(journal.close)

@@ -107,7 +107,7 @@ class Lane:
             self.parts[topic, part] = series
             self.names.add(series.name)
         if series.row >= len(self.newest):
-            room = max(64, len(self.newest) * 5 // 4)
+            room = max(64, len(self.newest) * 9 // 8)
             self.newest = np.concatenate([self.newest, np.zeros((room - len(self.newest), self.sizes.d))])
             self.spoke = np.pad(self.spoke, (0, room - len(self.spoke)))
             self.scores.grow(room)

@@ -21,6 +21,7 @@ from streamer.errors import SourceError
 from streamer.fastlane import Accepted, FastLane
 from streamer.ingest.topics import joined
 from streamer.lane import Lane
+from streamer.machine import prepare
 from streamer.records import Message, Outgoing
 from streamer.replay.recording import recorded
 from streamer.replay.sample import Sample, encode
@@ -169,6 +170,7 @@ def backtest(
     config: Config, some: Iterable[Message], models: Path | None, out: Path | None, progress: Progress
 ) -> Backtest:
     """Run it in a temporary state directory. Raises SourceError, StateError."""
+    prepare()
     with tempfile.TemporaryDirectory(prefix="streamer-backtest-") as directory:
         made = Backtest(config, Path(directory), models)
         try:

@@ -10,9 +10,6 @@ from contextlib import closing
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-import torch
-
-from streamer.allocator import give_back_large_arrays
 from streamer.bench import subject
 from streamer.bench.machine import resident_bytes
 from streamer.bench.part import Row, Settings, Tell
@@ -21,6 +18,7 @@ from streamer.config import Metrics
 from streamer.errors import StreamerError
 from streamer.fastlane import FastLane
 from streamer.lane import Lane
+from streamer.machine import prepare
 from streamer.records import Message, MessageBatch
 from streamer.store.journal import Journal
 from streamer.swap.resume import resume
@@ -54,8 +52,7 @@ def measure(settings: Settings, tell: Tell) -> list[Row]:
 def grow(tell: Connection, directory: Path, settings: Settings) -> None:
     """Tells what this process gains when its fast lane goes from one batch of series to all of them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the measurement, and that ends this
-    torch.set_num_threads(1)
-    give_back_large_arrays()
+    prepare()
     stream = subject.stream(settings.series, settings.cell)
     subject.seed(directory, stream)
     with closing(Journal.open(directory)) as journal:

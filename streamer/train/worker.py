@@ -5,6 +5,7 @@ that is how it learns that the daemon is gone.
 """
 
 import base64
+import contextlib
 import json
 import logging
 import multiprocessing
@@ -137,7 +138,7 @@ def live_error(live: ModelRow, request: Request, material: Material) -> float:
 def main(work: Callable[[Request, Report], None] = train) -> None:
     """Train (or `work` on) what the request asks for; exit code 0 even where nothing came of it, which a line says."""
     logging.captureWarnings(True)
-    os.nice(10)
+    give_way()
     lines = own_output()
     request = Request.of(json.loads(sys.stdin.readline()))
     threading.Thread(target=end_with_parent, daemon=True).start()
@@ -157,6 +158,13 @@ def main(work: Callable[[Request, Report], None] = train) -> None:
         if reason is None:
             raise
         say({"event": "failed", "reason": reason, "detail": str(error)})
+
+
+def give_way() -> None:
+    """From now on this process runs when no other wants to: a training that waits costs nothing, a sample does."""
+    os.nice(10)
+    with contextlib.suppress(AttributeError, OSError):  # Linux alone has it, and a sandbox may refuse it
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def own_output() -> TextIO:

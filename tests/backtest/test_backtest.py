@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
@@ -70,6 +71,13 @@ def run(directory: Path, source: Path, config: dict[str, Any], models: Path | No
     out = directory / "forecasts.jsonl"
     done = backtest(parse(config, "test"), messages(recording(source), ()), models, out, quiet)
     return done, out.read_bytes()
+
+
+def test_it_computes_as_the_daemon_does(tmp_path: Path) -> None:
+    """On one thread, whatever torch was told before: on two its bits, and those of the live forecasts, may differ."""
+    torch.set_num_threads(2)
+    run(tmp_path, write(tmp_path / "in.jsonl", waves(3)), document(tmp_path))
+    assert torch.get_num_threads() == 1
 
 
 def test_two_runs_are_the_same(tmp_path: Path) -> None:

@@ -1,16 +1,19 @@
-"""What the process holds of arrays that are freed."""
+"""What a process that runs the fast lane is told."""
 
 import platform
 import subprocess
 import sys
 
 import pytest
+import torch
+
+from streamer.machine import prepare
 
 FREE = """
 import sys
 import numpy as np
 import psutil
-from streamer.allocator import give_back_large_arrays
+from streamer.machine import give_back_large_arrays
 
 if sys.argv[1] == "told":
     give_back_large_arrays()
@@ -36,3 +39,10 @@ def given_back(how: str) -> float:
 def test_a_large_array_is_given_back() -> None:
     """What lies behind it in memory does not keep the pages of a freed array, as it else does."""
     assert given_back("told") > 0.9 > 0.1 > given_back("untold")
+
+
+def test_one_thread() -> None:
+    """Whatever torch was told before, tiles are computed on one thread."""
+    torch.set_num_threads(2)
+    prepare()
+    assert torch.get_num_threads() == 1
