@@ -1,6 +1,7 @@
 """Start, serve, stop: a configuration in, a running daemon out."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 import time
@@ -22,6 +23,7 @@ from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
 from streamer.reload import filters_of, reload
 from streamer.slowlane import SlowLane
+from streamer.store.database import checkpoint
 from streamer.store.journal import Journal
 from streamer.store.snapshots import write
 from streamer.swap.resume import capture, resumed
@@ -31,8 +33,8 @@ log = logging.getLogger("streamer")
 
 DRAIN_SECONDS = 2.0
 """How long a stop works on what had already been received."""
-PAUSE, FULL = 2.0, 256
-"""Longest pause after a batch, in times of what it took; samples of a batch after which there is none."""
+CHECKPOINT_SECONDS, CHECKPOINT_COMMITS = 0.2, 1000
+"""Between two looks at whether as many batches were committed as make some 16 MiB of write-ahead log."""
 RETRY_SECONDS = 0.5
 """Between two attempts at a journal that cannot be written."""
 SNAPSHOT_SHARE = 20
@@ -81,7 +83,6 @@ class Daemon:
     async def fast_lane(self) -> None:
         """Batches through the fast lane, acknowledged when they are journaled and their forecasts handed over."""
         async for batch in self.link.batches():
-            begun = time.monotonic()
             async with self.fast.turn:
                 if self.overdue() or not await self.committed(self.fast.accept(batch)):
                     log.warning("stopped with messages unprocessed; the broker repeats those of QoS 1")
@@ -92,7 +93,6 @@ class Daemon:
                 for lane in self.fast.lanes:
                     if lane.due():
                         self.slow.request(lane)
-            await asyncio.sleep(pause(len(batch.messages), time.monotonic() - begun))
 
     async def committed(self, accepted: Accepted) -> bool:
         """Journal a batch, waiting for as long as the disk is full; False if a stop did not leave the time.
@@ -128,6 +128,17 @@ class Daemon:
                 log.warning("no snapshot: %s", failed)
             await asyncio.sleep(max(self.config.state.snapshot, SNAPSHOT_SHARE * (time.monotonic() - begun)))
 
+    async def checkpoints(self) -> None:
+        """The journal's checkpoints in a thread, as often as else a commit would make one and wait for the disk."""
+        self.journal.leave_checkpoints()
+        done = self.journal.commits
+        while True:
+            await asyncio.sleep(CHECKPOINT_SECONDS)
+            if self.journal.commits - done >= CHECKPOINT_COMMITS:
+                done = self.journal.commits
+                with contextlib.suppress(StateBlocked):  # a full disk is told of when a commit meets it
+                    await asyncio.to_thread(checkpoint, self.journal.path)
+
     async def reloads(self, asked: asyncio.Event) -> None:
         """Read the configuration file again whenever asked; what cannot be used changes nothing."""
         while self.file:
@@ -162,6 +173,7 @@ class Daemon:
                     tasks.create_task(self.slow.run(), name="slow lane"),
                     tasks.create_task(self.heartbeat(), name="heartbeat"),
                     tasks.create_task(self.snapshots(), name="snapshots"),
+                    tasks.create_task(self.checkpoints(), name="checkpoints"),
                     tasks.create_task(self.reloads(self.hung_up), name="reloads"),
                 ]
                 await self.fast_lane()
@@ -179,15 +191,6 @@ class Daemon:
             await loop.run_in_executor(self.writer, write, self.config.state.path, stream, snapshot)
             ticks |= zip(*(snapshot.arrays[f"series.{name}"].tolist() for name in ("ident", "tick")), strict=True)
         self.fast.saved(Kept({stream: snapshot.about["version"] for stream, snapshot in captured}, ticks))
-
-
-def pause(messages: int, took: float) -> float:
-    """Seconds to let messages gather after a batch that took so long.
-
-    A batch costs a whole tile however little is in it: taken at once, a tenth of what the daemon can do would take all
-    of a core. None after a full one; and the first message after a silence never waits.
-    """
-    return PAUSE * took * max(0.0, 1 - messages / FULL)
 
 
 @asynccontextmanager

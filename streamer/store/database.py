@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +65,15 @@ def connect(path: Path, durability: Durability) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def checkpoint(path: Path) -> None:
+    """Bring what is committed from the write-ahead log to its place, on a connection of its own: some 20 ms.
+
+    Raises StateError.
+    """
+    with failures(path), closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def set_aside(path: Path) -> Path:

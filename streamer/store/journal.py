@@ -17,7 +17,7 @@ from typing import Self
 
 from streamer.errors import StateDamaged
 from streamer.records import Floats, Ints
-from streamer.store.database import FILE, Durability, connect, failures, only_writer, set_aside
+from streamer.store.database import CHECKPOINT_PAGES, FILE, Durability, connect, failures, only_writer, set_aside
 from streamer.store.samples import NEWEST, SampleRow, Samples
 
 log = logging.getLogger("streamer.store")
@@ -58,13 +58,14 @@ class Journal:
     """The open file; every method that fails raises StateError, StateBlocked where it may work later.
 
     `committed` is when something was last written, in seconds since 1970, `set_aside` where a damaged file went, and
-    `known` the newest series' id once it was asked for.
+    `known` the newest series' id once it was asked for; `commits` counts transactions.
     """
 
     def __init__(self, database: sqlite3.Connection, path: Path, lock: int | None = None) -> None:
         self.database, self.path, self.lock = database, path, lock
         self.samples = Samples(database)
         self.known: int | None = None
+        self.commits = 0
         self.committed = 0.0
         self.set_aside: Path | None = None
 
@@ -121,6 +122,12 @@ class Journal:
                     self.database.execute("ROLLBACK")
                 raise
         self.committed = time.time()
+        self.commits += 1
+
+    def leave_checkpoints(self) -> None:
+        """Somebody else calls `checkpoint` often enough: commits do so only if that fails them for long."""
+        with failures(self.path):
+            self.database.execute(f"PRAGMA wal_autocheckpoint = {10 * CHECKPOINT_PAGES}")
 
     def size_bytes(self) -> int:
         """Bytes on disk, the write-ahead log included."""

@@ -1,5 +1,6 @@
 """The journal on real files: what is committed comes back, what fails changes nothing and names the file."""
 
+import asyncio
 import sqlite3
 import stat
 import struct
@@ -8,18 +9,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
+from streamer import app
 from streamer.errors import StateDamaged, StateError
 from streamer.records import Sizes
-from streamer.store.database import FILE, LOCK, SNAPSHOTS, Durability
+from streamer.store.database import CHECKPOINT_PAGES, FILE, LOCK, SNAPSHOTS, Durability, checkpoint
 from streamer.store.journal import Journal, SeriesRow, Source
 from streamer.store.models import Span, fingerprint, gates_after
 from streamer.store.samples import SampleRow
 from streamer.store.schema import MIGRATIONS
+from tests.broker import until
 
 PLAIN, TWO = Source("s", "", 1, 0.0), Source("s", "", 2, 0.0)
 GARBAGE = "not a database, but long enough to have a header of its own" * 20
@@ -146,6 +150,36 @@ def test_series_ids(journal: Journal) -> None:
     ]
     assert [row.part for row in journal.series(keys[-1][0])] == ["a", "b"]
     assert set(journal.sources()) == {source for source, *_ in keys}
+
+
+def held(journal: Journal) -> int:
+    """Bytes of the file itself, without its write-ahead log."""
+    return journal.path.stat().st_size
+
+
+def test_checkpoints_elsewhere(journal: Journal) -> None:
+    """Where somebody else makes them, a commit that is large enough for one leaves it; theirs empties the log."""
+    ident = added(journal, Source("s", "", 1024, 1.0), "t")
+    journal.leave_checkpoints()
+    before = held(journal)
+    for _ in range(2):
+        fill(journal, *(sample(ident, tick, *[1.0] * 1024) for tick in range(CHECKPOINT_PAGES // 2)))
+    assert held(journal) == before
+    checkpoint(journal.path)
+    assert held(journal) > before + 4096 * CHECKPOINT_PAGES
+
+
+async def test_the_daemon_makes_checkpoints(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After so many commits, in a thread."""
+    monkeypatch.setattr(app, "CHECKPOINT_SECONDS", 0.01)
+    monkeypatch.setattr(app, "CHECKPOINT_COMMITS", 2)
+    making = asyncio.create_task(app.Daemon.checkpoints(cast(app.Daemon, SimpleNamespace(journal=journal))))
+    await asyncio.sleep(0)
+    before = held(journal)
+    for _ in range(2):
+        fill(journal, *(sample(1, tick, 1.0) for tick in range(1000)))
+    await until(lambda: held(journal) > before)
+    making.cancel()
 
 
 def test_survives_closing(tmp_path: Path) -> None:
