@@ -5,10 +5,12 @@ import platform
 
 import torch
 
-MMAP_THRESHOLD = -3
-"""M_MMAP_THRESHOLD of mallopt(3)."""
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+"""M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of mallopt(3)."""
 LARGE = 2 * 2**20
-"""Bytes: more than what a batch computes in passing, less than an array of all series."""
+"""Bytes: more than one array of a batch, less than an array of all series."""
+KEPT = 32 * 2**20
+"""Bytes: more than all that a batch computes in passing, which the next one takes again."""
 
 
 def prepare() -> None:
@@ -24,7 +26,10 @@ def give_back_large_arrays() -> None:
     """Arrays of all series get pages of their own; only glibc needs to be told.
 
     Left alone it raises its threshold to the largest array that was ever freed, up to 32 MiB: arrays that grow with
-    the number of series then leave holes of their former sizes behind, half as much again as they hold.
+    the number of series then leave holes of their former sizes behind, half as much again as they hold. What a batch
+    frees stays, lest the kernel clear the same pages for every batch.
     """
     if platform.libc_ver()[0] == "glibc":
-        ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, LARGE)
+        libc = ctypes.CDLL(None)
+        libc.mallopt(MMAP_THRESHOLD, LARGE)
+        libc.mallopt(TRIM_THRESHOLD, KEPT)
