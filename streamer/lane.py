@@ -14,7 +14,6 @@ from streamer.forecast.baseline import Baseline
 from streamer.forecast.score import Scores
 from streamer.ingest.grid import Series, Waves
 from streamer.ingest.intake import Intake
-from streamer.ingest.topics import joined
 from streamer.models import Kind
 from streamer.publish.encode import encode_all, rounded
 from streamer.publish.home_assistant import Discovery
@@ -47,6 +46,12 @@ class Counts:
     training_seconds: float = 0.0
     swapped_at: dict[Kind, float] = field(default_factory=dict)
     gated: dict[ModelName, float] = field(default_factory=dict)
+
+
+def framed(stream: Stream) -> tuple[str, str]:
+    """What stands before and after a series' name in the topic of its forecasts, which has no other placeholders."""
+    start, end = stream.publish.topic.format(topic="\0", stream=stream.name).split("\0")
+    return start, end
 
 
 class Lane:
@@ -94,15 +99,14 @@ class Lane:
         self.retired = False
         self.counts = Counts()
         template = re.escape(stream.publish.topic.replace("{stream}", stream.name)).replace(r"\{topic\}", ".*")
+        self.frame = ("", "") if self.intake.labelled else framed(stream)
         announcements = f"|{self.discovery.topics}" if self.discovery else ""
         forecasts = re.sub(r"\\{\w+\\}", "[^/]*", template)  # a label is one level
         self.own = re.compile(f"{forecasts}({TOPICS})?{announcements}", re.DOTALL)
 
     def add(self, ident: int, topic: str, part: str = "") -> Series:
         """A new series, at the next row."""
-        named = self.intake.labels(topic)
-        out_topic = self.stream.publish.topic.format(topic=joined(topic, part), stream=self.stream.name, **named)
-        series = Series(len(self.series), ident, topic, out_topic, part, named)
+        series = Series(len(self.series), ident, topic, part, self.intake.labels(topic))
         if self.intake.several:
             self.parts[topic, part] = series
             self.names.add(series.name)
@@ -205,7 +209,7 @@ class Lane:
         speakers = [(model, versions.get(model, 0)) for model in MODELS]
         spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
         mean = rounded(batch.mean[np.arange(len(series)), batch.chosen])
-        names, topics = [one.name for one in series], [one.out_topic for one in series]
+        names, topics = [one.name for one in series], self.topics(series)
         extra = [one.extra for one in series] if self.intake.labelled else None
         payloads = encode_all(names, wave.time, interval, spoken, mean, extra)
         for model, count in zip(MODELS, np.bincount(batch.chosen, minlength=len(MODELS)).tolist(), strict=True):
@@ -216,8 +220,16 @@ class Lane:
         answers = zip(topics, payloads, strict=True)
         out = [Outgoing(topic, payload, publish.qos, publish.retain) for topic, payload in answers]
         if self.thresholds and batch.ahead is not None:
-            out += self.thresholds.encode(batch, series, interval, spoken)
+            out += self.thresholds.encode(batch, series, topics, interval, spoken)
         return self.discovery.announce(names, topics) + out if self.discovery else out
+
+    def topics(self, series: Sequence[Series]) -> list[str]:
+        """Where the forecasts of these series go; made each time, as it would take a hundred bytes of each to keep."""
+        if self.intake.labelled:
+            template, stream = self.stream.publish.topic, self.stream.name
+            return [template.format(topic=one.name, stream=stream, **one.labels) for one in series]
+        start, end = self.frame
+        return [f"{start}{one.name}{end}" for one in series]
 
     def intervals(self, series: Sequence[Series], tick: Ints, time: Floats) -> Floats:
         """Seconds between two samples of each of these series, as far as it knows at its tick: [b]."""

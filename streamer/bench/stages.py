@@ -54,7 +54,7 @@ class Subject:
                 self.lane.tick(self.wave(min(1024, rows)))
         origin = self.lane.scores.arrays()["origin"]
         origin[:rows] = self.tick - self.rng.integers(0, stream.sizes.horizon, rows)
-        self.series = [Series(row, row, "", "") for row in range(rows)]
+        self.series = [Series(row, row, "") for row in range(rows)]
         self.waves = Waves(d, 100)
         self.journal = Journal.open(directory)
         self.payloads = [orjson.dumps({"time": subject.START + i, "value": self.value(i)}) for i in range(1024)]

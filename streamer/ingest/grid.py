@@ -25,14 +25,12 @@ class Series:
     """
 
     __slots__ = (
-        "anchor", "extra", "held", "ident", "labels", "name", "out_topic", "part", "row", "tick", "time", "topic",
+        "anchor", "extra", "held", "ident", "labels", "name", "part", "row", "tick", "time", "topic",
         "trained",
     )  # fmt: skip
 
-    def __init__(
-        self, row: int, ident: int, topic: str, out_topic: str, part: str = "", labels: Mapping[str, str] = NO_LABELS
-    ) -> None:
-        self.row, self.ident, self.topic, self.out_topic = row, ident, topic, out_topic
+    def __init__(self, row: int, ident: int, topic: str, part: str = "", labels: Mapping[str, str] = NO_LABELS) -> None:
+        self.row, self.ident, self.topic = row, ident, topic
         self.part, self.name, self.labels = part, joined(topic, part), labels
         self.extra = b',"labels":' + orjson.dumps(self.labels) if self.labels else b""
         self.tick = -1

@@ -18,7 +18,6 @@ class Published(Protocol):
     """A series whose forecasts are published; `extra` is what is said beside the usual, as JSON after a comma."""
 
     name: str
-    out_topic: str
     extra: bytes
 
 
@@ -56,9 +55,14 @@ class Thresholds:
         return news
 
     def encode(
-        self, batch: ForecastBatch, series: Sequence[Published], interval: Floats, spoken: Sequence[tuple[str, int]]
+        self,
+        batch: ForecastBatch,
+        series: Sequence[Published],
+        topics: Sequence[str],
+        interval: Floats,
+        spoken: Sequence[tuple[str, int]],
     ) -> list[Outgoing]:
-        """The messages of a batch, of these series, with intervals [b] and (model, version).
+        """The messages of a batch: its series, topics of their forecasts, intervals [b], and (model, version).
 
         The last word on a crossing is said at QoS 1, since no other message will put it right if it gets lost.
         """
@@ -81,7 +85,7 @@ class Thresholds:
                 "model": spoken[i][0],
                 "version": spoken[i][1],
             }
-            payload, topic = orjson.dumps(document), topic_of(series[i].out_topic, one)
+            payload, topic = orjson.dumps(document), topic_of(topics[i], one)
             if series[i].extra:
                 payload = payload[:-1] + series[i].extra + b"}"
             out.append(Outgoing(topic, payload, self.publish.qos if crosses else 1, self.publish.retain))

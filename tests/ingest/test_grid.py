@@ -19,7 +19,7 @@ intervals = st.sampled_from([0.001, 0.01, 0.1, 0.25, 1.0, 7.0, 3600.0])
 
 
 def series(row: int = 0) -> Series:
-    return Series(row, 100 + row, f"in/{row}", f"out/{row}")
+    return Series(row, 100 + row, f"in/{row}")
 
 
 def reason(one: Series, time: float, interval: float | None) -> str:

@@ -97,9 +97,9 @@ def test_an_element_of_several() -> None:
 def said(of: Stream, ahead: list[float], time: float, interval: float) -> list[tuple[str, dict[str, Any], int, bool]]:
     """The messages on one series, which has a label."""
     wave = Wave(np.zeros(1, np.int64), np.zeros((1, 1)), np.ones(1, np.int64), np.array([time]), *[np.zeros(1)] * 2)  # type: ignore[arg-type]
-    series = Series(0, 1, "plant/a", "forecast/plant/a", labels={"machine": "a"})
+    series = Series(0, 1, "plant/a", labels={"machine": "a"})
     batch = ForecastBatch(wave, np.zeros((1, 4, 6, 1)), np.zeros(1, np.int64), np.array([ahead]))
-    out = Thresholds(of).encode(batch, [series], np.array([interval]), [("memoryless", 7)])
+    out = Thresholds(of).encode(batch, [series], ["forecast/plant/a"], np.array([interval]), [("memoryless", 7)])
     return [(one.topic, json.loads(one.payload), one.qos, one.retain) for one in out]
 
 
