@@ -6,6 +6,7 @@ import select
 import struct
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -153,7 +154,8 @@ async def test_a_killed_process_is_a_failure_with_a_reason(
     def kill(line: dict[str, Any]) -> None:
         found.update(children())
         if line["event"] == "progress" and len(found) == threads:
-            sorted(found, key=lambda process: process.create_time())[victim].kill()
+            with suppress(psutil.NoSuchProcess):  # lines that were said before it died come after
+                sorted(found, key=lambda process: process.create_time())[victim].kill()
 
     long = request(tmp_path, threads=threads, recipe=Recipe(epochs=5000, windows=320))
     with pytest.raises(TrainingFailed, match="SIGKILL") as failed:
