@@ -2,7 +2,7 @@
 
 Fast lane, once per batch of waiting messages (fastlane.py; lane.py is one stream of it):
 
-    broker -> mqtt.link -> ingest.decode -> ingest.grid -> store.journal -> state.bank
+    broker -> mqtt.link -> ingest.intake -> ingest.grid -> store.journal -> state.bank
            -> forecast.baseline, models -> forecast.score -> publish.encode -> mqtt.link -> broker
 
 Slow lane, once per retraining (slowlane.py):

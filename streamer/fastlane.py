@@ -265,13 +265,13 @@ class FastLane:
 
     def surplus(self, accepted: int) -> list[tuple[int, int]]:
         """(series, first tick to keep) of the next few series in turn that have outgrown their window."""
-        rows = []
+        rows = {}
         if len(self.kept) == KEPT:
-            for lane, series in islice(self.turns, -(-accepted // TRIM_EVERY)):
+            for lane, series in islice(self.turns, -(-accepted // TRIM_EVERY)):  # few series come round several times
                 outside = series.tick - lane.stream.retrain.window + 1
                 if outside > 0:
-                    rows.append((series.ident, min(outside, self.needed(lane, series.ident))))
-        return rows
+                    rows[series.ident] = min(outside, self.needed(lane, series.ident))
+        return list(rows.items())
 
     def in_turn(self) -> Iterator[tuple[Lane, Series]]:
         """All series, again and again."""

@@ -144,6 +144,7 @@ def test_the_buffer_is_trimmed_to_its_window(tmp_path: Path, monkeypatch: pytest
         save(fast)
         feed(fast, [sample("plant/a", t, t) for t in range(begin, begin + 10)])
     ticks, _ = fast.journal.newest(1, 10_000, 10_000)
+    assert [ident for ident, _ in fast.surplus(10_000)] == [1]
     assert ticks[-1] == 999
     assert 200 <= len(ticks) <= 200 + 2 * 64 + samples.full(24)
     fast.journal.close()
