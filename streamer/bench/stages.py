@@ -18,6 +18,7 @@ from streamer.config import Metrics, Stream
 from streamer.ingest.grid import Series, Waves
 from streamer.lane import Lane
 from streamer.models import KINDS, build
+from streamer.models.frozen import TILE
 from streamer.publish.encode import encode_all, rounded
 from streamer.records import MODELS, Floats, Message, Sizes, Wave
 from streamer.state.bank import Bank
@@ -128,14 +129,15 @@ class Subject:
 
 def chain(rows: int, contraction: int, count: int) -> Callable[[int], None]:
     """`count` products [rows, contraction] by [contraction, b] with tanh of each: what a closed loop must do."""
-    a, bias = torch.randn(rows, contraction), torch.randn(rows, 1)
+    a = torch.randn(rows, contraction)
 
     def run(b: int) -> None:
-        tiles = -(-b // 64)
-        s, y = torch.zeros(tiles, contraction, 64), torch.empty(tiles, rows, 64)
-        left, start, out = a.expand(tiles, -1, -1), bias.expand(tiles, rows, 64), y.numpy()
+        w = min(TILE, -(-b // 16) * 16)
+        t = -(-b // w)
+        s, y = torch.zeros(t, contraction, w), torch.empty(t, rows, w)
+        left, out = a.expand(t, -1, -1), y.numpy()
         for _ in range(count):
-            torch.baddbmm(start, left, s, out=y)
+            torch.bmm(left, s, out=y)
             np.tanh(out, out=out)
 
     return run

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from streamer.ingest.grid import Series, segments
 from streamer.lane import Lane
+from streamer.models.frozen import LARGEST
 from streamer.records import Floats
-from streamer.state.bank import ABREAST, TILE, Bank
+from streamer.state.bank import Bank
 from streamer.store.journal import Journal
 from streamer.store.models import ModelRow
 from streamer.train.weights import network_of
@@ -89,8 +90,7 @@ def warm_between(
 
 def tiles(series: Sequence[Series]) -> list[Sequence[Series]]:
     """As many at a time as a bank steps at once."""
-    width = ABREAST * TILE
-    return [series[begin : begin + width] for begin in range(0, len(series), width)]
+    return [series[begin : begin + LARGEST] for begin in range(0, len(series), LARGEST)]
 
 
 def joined(parts: Sequence[Floats]) -> Run:

@@ -1,4 +1,4 @@
-"""States of many series in tiles of 64: a row must not notice the others."""
+"""States of many series in tiles: a row must not notice the others."""
 
 from collections.abc import Iterator
 from threading import Thread
@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.models import KINDS, Kind, Sizes, build
+from streamer.models.frozen import TILE
 from streamer.records import CellName, Floats
-from streamer.state.bank import TILE, Bank
+from streamer.state.bank import Bank
 from streamer.state.scale import Scale
 from tests.models.reference import REFERENCES
 
