@@ -71,7 +71,9 @@ async def train(
 async def start(worker: Sequence[str], threads: int) -> Process:
     """The process, leader of a group of its own, so that copies it makes of itself can be ended with it.
 
-    `threads` is for numpy's products, whose number cannot be set later. Raises TrainingFailed: crashed.
+    It stays in the daemon's session: Linux gives each session its share of the processors (autogroup, sched(7)), and
+    idle priority is one within a session alone. `threads` is for numpy's products, whose number cannot be set later.
+    Raises TrainingFailed: crashed.
     """
     settings = {"MALLOC_MMAP_THRESHOLD_": KEPT, "MALLOC_TRIM_THRESHOLD_": KEPT, "OPENBLAS_NUM_THREADS": str(threads)}
     try:
@@ -83,7 +85,7 @@ async def start(worker: Sequence[str], threads: int) -> Process:
             stderr=PIPE,
             limit=LINE_LIMIT,
             env={**os.environ, **settings},
-            start_new_session=True,
+            process_group=0,
         )
     except OSError as error:
         raise TrainingFailed("crashed", f"the training process cannot be started ({error.strerror})") from error
