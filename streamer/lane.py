@@ -121,6 +121,7 @@ class Lane:
                 self.thresholds.grow(room)
             for bank in self.live.values():
                 bank.grow(room)
+        self.scores.restart(np.array([series.row]))
         self.series.append(series)  # last: the metrics' threads look up the arrays of every series they see
         return series
 

@@ -19,8 +19,6 @@ from numpy.typing import NDArray
 from streamer.records import MODELS, Floats, Ints, Wave
 
 M = len(MODELS)
-EMPTY = {"ring": np.nan, "matured": np.nan, "origin": -1}
-"""What stands for nothing in these arrays; the others start from zero, on pages that no memory is taken for yet."""
 
 
 class Scores:
@@ -55,12 +53,10 @@ class Scores:
         return self.sums[:, 1]
 
     def grow(self, rows: int) -> None:
-        """Room for `rows` series."""
+        """Room for `rows` series, on pages that no memory is taken for until one begins there (`restart`)."""
         for name, array in self.arrays().items() if rows > len(self.origin) else ():
             grown = np.zeros((rows, *array.shape[1:]), array.dtype)
             grown[: len(array)] = array
-            if name in EMPTY:
-                grown[len(array) :] = EMPTY[name]
             setattr(self, name, grown)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -132,8 +128,9 @@ class Scores:
         self.origin[rows] = wave.tick[idle]
 
     def restart(self, rows: Ints) -> None:
-        """Forget pending forecasts of series that start anew."""
+        """Forget pending forecasts of series that begin, or start anew."""
         self.ring[rows] = np.nan
+        self.matured[rows] = np.nan
         self.origin[rows] = -1
 
     def reset(self, models: list[int]) -> None:

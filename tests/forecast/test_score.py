@@ -31,6 +31,7 @@ def tick(t: int, *x: float, fresh: bool = False) -> Wave:
 def scores(leads: list[int], horizon: int, d: int = 1, window: int = 10, rows: int = 1) -> Scores:
     made = Scores(leads, horizon, d, window)
     made.grow(rows)
+    made.restart(np.arange(rows))
     return made
 
 
@@ -293,11 +294,12 @@ def test_pooled() -> None:
 
 
 def test_growth() -> None:
-    """More room leaves what is pending and what was scored; a new row starts with nothing."""
+    """More room leaves what is pending and what was scored; a series that begins there starts with nothing."""
     made = scores([1], 2)
     made.truth(tick(0, 0.0, fresh=True))
     made.predicted(tick(0, 0.0), np.full((1, M, 2, 1), 3.0))
     made.grow(4)
+    made.restart(np.array([3]))
     made.truth(wave([0, 3], [1, 1], np.zeros((2, 1))))
     assert made.weight[:, 0, 0].tolist() == [1, 0, 0, 0]
     assert made.by_lead()[1][0].tolist() == [3.0]
