@@ -20,6 +20,8 @@ SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
 """A commit in WAL mode outlives the process in either mode, and a power cut in the second."""
 CHECKPOINT_PAGES = 4000
 """Pages of 4 KiB in the write-ahead log before they go to the database: more cost disk, fewer cost time."""
+LONG_PAGES = 5 * CHECKPOINT_PAGES
+"""Pages from which the writer has to wait until all are in the database, some 20 ms."""
 BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
@@ -70,10 +72,13 @@ def connect(path: Path, durability: Durability) -> sqlite3.Connection:
 def checkpoint(path: Path) -> None:
     """Bring what is committed from the write-ahead log to its place, on a connection of its own: some 20 ms.
 
-    Raises StateError.
+    The log begins anew only where for once all of it is in its place. One that is written to all the time would grow
+    for ever: once it is long, the writer has to wait for what it wrote meanwhile. Raises StateError.
     """
     with failures(path), closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        _, pages, _ = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if pages > LONG_PAGES:
+            database.execute("PRAGMA wal_checkpoint(FULL)")
 
 
 def set_aside(path: Path) -> Path:

@@ -17,7 +17,7 @@ from typing import Self
 
 from streamer.errors import StateDamaged
 from streamer.records import Floats, Ints
-from streamer.store.database import CHECKPOINT_PAGES, FILE, Durability, connect, failures, only_writer, set_aside
+from streamer.store.database import FILE, LONG_PAGES, Durability, connect, failures, only_writer, set_aside
 from streamer.store.samples import NEWEST, SampleRow, Samples
 
 log = logging.getLogger("streamer.store")
@@ -127,7 +127,7 @@ class Journal:
     def leave_checkpoints(self) -> None:
         """Somebody else calls `checkpoint` often enough: commits do so only if that fails them for long."""
         with failures(self.path):
-            self.database.execute(f"PRAGMA wal_autocheckpoint = {10 * CHECKPOINT_PAGES}")
+            self.database.execute(f"PRAGMA wal_autocheckpoint = {2 * LONG_PAGES}")
 
     def size_bytes(self) -> int:
         """Bytes on disk, the write-ahead log included."""

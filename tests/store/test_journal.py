@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ import pytest
 from streamer import app
 from streamer.errors import StateDamaged, StateError
 from streamer.records import Sizes
+from streamer.store import database
 from streamer.store.database import CHECKPOINT_PAGES, FILE, LOCK, SNAPSHOTS, Durability, checkpoint
 from streamer.store.journal import Journal, SeriesRow, Source
 from streamer.store.models import Span, fingerprint, gates_after
@@ -167,6 +169,24 @@ def test_checkpoints_elsewhere(journal: Journal) -> None:
     assert held(journal) == before
     checkpoint(journal.path)
     assert held(journal) > before + 4096 * CHECKPOINT_PAGES
+
+
+def test_a_long_log_begins_anew(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is written to meanwhile goes on to grow; once it is long, the checkpoint waits for the writer."""
+    monkeypatch.setattr(database, "LONG_PAGES", 10)
+    ident = added(journal, Source("s", "", 1024, 1.0), "t")
+    rows = [sample(ident, tick, *[1.0] * 1024) for tick in range(200)]
+    fill(journal, *rows[:100])
+    before, making = held(journal), Thread(target=checkpoint, args=(journal.path,))
+    with journal.transaction():
+        journal.append(rows[100:102])
+        making.start()
+        while held(journal) == before:
+            assert making.is_alive()
+    making.join()
+    length = journal.size_bytes() - held(journal)
+    fill(journal, *rows[102:140])
+    assert journal.size_bytes() - held(journal) == length
 
 
 async def test_the_daemon_makes_checkpoints(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
