@@ -1,6 +1,7 @@
 """The daemon's link to the broker: configured filters in, batches of messages out; forecasts in, publishes out."""
 
 import asyncio
+import contextlib
 import logging
 import random
 import time
@@ -19,6 +20,7 @@ from streamer.records import Message, MessageBatch, Outgoing
 
 log = logging.getLogger("streamer.mqtt")
 
+ENOUGH = 16  # messages, which the networks take together for what one costs
 FIRST_PAUSE = 0.1  # seconds
 CLOSED_AGAIN = 3  # connections in a row, none lasting, after which another client is suspected
 RIVAL = "again and again: another client seems to use the same mqtt.client_id; give each its own"
@@ -60,6 +62,7 @@ class Link:
         self._closed_again = 0
         self._stopped = False
         self._arrived = asyncio.Event()
+        self._enough = asyncio.Event()
         self._changed = asyncio.Event()
         self._trouble = ""
         self._task: asyncio.Task[None] | None = None
@@ -136,9 +139,14 @@ class Link:
             await self._changed.wait()
 
     async def batches(self, most: int = 1024) -> AsyncGenerator[MessageBatch, None]:
-        """What waits, at most `most` at a time; ends after `stop`, raises what the connection's task died of."""
+        """What waits, at most `most` at a time; ends after `stop`, raises what the connection's task died of.
+
+        Few messages linger for more to come.
+        """
         while True:
             self._check()
+            if 0 < len(self._inbox) < min(ENOUGH, most):
+                await self._linger()
             if messages := self._inbox.take(most):
                 if self._connection is not None and len(self._inbox) <= self._config.queue // 2:
                     self._connection.resume()
@@ -149,6 +157,14 @@ class Link:
             else:
                 self._arrived.clear()
                 await self._arrived.wait()
+
+    async def _linger(self) -> None:
+        """Returns when there are enough messages, at the latest after `mqtt.linger`."""
+        if self._config.linger and not self._stopped:
+            self._enough.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._config.linger):
+                    await self._enough.wait()
 
     def ack(self, batch: MessageBatch) -> None:
         """Acknowledges its QoS 1 messages, unless their connection is gone: then the broker sends them again."""
@@ -232,9 +248,12 @@ class Link:
             # QoS 1 beyond what the broker was told to keep in flight: mosquitto 2.0 does not heed it.
             self._connection.pause()
         self._arrived.set()
+        if len(self._inbox) >= ENOUGH:
+            self._enough.set()
 
     def _wake(self) -> None:
         self._arrived.set()
+        self._enough.set()
         self._changed.set()
 
     def _check(self) -> None:

@@ -11,7 +11,7 @@ from streamer.config import Mqtt
 from streamer.errors import StartError
 from streamer.mqtt.access import LinkError
 from streamer.mqtt.broker import embedded_broker
-from streamer.mqtt.link import Link
+from streamer.mqtt.link import ENOUGH, Link
 from streamer.mqtt.publisher import Publisher
 from streamer.records import Message, Outgoing
 from tests.broker import Mosquitto, Proxy, free_port, until
@@ -80,7 +80,7 @@ async def test_batches_hold_every_message_in_order(any_config: Mqtt, qos: int) -
 
 
 async def test_a_batch_is_what_waits(config: Mqtt) -> None:
-    """A batch holds all that waits and no more than asked for, and is not waited for to grow."""
+    """A batch holds all that waits and no more than asked for."""
     async with linked(config, "a") as link, Publisher(config) as publisher:
         for i in range(5):
             await publisher.publish("a", b"%d" % i)
@@ -88,6 +88,28 @@ async def test_a_batch_is_what_waits(config: Mqtt) -> None:
         async with aclosing(link.batches(most=3)) as batches:
             sizes = [len((await anext(batches)).messages) for _ in range(2)]
     assert sizes == [3, 2]
+
+
+async def test_few_messages_linger(config: Mqtt) -> None:
+    """What comes within `linger` is one batch; enough messages are one at once, and so is what waits at a stop."""
+    longer = config.model_copy(update={"linger": 0.3})
+    async with linked(longer, "a") as link, Publisher(config) as publisher, aclosing(link.batches()) as batches:
+        first = asyncio.create_task(anext(batches))
+        for _ in range(3):
+            await publisher.publish("a", b"")
+        link.ack(await first)
+        assert len(first.result().messages) == 3
+    for_ever = config.model_copy(update={"linger": 60.0})
+    async with linked(for_ever, "a") as link, Publisher(config) as publisher, aclosing(link.batches()) as batches:
+        first = asyncio.create_task(anext(batches))
+        for _ in range(ENOUGH):
+            await publisher.publish("a", b"")
+        assert len((await first).messages) == ENOUGH
+        await publisher.publish("a", b"last")
+        last = asyncio.create_task(anext(batches))
+        await until(lambda: link.waiting > 0)
+        link.stop()
+        assert (await last).messages[-1].payload == b"last"
 
 
 async def test_only_unacknowledged_messages_come_again(config: Mqtt) -> None:
@@ -308,7 +330,7 @@ async def test_a_bug_ends_the_batches_loudly(config: Mqtt, monkeypatch: pytest.M
     """When the connection's task dies of a bug, `batches` raises it."""
     with pytest.raises(AttributeError):  # noqa: PT012 # leaving raises it, too
         async with linked(config, "a") as link, Publisher(config) as publisher:
-            monkeypatch.setattr(link, "_inbox", None)
+            monkeypatch.setattr(link, "_counts", None)
             await publisher.publish("a", b"1")
             await receive(link, 1)
 
