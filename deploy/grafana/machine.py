@@ -48,11 +48,11 @@ PROCESS = [
     ),
     Panel(
         "Is there enough processor?",
-        "Cores that the daemon uses, without its training process. The fast lane has one core at most: near 1, "
-        "latency rises and the queue fills.",
+        "Cores that the daemon uses, without its training process. The fast lane has one core at most. Near 1 it takes "
+        "larger batches, which cost less a sample: it is full where the queue fills, or latency rises.",
         "short",
         [Query(f"rate(process_cpu_seconds_total{{{ALL}}}[$__rate_interval]) {OURS}", "{{instance}}")],
-        steps=[(0.8, "red")],
+        steps=[(0.95, "yellow")],
         decimals=2,
     ),
 ]
