@@ -52,7 +52,7 @@ class Mqtt(Section):
     keepalive: Annotated[int, Field(ge=5, le=65535)] = 30
     """Seconds of silence after which either side takes the connection for dead."""
     linger: Annotated[float, Field(ge=0, le=1)] = 0.005
-    """Seconds that fewer than 16 messages wait for more at most: they cost little more together. 0: least latency."""
+    """Seconds that fewer than 8 messages wait for more at most: they cost little more together. 0: least latency."""
     queue: Annotated[int, Field(ge=1)] = 20000
     """Received messages that may wait for the fast lane; beyond it the oldest of QoS 0 are dropped and counted."""
     outbox: Annotated[int, Field(ge=1)] = 20000
