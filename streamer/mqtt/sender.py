@@ -10,7 +10,8 @@ from streamer.records import Outgoing
 
 log = logging.getLogger("streamer.mqtt")
 
-AT_ONCE = 256  # publishes before the event loop gets its turn
+AT_ONCE = 256  # publishes before they are written
+TURN = 8  # times as many before the event loop gets its turn: more than the largest batch, lest the outbox grow by each
 
 
 class Sender:
@@ -46,16 +47,19 @@ class Sender:
     def pump(self) -> None:
         """Publishes until the outbox is empty, the window full, the socket congested, or a turn is over."""
         connection = self._connection
-        if connection is None or connection.congested:
+        if connection is None:
             return
-        for _ in range(min(AT_ONCE, len(self.outbox))):
-            if not self._send(self.outbox.pop(), connection):
-                break  # `acknowledged` goes on
-        else:
-            if self.outbox:
-                self._schedule()
+        for _ in range(TURN):
+            if connection.congested or not self._send_some(connection):
+                return  # `moved` goes on
+        self._schedule()
+
+    def _send_some(self, connection: Connection) -> bool:
+        """Whether there is more to send at once."""
+        taken = all(self._send(self.outbox.pop(), connection) for _ in range(min(AT_ONCE, len(self.outbox))))
         self.outbox.release()
         connection.flush()
+        return taken and len(self.outbox) > 0
 
     def _send(self, message: Outgoing, connection: Connection) -> bool:
         full = message.qos and len(self._in_flight) >= connection.window

@@ -112,6 +112,15 @@ async def test_few_messages_linger(config: Mqtt) -> None:
         assert (await last).messages[-1].payload == b"last"
 
 
+async def test_full_batches_leave_nothing_behind(config: Mqtt) -> None:
+    """Forecasts of one full batch after another all go out, if the broker takes them: none waits for a quieter time."""
+    async with linked(config, "a") as link:
+        for _ in range(6):
+            link.publish([Outgoing("b", b"", 0, False)] * 1024)
+            await asyncio.sleep(0)
+            assert link.unsent == 0
+
+
 async def test_only_unacknowledged_messages_come_again(config: Mqtt) -> None:
     """After a reconnect the broker repeats the QoS 1 messages that were not acknowledged, and no others."""
     async with linked(config, "a") as link, Publisher(config) as publisher:
