@@ -77,9 +77,8 @@ def fold(cell: Cell) -> Folded:
     return Folded(u[i_f_o_g] * halved[:, None], w[i_f_o_g] * halved[:, None], (b + c)[i_f_o_g] * halved, lstm)
 
 
-def sigmoid(v: F32) -> None:
-    """In place, of arguments that are halved already."""
-    np.tanh(v, out=v)
+def raise_half(v: F32) -> None:
+    """In place, ½ + ½·v: the last step of a sigmoid."""
     np.multiply(v, HALF, out=v)
     np.add(v, HALF, out=v)
 
@@ -95,7 +94,8 @@ def gru(g: F32, h: F32, c: F32) -> Act:
     rz, (r, z, new, old) = g[:, : 2 * n], (g[:, at : at + n] for at in range(0, 4 * n, n))
 
     def update() -> None:
-        sigmoid(rz)
+        np.tanh(rz, out=rz)
+        raise_half(rz)
         np.multiply(r, old, out=old)
         np.add(new, old, out=new)
         np.tanh(new, out=new)
@@ -113,8 +113,7 @@ def lstm(g: F32, h: F32, c: F32) -> Act:
 
     def update() -> None:
         np.tanh(g, out=g)
-        np.multiply(ifo, HALF, out=ifo)
-        np.add(ifo, HALF, out=ifo)
+        raise_half(ifo)
         np.multiply(i, new, out=new)
         np.multiply(c, f, out=c)
         np.add(c, new, out=c)
