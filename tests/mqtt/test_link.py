@@ -91,25 +91,21 @@ async def test_a_batch_is_what_waits(config: Mqtt) -> None:
 
 
 async def test_few_messages_linger(config: Mqtt) -> None:
-    """What comes within `linger` is one batch; enough messages are one at once, and so is what waits at a stop."""
-    longer = config.model_copy(update={"linger": 0.3})
-    async with linked(longer, "a") as link, Publisher(config) as publisher, aclosing(link.batches()) as batches:
-        first = asyncio.create_task(anext(batches))
-        for _ in range(3):
-            await publisher.publish("a", b"")
-        link.ack(await first)
-        assert len(first.result().messages) == 3
-    for_ever = config.model_copy(update={"linger": 60.0})
+    """Few messages wait for more until there are enough, `linger` is over, or a stop ends it."""
+    brief, for_ever = (config.model_copy(update={"linger": seconds}) for seconds in (0.01, 60.0))
+    async with linked(brief, "a") as link, Publisher(config) as publisher, aclosing(link.batches()) as batches:
+        await publisher.publish("a", b"alone")
+        link.ack(batch := await anext(batches))
+        assert payloads(batch.messages) == [b"alone"]
     async with linked(for_ever, "a") as link, Publisher(config) as publisher, aclosing(link.batches()) as batches:
-        first = asyncio.create_task(anext(batches))
-        for _ in range(ENOUGH):
-            await publisher.publish("a", b"")
-        assert len((await first).messages) == ENOUGH
-        await publisher.publish("a", b"last")
-        last = asyncio.create_task(anext(batches))
-        await until(lambda: link.waiting > 0)
-        link.stop()
-        assert (await last).messages[-1].payload == b"last"
+        for count in (ENOUGH, 3):
+            waiting = asyncio.create_task(anext(batches))
+            for _ in range(count):
+                await publisher.publish("a", b"")
+            if count < ENOUGH:
+                await until(lambda: link.waiting == 3)
+                link.stop()
+            assert len((await waiting).messages) == count
 
 
 async def test_full_batches_leave_nothing_behind(config: Mqtt) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.models import KINDS, Kind, Sizes, build
-from streamer.models.frozen import TILE
+from streamer.models.frozen import TILE, room
 from streamer.records import CellName, Floats
 from streamer.state.bank import Bank
 from streamer.state.scale import Scale
@@ -109,6 +109,16 @@ def test_a_fresh_series_starts_from_zero() -> None:
     new.step(rows[:1], x[:1], np.array([False]))
     assert torch.equal(made.s[0], new.s[0])
     assert torch.equal(made.s[1], kept)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_few_rows_take_a_small_loop() -> None:
+    """A batch goes through the smallest tiles that hold it, so that a lone sample does not cost as much as 64."""
+    made = bank("memoryless", "rnn", n=50)
+    rooms = [room(loop) for loop in made.loops]
+    assert rooms == sorted(rooms)
+    for b in range(1, SERIES):
+        assert room(made.loop(b)) == min([size for size in rooms if size >= b], default=rooms[-1])
 
 
 def test_growing_keeps_states() -> None:
