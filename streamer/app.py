@@ -12,22 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streamer.config import Config
-from streamer.configfile import load
+from streamer.config.loader import load
 from streamer.errors import StateBlocked, StateError, StreamerError
-from streamer.fastlane import Accepted, FastLane, Kept
-from streamer.http import serve
-from streamer.lane import Lane
-from streamer.machine import prepare
-from streamer.metrics import Readings, registry
+from streamer.lanes.fast import Accepted, FastLane, Kept
+from streamer.lanes.machine import prepare
+from streamer.lanes.reload import filters_of, reload
+from streamer.lanes.slow import SlowLane
 from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
-from streamer.reload import filters_of, reload
-from streamer.slowlane import SlowLane
+from streamer.observe.http import serve
+from streamer.observe.metrics import Readings, registry
+from streamer.observe.systemd import READY, STOPPING, WATCHDOG, Progress, notify
+from streamer.resume.resume import capture, resumed
 from streamer.store.database import checkpoint
 from streamer.store.journal import Journal
 from streamer.store.snapshots import write
-from streamer.swap.resume import capture, resumed
-from streamer.systemd import READY, STOPPING, WATCHDOG, Progress, notify
+from streamer.stream.state import Lane
 
 log = logging.getLogger("streamer")
 

@@ -78,8 +78,8 @@ def run(config: ConfigPath, log_format: Format = LogFormat.text, log_level: Leve
     Any key outside streams can be overridden by the environment: STREAMER_MQTT__PASSWORD for mqtt.password.
     Exit codes: 0 stopped, 78 bad configuration, 69 a port cannot be had, 73 the state cannot be written.
     """
-    from streamer import logs
-    from streamer.configfile import load
+    from streamer.config.loader import load
+    from streamer.observe import logs
 
     # Until the daemon takes over: its imports take seconds.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -97,7 +97,7 @@ def check(config: ConfigPath) -> None:
 
     Every problem is listed at once, by dotted path; exit code 78 if there is any.
     """
-    from streamer.configfile import load
+    from streamer.config.loader import load
 
     parsed = load(config)
     typer.echo(json.dumps(parsed.model_dump(mode="json"), indent=2))
@@ -116,9 +116,10 @@ def schema(
     With the YAML extension of VS Code: `streamer schema > streamer.schema.json`, and as the first line of the file
     `# yaml-language-server: $schema=streamer.schema.json`.
     """
-    from streamer import config, configfile
+    from streamer import config
+    from streamer.config import loader
 
-    typer.echo(configfile.reference().rstrip() if reference else json.dumps(config.schema(), indent=2))
+    typer.echo(loader.reference().rstrip() if reference else json.dumps(config.schema(), indent=2))
 
 
 @app.command()
@@ -131,8 +132,8 @@ def demo(
 
     Subscribe with any MQTT client to `forecast/#` on the port shown. Nothing is kept afterwards.
     """
-    from streamer import logs
-    from streamer.demo import demo as show
+    from streamer.observe import logs
+    from streamer.tools.demo import demo as show
 
     logs.configure("text", "error")
     asyncio.run(show(seconds, port, metrics_port))
@@ -173,10 +174,10 @@ def replay(
     """
     from itertools import islice
 
-    from streamer import logs
-    from streamer.configfile import broker as broker_of
-    from streamer.replay.play import Form, Pace, Summary, play
-    from streamer.replay.sources import SourceOptions, open_source
+    from streamer.config.loader import broker as broker_of
+    from streamer.observe import logs
+    from streamer.tools.replay.play import Form, Pace, Summary, play
+    from streamer.tools.replay.sources import SourceOptions, open_source
 
     logs.configure("text", "info")
     login = {"username": username, "password_file": password_file}
@@ -221,10 +222,10 @@ def record(
     Example: `streamer record --topics 'plant/#' --out plant.jsonl.gz --for 3600`. Exit codes: 0 stopped, 69 no broker,
     73 the file is there already or cannot be written.
     """
-    from streamer import logs
-    from streamer.configfile import broker as broker_of
-    from streamer.replay.record import Limit, Recorded, Writer
-    from streamer.replay.record import record as write
+    from streamer.config.loader import broker as broker_of
+    from streamer.observe import logs
+    from streamer.tools.replay.record import Limit, Recorded, Writer
+    from streamer.tools.replay.record import record as write
 
     logs.configure("text", "info")
     login = {"username": username, "password_file": password_file}
@@ -271,12 +272,12 @@ def backtest(
     and value for each column:
     `streamer backtest lab.yaml ETTh1.csv --time-column date --column OT --topic lab/oil --column HUFL --topic lab/load`
     """
-    from streamer import logs
-    from streamer.backtest.report import result, show
-    from streamer.backtest.run import backtest as run_all
-    from streamer.backtest.run import messages
-    from streamer.configfile import load
-    from streamer.replay.sources import SourceOptions, open_source
+    from streamer.config.loader import load
+    from streamer.observe import logs
+    from streamer.tools.backtest.report import result, show
+    from streamer.tools.backtest.run import backtest as run_all
+    from streamer.tools.backtest.run import messages
+    from streamer.tools.replay.sources import SourceOptions, open_source
 
     logs.configure("text", "warning")
     parsed = load(config)
@@ -314,9 +315,9 @@ def bench(
     embedded broker. Other work on the machine shows in every figure; ratios within one run are the most that one can
     trust then: `streamer bench --json before.json`, and later `streamer bench --compare before.json`.
     """
-    from streamer import logs
-    from streamer.bench.part import Settings
-    from streamer.bench.run import bench as measure
+    from streamer.observe import logs
+    from streamer.tools.bench.part import Settings
+    from streamer.tools.bench.run import bench as measure
 
     logs.configure("text", "error")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # daemon, broker and clients end with it
@@ -335,7 +336,7 @@ def inspect(
 
     It only reads, and may run beside the daemon. Exit code 73 where there is no state.
     """
-    from streamer.overview import show
+    from streamer.tools.inspect import show
 
     show(state, series, as_json)
 

@@ -13,7 +13,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from streamer.cli import app
-from streamer.configfile import reference
+from streamer.config.loader import reference
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = sorted(get_command(app).commands)  # type: ignore[attr-defined]

@@ -7,7 +7,7 @@ from streamer.config import Stream
 from streamer.errors import Rejected
 from streamer.ingest.decode import Decoded, decoder
 from streamer.ingest.grid import NO_LABELS
-from streamer.ingest.several import several
+from streamer.ingest.multiseries import several
 from streamer.ingest.topics import labels, matches
 from streamer.records import Message
 

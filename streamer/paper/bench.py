@@ -16,7 +16,7 @@ from streamer.paper.stacked import Stack
 from streamer.paper.store import Store
 from streamer.paper.training import Member, e_p, forecasts, train
 from streamer.paper.waves import Waves, waves
-from streamer.replay.signals import WAVES
+from streamer.tools.replay.signals import WAVES
 
 Notify = Callable[[float], None]
 """Called with the share of a part that is done, 0 to 1."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from streamer.paper.grid import KP, Study
 from streamer.paper.table import Estimate, Row, by_ratio, error, estimate, networks, slope
-from streamer.replay.signals import WAVES
+from streamer.tools.replay.signals import WAVES
 
 SAME = 0.05
 SURE = 2.0

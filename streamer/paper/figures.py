@@ -15,7 +15,7 @@ from streamer.paper.grid import KP
 from streamer.paper.table import Row, by_ratio, error, networks
 from streamer.paper.training import forecasts
 from streamer.paper.waves import gather
-from streamer.replay.signals import WAVES
+from streamer.tools.replay.signals import WAVES
 
 mpl.use("Agg")
 Draw = Callable[[Axes, str, int], None]

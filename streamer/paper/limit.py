@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from streamer.paper.waves import PERIOD, Noise, Waves, gather
-from streamer.replay.signals import WAVES, Signal
+from streamer.tools.replay.signals import WAVES, Signal
 
 ROWS = 500
 """Windows weighed at a time."""

@@ -16,7 +16,7 @@ from streamer.paper.grid import KP
 from streamer.paper.stacked import Stack
 from streamer.paper.training import e_p
 from streamer.paper.waves import Waves, gather
-from streamer.replay.signals import WAVES
+from streamer.tools.replay.signals import WAVES
 
 Recursion = Callable[[Stack, Tensor, int], Tensor]
 """The next h values after the inputs x [S, m, B]: [S, h, B]."""

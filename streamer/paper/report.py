@@ -8,7 +8,7 @@ from streamer.paper.claims import claims
 from streamer.paper.grid import Study
 from streamer.paper.store import Store
 from streamer.paper.table import Row, estimate, networks
-from streamer.replay.signals import WAVES
+from streamer.tools.replay.signals import WAVES
 
 KEYS = [f"{wave} {kp}" for wave in WAVES for kp in (10, 40)]
 HEAD = ["", *KEYS]

@@ -12,7 +12,7 @@ from streamer.paper.grid import KP, Group
 from streamer.paper.stacked import Stack
 from streamer.paper.training import Learner, e_p, forecasts, learner
 from streamer.paper.waves import gather
-from streamer.replay.signals import WAVES
+from streamer.tools.replay.signals import WAVES
 
 EPOCHS = 5
 """Passes over the training windows that each tuning, and the training beside it, may take."""

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from streamer.replay.signals import WAVES, Signal
+from streamer.tools.replay.signals import WAVES, Signal
 
 Noise = Literal["gaussian", "uniform"]
 

@@ -5,12 +5,12 @@ from collections import deque
 from collections.abc import Sequence
 
 from streamer.errors import StateBlocked, TrainingFailed
-from streamer.lane import Lane
+from streamer.forecast.network import Bank
 from streamer.models import Kind
 from streamer.records import Candidate
-from streamer.state.bank import Bank
 from streamer.store.journal import Journal
 from streamer.store.models import Gate, ModelRow, Span, add_gate, newest_version
+from streamer.stream.state import Lane
 from streamer.swap.warm import bank_of, beside, warm_newest
 
 TURNS = 10

@@ -8,13 +8,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.forecast.network import Bank
 from streamer.ingest.grid import Series, segments
-from streamer.lane import Lane
 from streamer.models.frozen import LARGEST
 from streamer.records import Floats
-from streamer.state.bank import Bank
 from streamer.store.journal import Journal
 from streamer.store.models import ModelRow
+from streamer.stream.state import Lane
 from streamer.train.weights import network_of
 
 WARM_WINDOWS = 4

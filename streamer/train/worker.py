@@ -23,10 +23,10 @@ import torch
 from streamer.errors import StreamerError, TrainingFailed
 from streamer.models import KINDS, Kind, Network, Traditional
 from streamer.store.models import ModelRow
-from streamer.train.abreast import abreast
+from streamer.train.dataset import Material, gather, scaled
 from streamer.train.failures import reason_of
 from streamer.train.fit import Beat, error, fit, persistence_error
-from streamer.train.material import Material, gather, scaled
+from streamer.train.parallel import abreast
 from streamer.train.request import Request
 from streamer.train.tune import tune
 from streamer.train.weights import dump, network_of

@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 
 from streamer.config import Stream
-from streamer.fastlane import FastLane
+from streamer.lanes.fast import FastLane
 from streamer.records import Message, MessageBatch
 from streamer.store.database import SYNCHRONOUS
 from streamer.store.snapshots import KEPT
-from tests.lanes import NOW, resumed, save
-from tests.test_crash import seed
+from tests.daemon.test_crash import seed
+from tests.streams import NOW, resumed, save
 
 SERIES = 1024
 FORMATS: dict[str, dict[str, Any]] = {

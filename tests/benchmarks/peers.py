@@ -9,13 +9,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from streamer.bench.broker import broker
-from streamer.bench.clients import Site
-from streamer.bench.endtoend import Load, against, daemon
-from streamer.bench.machine import describe, warning
-from streamer.bench.part import Row
-from streamer.bench.report import number
 from streamer.records import CellName
+from streamer.tools.bench.broker import broker
+from streamer.tools.bench.clients import Site
+from streamer.tools.bench.endtoend import Load, against, daemon
+from streamer.tools.bench.machine import describe, warning
+from streamer.tools.bench.part import Row
+from streamer.tools.bench.report import number
 
 PEERS = {
     "straightforward": "aiomqtt",

@@ -22,13 +22,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from streamer.bench.machine import cores, describe, warning
 from streamer.config import Training
+from streamer.lanes.slow import usual_threads
 from streamer.models import KINDS, Sizes
 from streamer.records import RECIPES, Candidate, CellName, Kind, Recipe
-from streamer.replay.signals import WAVES, Signal
-from streamer.slowlane import usual_threads
 from streamer.store.journal import Journal, Source
+from streamer.tools.bench.machine import cores, describe, warning
+from streamer.tools.replay.signals import WAVES, Signal
 from streamer.train.process import train
 from streamer.train.request import Request
 from streamer.train.weights import network_of

@@ -5,9 +5,9 @@
 
 import argparse
 
-from streamer.bench import subject
-from streamer.bench.stages import BATCHES, costs
 from streamer.records import CellName
+from streamer.tools.bench import subject
+from streamer.tools.bench.stages import BATCHES, costs
 
 
 def report(cell: CellName, rows: int, batches: list[int], rounds: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from streamer.config import Mqtt, Tls
-from streamer.configfile import load
+from streamer.config.loader import load
 from streamer.errors import StartError
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from streamer.configfile import load
+from streamer.config.loader import load
 from tests.deploy.prometheus import DEPLOY
 
 KUBERNETES = DEPLOY / "kubernetes"

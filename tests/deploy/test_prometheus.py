@@ -13,12 +13,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from streamer.mqtt.publisher import Publisher
-from streamer.replay.play import Form, Pace, play
-from streamer.replay.sources import signal as wave
+from streamer.tools.replay.play import Form, Pace, play
+from streamer.tools.replay.sources import signal as wave
 from tests.broker import Mosquitto, free_port, program
-from tests.daemon import configuration, running
 from tests.deploy.dashboards import FILES, expressions, filled, load
 from tests.deploy.prometheus import DEPLOY, Prometheus, prometheus, until
+from tests.process import configuration, running
 
 RULES = DEPLOY / "prometheus"
 TESTS = Path(__file__).parent

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from streamer.configfile import reference
+from streamer.config.loader import reference
 from streamer.store.database import FILE
 from streamer.store.journal import Journal
 from tests.deploy.dashboards import FILES, load
 from tests.deploy.prometheus import DEPLOY
-from tests.lanes import fast_lane, feed, sample, timed
+from tests.streams import fast_lane, feed, sample, timed
 
 TEXT = (DEPLOY / "README.md").read_text(encoding="utf-8")
 PANELS = {panel["title"] for file in FILES for panel in load(file)["panels"]}

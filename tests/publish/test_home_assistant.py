@@ -18,7 +18,7 @@ from streamer.config import Stream
 from streamer.publish.encode import encode
 from streamer.publish.home_assistant import Discovery, duration, identifier
 from streamer.records import MessageBatch, Outgoing
-from tests.lanes import fast_lane, feed, sample, stream, timed
+from tests.streams import fast_lane, feed, sample, stream, timed
 
 SCHEMA = Draft202012Validator(json.loads(Path(__file__).with_name("home_assistant.json").read_text("utf-8")))
 OBJECT_ID = r"[a-zA-Z0-9_-]+"

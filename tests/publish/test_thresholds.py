@@ -17,8 +17,8 @@ from streamer.config import Stream, Threshold
 from streamer.ingest.grid import Series
 from streamer.publish.thresholds import Thresholds, ahead
 from streamer.records import Floats, ForecastBatch, Wave
-from streamer.swap.resume import resumed as resume_async
-from tests.lanes import NOW, fast_lane, feed, read, resumed, sample, save, stream, timed
+from streamer.resume.resume import resumed as resume_async
+from tests.streams import NOW, fast_lane, feed, read, resumed, sample, save, stream, timed
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 grids = st.integers(-4, 4).map(float)

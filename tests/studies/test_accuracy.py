@@ -11,10 +11,10 @@ import pytest
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.records import Floats
-from streamer.replay.sample import Sample, encode
-from streamer.replay.signals import WAVES, Signal
+from streamer.tools.replay.sample import Sample, encode
+from streamer.tools.replay.signals import WAVES, Signal
 from tests.broker import Mosquitto
-from tests.daemon import configuration, running
+from tests.process import configuration, running
 
 TRAINED = 20_000
 TESTED = 4_000

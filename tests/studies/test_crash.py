@@ -9,16 +9,14 @@ from typing import Any
 import pytest
 
 from streamer.config import Metrics, Stream
-from streamer.lane import Lane
+from streamer.resume.resume import capture
 from streamer.store.database import FILE
 from streamer.store.journal import Journal
 from streamer.store.models import gates_after, newest_version
 from streamer.store.snapshots import write
-from streamer.swap.resume import capture
+from streamer.stream.state import Lane
 from tests.broker import Mosquitto, until
-from tests.daemon import running
-from tests.lanes import resumed
-from tests.test_crash import (
+from tests.daemon.test_crash import (
     TOPICS,
     Moment,
     after,
@@ -34,6 +32,8 @@ from tests.test_crash import (
     two_streams,
     value,
 )
+from tests.process import running
+from tests.streams import resumed
 
 
 @pytest.mark.slow

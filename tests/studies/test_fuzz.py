@@ -13,9 +13,9 @@ import pytest
 
 from streamer.config import Stream
 from streamer.records import Message, MessageBatch
+from tests.daemon.test_crash import seed
 from tests.edge import double, payload
-from tests.lanes import NOW, SMALL, resumed, save
-from tests.test_crash import seed
+from tests.streams import NOW, SMALL, resumed, save
 
 MESSAGES = 1_000_000
 BATCH = 500

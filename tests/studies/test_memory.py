@@ -6,10 +6,10 @@ import psutil
 import pytest
 
 from streamer.mqtt.publisher import Publisher
-from streamer.replay.sample import Sample, encode
-from streamer.replay.signals import Signal
+from streamer.tools.replay.sample import Sample, encode
+from streamer.tools.replay.signals import Signal
 from tests.broker import Mosquitto
-from tests.daemon import Process, configuration, running
+from tests.process import Process, configuration, running
 
 SERIES = 100
 EARLY, LATE = 200_000, 2_000_000

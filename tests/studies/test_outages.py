@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from streamer.replay.signals import Signal
+from streamer.tools.replay.signals import Signal
 from tests.broker import Mosquitto
-from tests.daemon import configuration
-from tests.test_daemon import check_states
-from tests.test_outages import Sensor, through
+from tests.daemon.test_daemon import check_states
+from tests.daemon.test_outages import Sensor, through
+from tests.process import configuration
 
 RANDOM = random.Random(1)
 OUTAGES = [RANDOM.uniform(0, 3) for _ in range(10)]

@@ -11,10 +11,10 @@ import pytest
 
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
-from streamer.replay.sample import Sample, encode
+from streamer.tools.replay.sample import Sample, encode
 from tests.broker import Mosquitto
-from tests.daemon import configuration, running
-from tests.test_outages import counter, get, journaled, served
+from tests.daemon.test_outages import counter, get, journaled, served
+from tests.process import configuration, running
 
 SERIES = 50
 FIRST = 1000

@@ -12,15 +12,15 @@ import pytest
 import torch
 
 from streamer.errors import TrainingFailed
-from streamer.lane import Lane
 from streamer.models import KINDS, Kind, build
 from streamer.records import Candidate, Floats
 from streamer.store import samples
 from streamer.store.models import Span, gates_after, newest_model
+from streamer.stream.state import Lane
 from streamer.swap.promote import promote
 from streamer.train.weights import dump, network_of
-from tests.lanes import NOW, fast_lane, feed, message, resumed, sample, save, timed
 from tests.models.reference import REFERENCES
+from tests.streams import NOW, fast_lane, feed, message, resumed, sample, save, timed
 
 SLACK = 8
 """Ticks by which a trim may lag, with chunks of 2, settled from 4 on."""

@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from streamer.train.abreast import abreast
+from streamer.train.parallel import abreast
 from streamer.train.request import Request
 from streamer.train.worker import Report, main, train
 

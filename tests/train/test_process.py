@@ -16,12 +16,12 @@ import psutil
 import pytest
 
 from streamer.errors import TrainingFailed
+from streamer.lanes.slow import usual_threads
 from streamer.models import KINDS
 from streamer.records import Recipe, Sizes
-from streamer.replay.signals import Signal
-from streamer.slowlane import usual_threads
 from streamer.store.journal import Journal, Source
-from streamer.train.material import read_buffer
+from streamer.tools.replay.signals import Signal
+from streamer.train.dataset import read_buffer
 from streamer.train.process import train
 from streamer.train.request import Request
 from streamer.train.weights import network_of

@@ -9,7 +9,7 @@ import torch
 
 from streamer.models import Sizes, Traditional
 from streamer.records import CellName, Recipe
-from streamer.replay.signals import Signal
+from streamer.tools.replay.signals import Signal
 from streamer.train.fit import fit
 from streamer.train.tune import decode, gap, loss, truths, tune
 from streamer.train.windows import Buffer

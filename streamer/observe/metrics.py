@@ -1,0 +1,256 @@
+"""Every Prometheus metric, declared once; they are read from the lanes when Prometheus asks, so a scrape costs the
+fast lane nothing. Base units, label `stream` and, where it applies, `model` and `lead` (ticks ahead)."""
+
+import math
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from importlib.metadata import version
+
+import numpy as np
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily as Counter
+from prometheus_client.core import GaugeMetricFamily as Gauge
+from prometheus_client.core import HistogramMetricFamily as Histogram
+from prometheus_client.core import InfoMetricFamily as Info
+from prometheus_client.registry import Collector
+
+from streamer.ingest.grid import Series
+from streamer.lanes.fast import FastLane
+from streamer.models import KINDS
+from streamer.mqtt.link import Link
+from streamer.records import MODELS, Floats
+from streamer.stream.state import LATENCIES, Lane
+
+Metric = Counter | Gauge | Histogram | Info
+
+RESULTS = (
+    "swapped", "kept", "retired",
+    "crashed", "device", "diverged", "hung", "journal", "killed", "no_data", "no_device", "out_of_memory", "timeout",
+)  # fmt: skip
+"""Results of a retraining that are shown from the start: a rate cannot see a counter's first step from nothing."""
+
+
+def limits(link: Link) -> tuple[int, int]:
+    """Messages that the queue and the outbox may hold."""
+    return link._config.queue, link._config.outbox
+
+
+class Readings(Collector):
+    """The lanes and the link as metrics."""
+
+    def __init__(self, fast: FastLane, link: Link, per_series: int) -> None:
+        self.fast, self.link, self.per_series = fast, link, per_series
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """Those of now: a reload of the configuration puts others in their place."""
+        return self.fast.lanes
+
+    def collect(self) -> Iterator[Metric]:
+        yield Info("streamer_build", "Version of the daemon.", {"version": version("streamer")})
+        yield from self.link_metrics()
+        yield from self.storage_metrics()
+        yield from self.flow_metrics()
+        yield from self.error_metrics()
+        yield from self.training_metrics()
+        yield from self.threshold_metrics()
+        if self.per_series:
+            yield from self.series_metrics()
+
+    def link_metrics(self) -> Iterable[Metric]:
+        """The connection to the broker."""
+        link, counts = self.link, self.link.counts
+        queue, outbox = limits(link)
+        yield gauge(
+            "mqtt_connected", "1 while the broker is connected and all filters are subscribed.", link.subscribed
+        )
+        yield counter("mqtt_connects", "Connections made to the broker.", counts.connects)
+        yield counter("mqtt_disconnects", "Connections to the broker lost.", counts.disconnects)
+        yield counter("mqtt_received_messages", "Messages received.", counts.received)
+        yield counter("mqtt_published_messages", "Messages handed to the broker.", counts.published)
+        yield gauge("queue_messages", "Received messages that wait for the fast lane.", link.waiting)
+        yield counter("queue_dropped_messages", "Received messages dropped because the queue was full.", counts.dropped)
+        yield gauge("queue_limit_messages", "Most that may wait there (mqtt.queue).", queue)
+        yield gauge("outbox_messages", "Forecasts that wait for the broker.", link.unsent)
+        yield gauge("outbox_limit_messages", "Beyond it only the newest of each topic waits (mqtt.outbox).", outbox)
+        yield counter("outbox_refused_messages", "Forecasts that the broker refused.", counts.refused)
+        yield counter("outbox_superseded_messages", "Forecasts dropped unsent for a newer one.", counts.superseded)
+
+    def storage_metrics(self) -> Iterable[Metric]:
+        """The journal and the disk it lies on."""
+        journal = self.fast.journal
+        yield gauge("journal_size_bytes", "Journal on disk, with its write-ahead log.", journal.size_bytes())
+        yield gauge("journal_last_commit_timestamp_seconds", "When something was last committed.", journal.committed)
+        yield gauge("journal_blocked", "1 while the journal cannot be written.", self.fast.blocked)
+        aside = journal.set_aside is not None
+        yield gauge("journal_set_aside", "1 if the journal was found damaged at the start, and begun anew.", aside)
+        with suppress(OSError):  # the directory is gone, and the scrape is what tells about it
+            disk = shutil.disk_usage(journal.path.parent)
+            yield gauge("state_free_bytes", "Space left to the daemon where its state lies.", disk.free)
+            yield gauge("state_capacity_bytes", "Size of the file system where its state lies.", disk.total)
+
+    def flow_metrics(self) -> Iterable[Metric]:
+        """Samples in, forecasts out."""
+        samples = Counter("streamer_samples", "Samples accepted.", labels=["stream"])
+        bridged = Counter("streamer_bridged_ticks", "Missing ticks bridged by the models.", labels=["stream"])
+        rejected = Counter("streamer_rejected_messages", "Messages that were no sample.", labels=["stream", "reason"])
+        ignored = Counter("streamer_ignored_messages", "Messages without a value that is asked for.", labels=["stream"])
+        forecasts = Counter("streamer_forecasts", "Forecasts published.", labels=["stream", "model"])
+        series = Gauge("streamer_series", "Series known.", labels=["stream"])
+        latency = Histogram(
+            "streamer_sample_to_forecast_seconds", "From a sample's arrival to its forecast's.", labels=["stream"]
+        )
+        for lane in self.lanes:
+            name, counts = lane.stream.name, lane.counts
+            samples.add_metric([name], counts.samples)
+            bridged.add_metric([name], counts.bridged)
+            ignored.add_metric([name], counts.ignored)
+            for reason, count in sorted(counts.rejected.copy().items()):
+                rejected.add_metric([name, reason], count)
+            for model, count in sorted(counts.forecasts.copy().items()):
+                forecasts.add_metric([name, model], count)
+            series.add_metric([name], len(lane.series))
+            bounds = [*map(str, LATENCIES.tolist()), "+Inf"]
+            buckets = list(zip(bounds, np.cumsum(counts.latency).tolist(), strict=True))
+            latency.add_metric([name], buckets, counts.latency_sum)
+        text = "Messages of topics that no stream selects: subscriptions of an earlier configuration."
+        return [
+            samples,
+            bridged,
+            rejected,
+            ignored,
+            forecasts,
+            series,
+            latency,
+            counter("unrouted_messages", text, self.fast.unrouted),
+        ]
+
+    def error_metrics(self) -> Iterable[Metric]:
+        """Live scores by lead, and E_p."""
+        labels = ["stream", "model", "lead"]
+        rmse = Gauge("streamer_forecast_rmse", "Root mean squared error (rolling), units of the series.", labels=labels)
+        mae = Gauge("streamer_forecast_mae", "Mean absolute error (rolling), units of the series.", labels=labels)
+        skill = Gauge("streamer_forecast_skill_ratio", "1 - RMSE / RMSE of persistence (rolling).", labels=labels)
+        e_p = Gauge("streamer_forecast_e_p", "E_p, RMSE over all k·p leads (rolling).", labels=["stream", "model"])
+        for lane in self.lanes:
+            name = lane.stream.name
+            squares, absolutes = lane.scores.by_lead()
+            for i, model in enumerate(MODELS):
+                for j, lead in enumerate(lane.scores.leads.tolist()):
+                    if math.isnan(squares[i, j]):
+                        continue
+                    key = [name, model, str(lead)]
+                    rmse.add_metric(key, squares[i, j])
+                    mae.add_metric(key, absolutes[i, j])
+                    if squares[0, j] > 0:
+                        skill.add_metric(key, 1 - squares[i, j] / squares[0, j])
+            for model, value in zip(MODELS, lane.scores.e_p_of_stream().tolist(), strict=True):
+                if not math.isnan(value):
+                    e_p.add_metric([name, model], value)
+        return [rmse, mae, skill, e_p]
+
+    def training_metrics(self) -> Iterable[Metric]:
+        """Retrainings, gate and swaps."""
+        labels = ["stream", "model"]
+        runs = Counter("streamer_retrainings", "Retrainings by result.", labels=[*labels, "result"])
+        spent = Counter("streamer_retraining_seconds", "Time spent retraining.", labels=["stream"])
+        reloads = Counter("streamer_reloads", "Reloads of the configuration by result.", labels=["result"])
+        for result in ("done", "refused"):
+            reloads.add_metric([result], self.fast.reloads[result])
+        live = Gauge("streamer_model_version", "Version of the live network, 0 for none.", labels=labels)
+        swapped = Gauge("streamer_last_swap_timestamp_seconds", "When it went live.", labels=labels)
+        every = Gauge("streamer_retrain_every_ticks", "Ticks between trainings, 0 for none.", labels=["stream"])
+        gated = Gauge("streamer_gate_e_p", "E_p at the last training, held-out ticks, scaled units.", labels=labels)
+        for lane in self.lanes:
+            name, counts = lane.stream.name, lane.counts
+            every.add_metric([name], lane.stream.retrain.every)
+            shown: dict[tuple[str, str], int] = {(kind, result): 0 for kind in KINDS for result in RESULTS}
+            for (model, result), count in sorted({**shown, **counts.retrainings.copy()}.items()):
+                runs.add_metric([name, model, result], count)
+            spent.add_metric([name], counts.training_seconds)
+            for kind in KINDS:
+                bank = lane.live.get(kind)
+                live.add_metric([name, kind], bank.version if bank else 0)
+            for kind, at in counts.swapped_at.copy().items():
+                swapped.add_metric([name, kind], at)
+            for model, value in counts.gated.copy().items():
+                gated.add_metric([name, model], value)
+        return [runs, spent, reloads, live, swapped, every, gated]
+
+    def threshold_metrics(self) -> Iterable[Metric]:
+        """How soon the published forecasts cross the thresholds: of each stream, and of single series."""
+        labels = ["stream", "threshold"]
+        text = "Time until the newest forecast crosses it, the least of the stream's series; +Inf where none does."
+        least = Gauge("streamer_threshold_seconds", text, labels=labels)
+        crossing = Gauge("streamer_threshold_series", "Series whose newest forecast crosses it.", labels=labels)
+        text = "Time until the newest forecast of one series crosses it; +Inf where it does not."
+        single = Gauge("streamer_series_threshold_seconds", text, labels=["stream", "series", "threshold"])
+        for lane in self.lanes:
+            series = lane.series[:]
+            for one, seconds in until(lane, series).items():
+                key = [lane.stream.name, one]
+                least.add_metric(key, seconds.min(initial=math.inf))
+                crossing.add_metric(key, int(np.isfinite(seconds).sum()))
+                for each, left in zip(series[: self.per_series], seconds.tolist(), strict=False):
+                    single.add_metric([lane.stream.name, each.name, one], left)
+        return [least, crossing, single]
+
+    def series_metrics(self) -> Iterable[Metric]:
+        """The newest value of single series, what was predicted for it `lead` ticks before, and each one's errors."""
+        key = ["stream", "series"]
+        actual = Gauge("streamer_series_actual", "Newest value.", labels=[*key, "element"])
+        scored = [*key, "element", "model", "lead"]
+        predicted = Gauge("streamer_series_predicted", "What was predicted for the newest value.", labels=scored)
+        text = "Root mean squared error of one series (rolling), in its units."
+        rmse = Gauge("streamer_series_rmse", text, labels=[*key, "model", "lead"])
+        text = "Always 1: a level of the series' topic that streams[].topics gives a name, and what stands there."
+        named = Gauge("streamer_series_label", text, labels=[*key, "name", "value"])
+        for lane in self.lanes:
+            scores, leads = lane.scores, lane.scores.leads.tolist()
+            for series in lane.series[: self.per_series]:
+                name, row = [lane.stream.name, series.name], series.row
+                for label in series.labels.items():
+                    named.add_metric([*name, *label], 1)
+                for element, value in enumerate(lane.newest[row]):
+                    actual.add_metric([*name, str(element)], value)
+                for i, j in np.argwhere(scores.weight[row] > 0).tolist():
+                    error = math.sqrt(scores.squared[row, i, j] / scores.weight[row, i, j])
+                    rmse.add_metric([*name, MODELS[i], str(leads[j])], error)
+                for i, j, element in np.argwhere(~np.isnan(scores.matured[row])).tolist():
+                    value = scores.matured[row, i, j, element]
+                    predicted.add_metric([*name, str(element), MODELS[i], str(leads[j])], value)
+        return [actual, predicted, rmse, named]
+
+
+def until(lane: Lane, series: Sequence[Series]) -> dict[str, Floats]:
+    """Seconds until each of these series crosses, [n], inf where it does not, by threshold."""
+    times = {}
+    for name, column in lane.thresholds.by_name().items() if lane.thresholds else ():
+        lead = column[: len(series)]
+        crosses = np.isfinite(lead)
+        some = [series[i] for i in crosses.nonzero()[0].tolist()]
+        places = np.array([one.tick for one in some], np.int64), np.array([one.time for one in some])
+        times[name] = seconds = np.full(len(series), math.inf)
+        seconds[crosses] = lead[crosses] * lane.intervals(some, *places)
+    return times
+
+
+def gauge(name: str, text: str, value: float) -> Gauge:
+    """A gauge of the whole daemon."""
+    return Gauge(f"streamer_{name}", text, value=value)
+
+
+def counter(name: str, text: str, value: float) -> Counter:
+    """A counter of the whole daemon."""
+    return Counter(f"streamer_{name}", text, value=value)
+
+
+def registry(readings: Readings) -> CollectorRegistry:
+    """The readings beside metrics of the process and of Python."""
+    made = CollectorRegistry()
+    made.register(readings)
+    ProcessCollector(registry=made)
+    PlatformCollector(registry=made)
+    GCCollector(registry=made)
+    return made

@@ -1,0 +1,1 @@
+"""Snapshot and journal in, the stream as it was, out."""

@@ -1,1 +1,0 @@
-"""What is known of each series: its scale and its recurrent state."""

@@ -1,0 +1,126 @@
+"""Results as tables of 80 columns, as JSON files, and as ratios to an earlier file."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from streamer.errors import SourceError
+from streamer.tools.bench.machine import warning
+from streamer.tools.bench.part import Part, Row
+
+FORMAT = 1
+"""Of the file: to be raised when names or meanings of figures change."""
+WIDTH = 80
+
+Results = dict[str, Any]
+"""format, machine, settings, and parts: rows by name of the part."""
+
+
+def show(results: Results, parts: Mapping[str, Part], console: Console) -> None:
+    """Every table there is, after what it was measured on."""
+    machine, settings = results["machine"], results["settings"]
+    console.print(f"{machine['cores']} × {machine['cpu']}, {machine['system']}", highlight=False)
+    console.print(
+        f"streamer {machine['streamer']}, Python {machine['python']}, torch {machine['torch']}, "
+        f"load {machine['load']}; {settings['cell']}, {settings['series']} series",
+        highlight=False,
+    )
+    if busy := warning(machine):
+        console.print(busy, style="yellow", highlight=False)
+    for broker in sorted({row["broker"] for rows in results["parts"].values() for row in rows if "broker" in row}):
+        console.print(f"broker: {broker}", highlight=False)
+    for name, rows in results["parts"].items():
+        console.print(table(parts[name], rows, number))
+
+
+def compare(results: Results, before: Results, parts: Mapping[str, Part], console: Console) -> None:
+    """Every figure as a multiple of the earlier one of the same keys."""
+    for side, one in (("before", before), ("now", results)):
+        if busy := warning(one["machine"]):
+            console.print(f"{side}: {busy}", style="yellow", highlight=False)
+    different = [
+        name for name in ("cpu", "cores", "python", "torch") if before["machine"][name] != results["machine"][name]
+    ]
+    different += [name for name, value in results["settings"].items() if before["settings"][name] != value]
+    if different:
+        console.print(f"Not alike in both runs: {', '.join(different)}", style="yellow", highlight=False)
+    for name, rows in results["parts"].items():
+        found = ratios(parts[name], rows, before["parts"].get(name, []))
+        if found:
+            console.print(table(parts[name], found, times, "now / before: "))
+
+
+def ratios(part: Part, rows: list[Row], before: list[Row]) -> list[Row]:
+    """Rows that both have, each figure divided by the earlier one; None where either is None or the earlier one 0."""
+    earlier = {tuple(row[key] for key in part.keys): row for row in before}
+    found = []
+    for row in rows:
+        old = earlier.get(tuple(row[key] for key in part.keys))
+        if old is not None:
+            figures = {name: ratio(row.get(name), old.get(name)) for name in part.figures}
+            found.append({**{key: row[key] for key in part.keys}, **figures})
+    return found
+
+
+def ratio(now: float | None, before: float | None) -> float | None:
+    """None where there is none."""
+    return now / before if now is not None and before else None
+
+
+def table(part: Part, rows: list[Row], written: Any, prefix: str = "") -> Table:
+    """A line per row: keys to the left, figures to the right."""
+    made = Table(
+        title=escape(f"{prefix}{part.title}"),
+        caption=escape(part.note),
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for heading in part.keys.values():
+        made.add_column(heading, no_wrap=True)
+    for heading in part.figures.values():
+        made.add_column(heading, justify="right")
+    for row in rows:
+        made.add_row(*(str(row[key]) for key in part.keys), *(written(row.get(name)) for name in part.figures))
+    return made
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, all of them before the point where there are more."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def times(value: float | None) -> str:
+    """A ratio."""
+    return "–" if value is None else f"{value:.2f}×"
+
+
+def write(results: Results, file: Path) -> None:
+    """As JSON. Raises SourceError."""
+    try:
+        file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise SourceError(f"{file}: cannot be written ({error.strerror})") from error
+
+
+def read(file: Path) -> Results:
+    """What `write` wrote. Raises SourceError."""
+    try:
+        found: Results = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SourceError(f"{file}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise SourceError(f"{file}: is no result of streamer bench --json") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise SourceError(f"{file}: is no result of this version's streamer bench --json; measure it anew")
+    return found

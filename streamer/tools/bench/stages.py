@@ -1,0 +1,248 @@
+"""The fast lane's stages one by one: CPU time per sample of each, beside the least that its work can cost."""
+
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import torch
+from numpy.typing import NDArray
+
+from streamer.config import Metrics, Stream
+from streamer.forecast.network import Bank
+from streamer.forecast.scale import Scale
+from streamer.ingest.grid import Series, Waves
+from streamer.models import KINDS, build
+from streamer.models.frozen import TILE
+from streamer.publish.encode import encode_all, rounded
+from streamer.records import MODELS, Floats, Message, Sizes, Wave
+from streamer.store.journal import Journal
+from streamer.stream.state import Lane
+from streamer.tools.bench import subject
+from streamer.tools.bench.part import Row, Settings, Tell
+
+ROUND = 2048
+"""Samples of a round, in batches."""
+ALONE = 200
+"""The same where a batch is one sample."""
+BATCHES = (1, 64, 256, 1024)
+Stages = dict[str, Callable[[Wave], object]]
+Taken = dict[str, list[float]]
+
+
+class Subject:
+    """A lane of N series in mid-stream: both networks live, baselines warm, whole forecasts at every phase."""
+
+    def __init__(self, stream: Stream, directory: Path) -> None:
+        self.stream, rows, d = stream, stream.max_series, stream.sizes.d
+        self.rng = np.random.default_rng(0)
+        self.lane = Lane(stream, Metrics())
+        for row in range(rows):
+            self.lane.add(row, subject.topic(row))
+        torch.manual_seed(0)
+        banks = {kind: Bank(build(kind, stream.sizes).requires_grad_(False), Scale(d, 50), 1) for kind in KINDS}
+        for bank in banks.values():
+            bank.grow(len(self.lane.newest))
+        self.lane.live = banks
+        self.tick = np.full(rows, -1)
+        self.at = 0
+        for _ in range(4):
+            for _ in range(0, rows, 1024):
+                self.lane.tick(self.wave(min(1024, rows)))
+        origin = self.lane.scores.arrays()["origin"]
+        origin[:rows] = self.tick - self.rng.integers(0, stream.sizes.horizon, rows)
+        self.series = [Series(row, row, "") for row in range(rows)]
+        self.waves = Waves(d, 100)
+        self.journal = Journal.open(directory)
+        self.payloads = [orjson.dumps({"time": subject.START + i, "value": self.value(i)}) for i in range(1024)]
+
+    def value(self, i: int) -> object:
+        d = self.stream.sizes.d
+        return 21.0 + i / 1000 if d == 1 else [21.0 + (i + j) / 1000 for j in range(d)]
+
+    def wave(self, b: int) -> Wave:
+        """The next tick of the next b series, in a fixed random order."""
+        rows = (np.arange(self.at, self.at + b) * 7919 + 13) % len(self.tick)
+        self.at = (self.at + b) % len(self.tick)
+        self.tick[rows] += 1
+        x = np.sin(self.tick[rows] / 9 + rows)[:, None] + self.rng.normal(size=(b, self.stream.sizes.d))
+        at = subject.START + self.tick[rows]
+        return Wave(rows, x, self.tick[rows], at, self.tick[rows] == 0, at)
+
+    def stages(self) -> Stages:
+        """What each stage does with one wave; they are timed apart, so each is handed what it needs."""
+        lane = self.lane
+        means: dict[int, Floats] = {}
+
+        def mean(wave: Wave) -> Floats:
+            b = len(wave.rows)
+            if b not in means:
+                means[b] = lane.forecast(wave)
+            return means[b]
+
+        def score(wave: Wave) -> None:
+            lane.scores.truth(wave)
+            lane.scores.predicted(wave, mean(wave))
+            lane.choose(wave.rows, mean(wave))
+
+        def smooth(wave: Wave) -> None:
+            assert lane.baseline is not None
+            lane.baseline.learn(wave)
+            lane.baseline.forecast(wave)
+
+        return {
+            "decode": self.decode,
+            "grid": self.grid,
+            "journal": self.append,
+            "step": lambda wave: [bank.step(wave.rows, wave.x, wave.fresh) for bank in lane.live.values()],
+            "forecast": lambda wave: [bank.forecast(wave.rows) for bank in lane.live.values()],
+            "score": score,
+            "baseline": smooth,
+            "encode": lambda wave: self.encode(wave, mean(wave)[:, MODELS.index("memoryless")]),
+        }
+
+    def decode(self, wave: Wave) -> None:
+        for payload in self.payloads[: len(wave.rows)]:
+            self.lane.intake.read(Message("a", payload, 0, False, 1, subject.START, False))
+
+    def grid(self, wave: Wave) -> None:
+        columns = (wave.rows.tolist(), wave.x.tolist(), wave.time.tolist())
+        for row, x, at in zip(*columns, strict=True):
+            series = self.series[row]
+            advance = series.place(at, 1.0, 100)
+            self.waves.add(series, tuple(x), advance, at)
+        self.waves.take()
+
+    def append(self, wave: Wave) -> None:
+        rows = zip(wave.rows.tolist(), wave.tick.tolist(), wave.time.tolist(), map(bytes, wave.x), strict=True)
+        with self.journal.transaction():
+            self.journal.append(list(rows))
+
+    def encode(self, wave: Wave, mean: Floats) -> None:
+        b, topics = len(wave.rows), [self.lane.series[row].topic for row in wave.rows.tolist()]
+        encode_all(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, rounded(mean))
+
+
+def chain(rows: int, contraction: int, count: int) -> Callable[[int], None]:
+    """`count` products [rows, contraction] by [contraction, b] with tanh of each: what a closed loop must do."""
+    a = torch.randn(rows, contraction)
+
+    def run(b: int) -> None:
+        w = min(TILE, -(-b // 16) * 16)
+        t = -(-b // w)
+        s, y = torch.zeros(t, contraction, w), torch.empty(t, rows, w)
+        left, out = a.expand(t, -1, -1), y.numpy()
+        for _ in range(count):
+            torch.bmm(left, s, out=y)
+            np.tanh(out, out=out)
+
+    return run
+
+
+def floors(sizes: Sizes) -> dict[str, Callable[[int], object]]:
+    """The bare library calls that no implementation of a stage can do without, by batch size."""
+    gates, n, horizon = {"rnn": 1, "gru": 4, "lstm": 4}[sizes.cell], sizes.n, sizes.horizon
+    whole, half = chain(gates * n, n, 1), chain(gates * (n // 2), n // 2, 1)
+    loop, pair = chain(gates * n, n, horizon), chain(gates * (n // 2), n // 2, 2 * horizon - sizes.k)
+    values = np.random.default_rng(0).normal(size=(1024, horizon * sizes.d)).round(9)
+    document = orjson.dumps({"time": 1.5, "value": 21.5 if sizes.d == 1 else [21.5] * sizes.d})
+    return {
+        "decode": lambda b: [orjson.loads(document) for _ in range(b)],
+        "step": lambda b: (whole(b), half(b)),
+        "forecast": lambda b: (loop(b), pair(b)),
+        "encode": lambda b: orjson.dumps(values[:b], option=orjson.OPT_SERIALIZE_NUMPY),
+    }
+
+
+def calibration() -> Callable[[], object]:
+    """A fixed product of matrices, [512, 512] in single precision: how fast this machine is just now."""
+    a, out = torch.ones(512, 512), torch.empty(512, 512)
+    return lambda: torch.mm(a, a, out=out)
+
+
+def cpu(work: Callable[[], object]) -> float:
+    """Seconds of CPU time of the whole process."""
+    begin = time.process_time()
+    work()
+    return time.process_time() - begin
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Microseconds of CPU per sample by stage and by floor, of the calibration, and bytes of arrays per series."""
+
+    stages: dict[str, float]
+    floors: dict[str, float]
+    reference: float
+    held: float
+
+    @property
+    def sum(self) -> float:
+        return sum(self.stages.values())
+
+
+def take(subject: Subject, b: int, rounds: int) -> tuple[dict[str, float], dict[str, float], float]:
+    """Least microseconds per sample of each stage and floor over the rounds, and of the calibration, interleaved."""
+    ref, stages, least = calibration(), subject.stages(), floors(subject.stream.sizes)
+    count = max(1, ROUND // b) if b > 1 else ALONE
+    took: Taken = {name: [] for name in stages}
+    bare: Taken = {name: [] for name in least}
+    unit: list[float] = []
+    for _ in range(rounds):
+        unit.append(cpu(lambda: [ref() for _ in range(5)]) / 5)
+        waves = [subject.wave(b) for _ in range(count)]
+        for name, stage in stages.items():
+            took[name].append(cpu(lambda stage=stage, waves=waves: [stage(wave) for wave in waves]))  # type: ignore[misc]
+        for name, floor in least.items():
+            bare[name].append(cpu(lambda floor=floor: [floor(b) for _ in range(count)]))  # type: ignore[misc]
+    per = 1e6 / (count * b)
+    return (
+        {name: min(times) * per for name, times in took.items()},
+        {name: min(times) * per for name, times in bare.items()},
+        min(unit) * 1e6,
+    )
+
+
+def costs(stream: Stream, batches: Sequence[int], rounds: int) -> dict[int, Costs]:
+    """By batch size, with one thread as in the daemon; a batch is no larger than the stream's series are many."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with tempfile.TemporaryDirectory(prefix="streamer-bench-") as directory:
+            subject = Subject(stream, Path(directory))
+            held = sum(array.nbytes for array in arrays_of(subject.lane)) / len(subject.lane.newest)
+            found = {
+                b: Costs(*take(subject, b, rounds), held) for b in sorted({min(b, stream.max_series) for b in batches})
+            }
+            subject.journal.close()
+    finally:
+        torch.set_num_threads(threads)
+    return found
+
+
+def arrays_of(lane: Lane) -> list[NDArray[Any]]:
+    """Everything that a lane's parts keep in arrays, a row per series."""
+    parts = [lane.scores.arrays(), *(bank.arrays() for bank in lane.live.values())]
+    if lane.baseline:
+        parts.append(lane.baseline.arrays())
+    return [array for part in parts for array in part.values()]
+
+
+def measure(settings: Settings, tell: Tell) -> list[Row]:
+    """A row per stage, one for their sum and one for the calibration; a figure and a floor for each batch size."""
+    tell(f"{settings.cell}, {settings.series} series")
+    found = costs(subject.stream(settings.series, settings.cell), BATCHES, 3 if settings.quick else 7)
+    asked = {b: found[min(b, settings.series)] for b in BATCHES}
+    rows: list[Row] = []
+    for name in next(iter(found.values())).stages:
+        row: Row = {"stage": name}
+        for b, cost in asked.items():
+            row |= {f"us_{b}": cost.stages[name], f"floor_{b}": cost.floors.get(name)}
+        rows.append(row)
+    rows.append({"stage": "sum", **{f"us_{b}": cost.sum for b, cost in asked.items()}})
+    rows.append({"stage": "reference", **{f"us_{b}": cost.reference for b, cost in asked.items()}})
+    return rows

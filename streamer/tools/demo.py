@@ -1,0 +1,157 @@
+"""The demonstration: embedded broker, daemon and replays in one process, and a view of it in the terminal."""
+
+import asyncio
+import signal
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+from ruamel.yaml import YAML
+
+from streamer.app import Daemon, daemon
+from streamer.config import Config, Mqtt
+from streamer.config.loader import parse
+from streamer.errors import StreamerError
+from streamer.mqtt.publisher import Publisher
+from streamer.records import MODELS
+from streamer.stream.state import Lane
+from streamer.tools.replay.play import Form, Pace, play
+from streamer.tools.replay.sources import SourceOptions, open_source
+
+SOURCES = {
+    "demo/pipeline/flow": ("waterflow", SourceOptions(loop=True), 30.0),
+    "demo/waves/sine": ("sine", SourceOptions(interval=0.01, seed=1), 50.0),
+    "demo/waves/trapezoid": ("trapezoid", SourceOptions(interval=0.01, seed=2), 50.0),
+}
+"""Topic -> source, its options, samples per second."""
+
+REFRESH_SECONDS = 0.5
+PLAIN_SECONDS = 5.0
+"""Between two pictures where the output is no terminal."""
+
+
+async def demo(seconds: float | None, port: int | None, metrics_port: int | None) -> None:
+    """Run until SIGTERM, Ctrl-C or the given time.
+
+    Raises StartError where a port that was asked for cannot be had.
+    """
+    console = Console()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    with tempfile.TemporaryDirectory(prefix="streamer-demo-") as state:
+        async with daemon(configured(port, metrics_port, Path(state))) as running:
+            console.print(*introduction(running), sep="\n", soft_wrap=True)
+            try:
+                await play_and_watch(running, console, stop, seconds)
+            except* StreamerError as known:
+                raise known.exceptions[0] from None
+    console.print(picture(running))
+    swapped = [f"{lane.stream.name} {'+'.join(lane.live) or 'none yet'}" for lane in running.fast.lanes]
+    console.print(f"Networks live at the end: {', '.join(swapped)}. Next: your own broker, see README.md.")
+
+
+async def play_and_watch(running: Daemon, console: Console, stop: asyncio.Event, seconds: float | None) -> None:
+    """Daemon, replays and view side by side, until `stop` or the end of the time."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(running.serve(), name="daemon")
+        others = [tasks.create_task(replay(running, topic), name=f"replay {topic}") for topic in SOURCES]
+        others.append(tasks.create_task(watch(running, console), name="view"))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await stop.wait()
+        for task in others:
+            task.cancel()
+        running.stop()
+
+
+def configured(port: int | None, metrics_port: int | None, state: Path) -> Config:
+    """configs/demo.yaml with the ports asked for, or free ones where the usual are taken."""
+    document: dict[str, Any] = YAML(typ="safe").load(files("streamer.tools").joinpath("demo.yaml").read_text("utf-8"))
+    usual = Mqtt(**document["mqtt"])
+    document["mqtt"]["url"] = f"embedded://{usual.host}:{free_or(usual.port) if port is None else port}"
+    document["metrics"]["port"] = free_or(document["metrics"]["port"]) if metrics_port is None else metrics_port
+    document["state"] = {"path": str(state)}
+    return parse(document, "configs/demo.yaml")
+
+
+def free_or(port: int) -> int:
+    """This port if it is free on the loopback address, else 0, which has the system choose."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port
+
+
+def introduction(running: Daemon) -> Iterator[str]:
+    """Where to look."""
+    broker = Mqtt(url=running.mqtt_url)
+    yield f"Broker on {broker.host}:{broker.port}; watch the forecasts:  mosquitto_sub -p {broker.port} -t 'forecast/#'"
+    yield f"Metrics on http://127.0.0.1:{running.metrics_port}/metrics"
+    yield "Series are named without demo/ below. Stop with Ctrl-C.\n"
+
+
+async def replay(running: Daemon, topic: str) -> None:
+    """Publish one source through the broker, for ever."""
+    source, options, rate = SOURCES[topic]
+    port = Mqtt(url=running.mqtt_url).port
+    async with Publisher(
+        Mqtt(url=f"mqtt://127.0.0.1:{port}", protocol="3.1.1", client_id=f"demo {source}")
+    ) as publisher:
+        await play(open_source(source, options), publisher.publish, Pace(rate=rate), Form(topic))
+
+
+async def watch(running: Daemon, console: Console) -> None:
+    """Redraw the view: in place on a terminal, now and then elsewhere."""
+    if not console.is_terminal:
+        while True:
+            await asyncio.sleep(PLAIN_SECONDS)
+            console.print(picture(running))
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(picture(running), refresh=True)
+            await asyncio.sleep(REFRESH_SECONDS)
+
+
+def picture(running: Daemon) -> RenderableType:
+    """Series, who speaks, and the errors by lead beside those of persistence."""
+    tables = [errors_of(lane) for lane in running.fast.lanes if lane.series]
+    busy = running.slow.activity
+    doing = "waiting for samples" if not tables else "collecting samples until a training is due"
+    if busy.stream:
+        doing = f"training {busy.stream}: {busy.kind or 'starting'} epoch {busy.epoch}/{busy.epochs}"
+    return Group(*tables, Text(f"now: {doing}\n"))
+
+
+def errors_of(lane: Lane) -> Table:
+    """One stream: a row per series with the model that speaks, and by lead its RMSE beside that of persistence."""
+    leads = lane.scores.leads.tolist()
+    title = f"stream {lane.stream.name}: RMSE by lead/of persistence"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("series", no_wrap=True)
+    table.add_column("samples", justify="right", no_wrap=True, min_width=7)
+    table.add_column("model", no_wrap=True)
+    for lead in leads:
+        table.add_column(f"{lead} ahead", justify="right", no_wrap=True)
+    for series in lane.series:
+        row, spoke = series.row, int(lane.spoke[series.row])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rmse = np.sqrt(lane.scores.squared[row] / lane.scores.weight[row])
+        bank = next((bank for kind, bank in lane.live.items() if kind == MODELS[spoke]), None)
+        model = f"{MODELS[spoke]} v{bank.version}" if bank else MODELS[spoke]
+        cells = [f"{rmse[spoke, i]:.3g}/{rmse[0, i]:.3g}" for i in range(len(leads))]
+        table.add_row(series.topic.removeprefix("demo/"), str(series.tick + 1), model, *cells)
+    return table

@@ -1,0 +1,128 @@
+"""The name of a source and its options in, an iterator of samples out, in constant memory."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from pathlib import Path
+from statistics import median
+
+from streamer.errors import SourceError
+from streamer.tools.replay.csvfile import csv_file
+from streamer.tools.replay.recording import recording
+from streamer.tools.replay.sample import START, Sample
+from streamer.tools.replay.signals import WAVES, Signal
+
+CSV = (".csv", ".csv.gz")
+RECORDING = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+
+STEPS = 1000
+"""Steps of time whose median is the typical interval of a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How a source is read: columns and time_column of CSV files, the waves' seed, and time where the source has none.
+
+    `interval` is in seconds, `start_time` in epoch seconds; both hold for waves and for CSV files without times.
+    """
+
+    columns: tuple[str, ...] = ()
+    time_column: str | None = None
+    interval: float = 1.0
+    start_time: float = START
+    seed: int = 0
+    loop: bool = False
+
+    def __post_init__(self) -> None:
+        if not (self.interval > 0 and math.isfinite(self.interval)):
+            raise SourceError(f"the interval must be a number of seconds above 0, not {self.interval}")
+        if self.seed < 0:
+            raise SourceError(f"the seed must be 0 or more, not {self.seed}")
+
+
+def open_source(source: str, options: SourceOptions | None = None) -> Iterator[Sample]:
+    """The samples of a wave, of `waterflow`, or of a file by its ending; the first one is read at once.
+
+    Raises SourceError, here or while iterating, where the source is unknown, missing, empty or malformed.
+    """
+    options = options or SourceOptions()
+    if source in WAVES:
+        return signal(source, options.seed, options.interval, options.start_time)
+    samples = _finite(source, options, quiet=False)
+    first = next(samples, None)
+    if first is None:
+        raise SourceError(f"{source}: holds no samples")
+    samples = chain([first], samples)
+    return repeat(samples, lambda: _finite(source, options, quiet=True)) if options.loop else samples
+
+
+def _finite(source: str, options: SourceOptions, *, quiet: bool) -> Iterator[Sample]:
+    """One pass over a source that ends; `quiet` keeps further passes from logging the same again."""
+    path, name = Path(source), source.lower()
+    if source == "waterflow":
+        return waterflow()
+    if name.endswith(CSV):
+        return csv_file(path, options.columns, options.time_column, options.interval, options.start_time, quiet=quiet)
+    if name.endswith(RECORDING):
+        return recording(path)
+    known = ", ".join([*WAVES, "waterflow"])
+    raise SourceError(f"{source!r} is no source: there are {known}, and files that end in {', '.join(CSV + RECORDING)}")
+
+
+def signal(name: str, seed: int = 0, interval: float = 1.0, start_time: float = START) -> Iterator[Sample]:
+    """The paper's wave `name` without end; sample i has the time start_time + i·interval."""
+    for i, value in enumerate(Signal(name).stream(seed)):
+        yield Sample(start_time + i * interval, (value,))
+
+
+def waterflow() -> Iterator[Sample]:
+    """River's hourly water flow in litres per second, at its own times; hours are missing where the data has none."""
+    from river.datasets import WaterFlow  # here, because importing river takes a second
+
+    # As a list, because river closes its file only when read to the end; there are 1,268 samples.
+    for x, value in list(WaterFlow()):
+        yield Sample(x["Time"].timestamp(), (float(value),))
+
+
+def repeat(samples: Iterator[Sample], again: Callable[[], Iterator[Sample]]) -> Iterator[Sample]:
+    """`samples`, then `again()` for ever, each pass later than the one before by that one's length.
+
+    The length is newest - oldest time + one typical interval, to the microsecond, so that no pass starts before the end
+    of the last. Recorded payloads stay verbatim: a time within them is not shifted.
+    """
+    shift = 0.0
+    while True:
+        span = Span()
+        for sample in samples:
+            span.add(sample)
+            yield replace(sample, time=sample.time + shift) if shift else sample
+        if span.newest < span.oldest:
+            raise SourceError("the source to loop over has become empty")
+        shift += span.length
+        samples = again()
+
+
+@dataclass(slots=True)
+class Span:
+    """Oldest and newest time of one pass, and the steps from which its typical interval is taken."""
+
+    oldest: float = math.inf
+    newest: float = -math.inf
+    steps: list[float] = field(default_factory=list)
+    previous: dict[str | None, float] = field(default_factory=dict)
+
+    def add(self, sample: Sample) -> None:
+        """Takes the sample's time in; steps are those between samples of one topic."""
+        self.oldest = min(self.oldest, sample.time)
+        self.newest = max(self.newest, sample.time)
+        if len(self.steps) < STEPS:
+            step = sample.time - self.previous.get(sample.topic, sample.time)
+            if step > 0:
+                self.steps.append(step)
+            self.previous[sample.topic] = sample.time
+
+    @property
+    def length(self) -> float:
+        """Newest - oldest + the median step, or 1 s where nothing has a step; in whole microseconds."""
+        return round(self.newest - self.oldest + max(median(self.steps or [1.0]), 1e-6), 6)

@@ -1,0 +1,105 @@
+"""A request in, what both networks are trained and judged on out: the rolling buffer, read from the journal once."""
+
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from streamer.errors import TrainingFailed
+from streamer.forecast.scale import LIMIT, spread
+from streamer.ingest.grid import segments
+from streamer.models import KINDS, Kind
+from streamer.records import Floats
+from streamer.store.journal import Journal
+from streamer.store.models import ModelRow, newest_model
+from streamer.train.request import Request
+from streamer.train.windows import Buffer
+
+Scales = dict[int, tuple[Floats, Floats]]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The buffer, and the origins that choose an epoch and that the gate compares on, half of the held-out part each.
+
+    raw: the segments [T, d] of each series, by id, in its own units; live: the newest network of each kind, if any.
+    """
+
+    raw: dict[int, list[Floats]]
+    scales: Scales
+    buffer: Buffer
+    choosing: Tensor
+    gate: Tensor
+    live: Mapping[Kind, ModelRow | None]
+
+
+def gather(request: Request, device: torch.device) -> Material:
+    """Everything that is read; the journal is closed again.
+
+    Raises TrainingFailed: no_data, and StateError.
+    """
+    sizes = request.sizes
+    with closing(Journal.read(Path(request.directory))) as journal:
+        raw = read_buffer(journal, request)
+        live = {kind: newest_model(journal, request.stream, kind, sizes) for kind in KINDS}
+    scales = measure(raw, request.held_out)
+    buffer = scaled(raw, scales, request.held_out, device)
+    origins = buffer.origins(sizes.m, sizes.horizon, request.recipe.origins)
+    if not len(buffer.starts(sizes.m, sizes.k)):
+        raise TrainingFailed("no_data", "no series has m + k ticks without a long gap before its held-out part")
+    if len(origins) < 2:
+        raise TrainingFailed("no_data", "no series has more than k·p ticks without a long gap in its held-out part")
+    half = len(origins) // 2
+    return Material(raw, scales, buffer, origins[:half], origins[half:], live)
+
+
+def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
+    """Segments [T, d] of the series, by id, in their own units, until there are enough ticks."""
+    need = request.sizes.m + request.sizes.k
+    raw: dict[int, list[Floats]] = {}
+    ticks_read = 0
+    for ident in request.series:
+        ticks, values = journal.newest(ident, request.window)
+        kept = [part for part in segments(ticks, values, request.max_gap) if len(part) >= need]
+        if kept:
+            raw[ident] = kept
+            ticks_read += sum(map(len, kept))
+        if ticks_read >= request.most:
+            break
+    if not raw:
+        raise TrainingFailed("no_data", f"no series has {need} ticks without a long gap")
+    return raw
+
+
+def split_of(parts: list[Floats], held_out: float) -> list[int]:
+    """Where validation begins in each segment of a series: the newest share of all its ticks is held out."""
+    begin = round((1 - held_out) * sum(map(len, parts)))
+    splits = []
+    for part in parts:
+        splits.append(min(max(begin, 0), len(part)))
+        begin -= len(part)
+    return splits
+
+
+def measure(raw: dict[int, list[Floats]], held_out: float) -> Scales:
+    """Mean and standard deviation of each series, of the part that is trained on."""
+    scales = {}
+    for ident, parts in raw.items():
+        trained = np.concatenate([part[:split] for part, split in zip(parts, split_of(parts, held_out), strict=True)])
+        mean = np.nanmean(trained, 0)
+        scales[ident] = mean, spread(np.nanvar(trained, 0), mean)
+    return scales
+
+
+def scaled(raw: dict[int, list[Floats]], scales: Scales, held_out: float, device: torch.device) -> Buffer:
+    """All series as one buffer."""
+    parts, splits = [], []
+    for ident, whole in raw.items():
+        mean, sd = scales[ident]
+        parts += [((part - mean) / sd).clip(-LIMIT, LIMIT).astype(np.float32) for part in whole]
+        splits += split_of(whole, held_out)
+    return Buffer.of(parts, splits, device)

@@ -1,0 +1,180 @@
+"""The daemon through outages of its broker: nothing that it accepted is lost, nothing is stepped twice."""
+
+import asyncio
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from streamer.config import Mqtt
+from streamer.errors import StartError
+from streamer.mqtt.access import LinkError
+from streamer.mqtt.publisher import Publisher
+from streamer.store.journal import Journal
+from streamer.store.samples import NEWEST
+from streamer.tools.replay.sample import Sample, encode
+from tests.broker import Mosquitto, until, write_password
+from tests.process import Process, configuration, running
+
+Times = dict[str, list[float]]
+
+
+def journaled(state: Path) -> Times:
+    """Times of the samples of every topic in the order of their ticks, as the file has them."""
+    with closing(Journal.read(state / "state")) as journal:
+        series = [one for source in journal.sources() for one in journal.series(source)]
+        return {one.topic: journal.between(one.ident, -1, NEWEST, NEWEST)[1] for one in series}
+
+
+class Sensor:
+    """Publishes a sample of every topic for each second of event time, in order, from 0 on; `value(tick)` gives it.
+
+    A second counts (`tick`) when the broker has acknowledged it. After a lost connection it goes on from what
+    `resume` says: a sensor of QoS 1 from there, one with a store from what the journal lacks.
+    """
+
+    def __init__(self, config: Mqtt, topics: list[str], value: Callable[[int], float] = float) -> None:
+        self.config, self.topics, self.value = config, topics, value
+        self.pause = 0.005  # seconds between ticks
+        self.between = 25  # ticks between two outages
+        self.tick = 0
+        self.stopped = False
+        self.resume: Callable[[], int] = lambda: self.tick
+
+    async def run(self) -> None:
+        while not self.stopped:
+            try:
+                async with Publisher(self.config) as publisher:
+                    self.tick = self.resume()
+                    while not self.stopped:
+                        await self.publish(publisher)
+                        await asyncio.sleep(self.pause)
+            except (StartError, LinkError):
+                await asyncio.sleep(0.02)
+
+    async def publish(self, publisher: Publisher) -> None:
+        payload = encode(Sample(float(self.tick), (self.value(self.tick),)))
+        for topic in self.topics:
+            await publisher.publish(topic, payload, 1)
+        await publisher.flush()
+        self.tick += 1
+
+    async def more(self, ticks: int) -> None:
+        """Returns when so many more ticks are acknowledged."""
+        goal = self.tick + ticks
+        await until(lambda: self.tick >= goal, seconds=60)
+
+
+def store_and_forward(sensor: Sensor, state: Path) -> None:
+    """Have the sensor go on from the oldest sample that the journal lacks."""
+    sensor.resume = lambda: min((len(times) for times in journaled(state).values()), default=0)
+
+
+async def restarts(
+    outages: Sequence[float], sensor: Sensor, daemon: Process, broker: Mosquitto, end: Callable[[], Awaitable[None]]
+) -> list[float]:
+    """Ends the broker and has it away for so many seconds each; seconds from its return until the daemon is back."""
+    waits = []
+    for seconds in outages:
+        await sensor.more(sensor.between)
+        await broker.save()
+        await sensor.more(5)  # acknowledged, and yet to be repeated or lost by a broker that is killed
+        await end()
+        await daemon.logged("connection lost")
+        await asyncio.sleep(seconds)
+        began = time.monotonic()
+        await broker.start()
+        await daemon.logged("subscribed to")
+        waits.append(time.monotonic() - began)
+    await sensor.more(25)
+    return waits
+
+
+async def served(daemon: Process) -> str:
+    """Base URL of the daemon's own port, once it is subscribed."""
+    line = await daemon.logged("metrics on")
+    return line.split()[-1].removesuffix("/metrics")
+
+
+def get(url: str) -> tuple[int, str]:
+    """Status and body."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def counter(exposed: str, name: str) -> float:
+    """The value of a metric, summed over its labels."""
+    return sum(float(line.split()[-1]) for line in exposed.splitlines() if line.startswith((f"{name}{{", f"{name} ")))
+
+
+async def everything_once(sensor: Sensor, url: str, state: Path) -> None:
+    """The journal holds every sample that was published, once and in order; each was stepped once, none bridged.
+
+    Prints how many came again.
+    """
+    expected = {topic: [float(tick) for tick in range(sensor.tick)] for topic in sensor.topics}
+    await until(lambda: all(len(times) == sensor.tick for times in journaled(state).values()), seconds=60)
+    assert journaled(state) == expected
+    _, exposed = await asyncio.to_thread(get, f"{url}/metrics")
+    assert counter(exposed, "streamer_samples_total") == sensor.tick * len(sensor.topics)
+    assert counter(exposed, "streamer_bridged_ticks_total") == 0
+    assert "streamer_bridged_ticks_total" in exposed
+    rejected = counter(exposed, "streamer_rejected_messages_total")
+    print(f"{sensor.tick} samples of {len(sensor.topics)} series, {rejected:.0f} came again")
+
+
+async def through(
+    outages: Sequence[float], sensor: Sensor, broker: Mosquitto, config: dict[str, Any], folder: Path, *, kill: bool
+) -> list[float]:
+    """A replay through outages of so many seconds each; the waits of the daemon."""
+    if kill:
+        store_and_forward(sensor, folder)
+    async with running(config, folder) as daemon:
+        url = await served(daemon)
+        await daemon.logged("subscribed to")
+        publishing = asyncio.create_task(sensor.run())
+        waits = await restarts(outages, sensor, daemon, broker, broker.kill if kill else broker.stop)
+        sensor.stopped = True
+        await publishing
+        await everything_once(sensor, url, folder)
+        assert await daemon.stop() == 0
+    return waits
+
+
+async def test_a_broker_that_is_killed_loses_nothing_accepted(tmp_path: Path) -> None:
+    """The broker is killed and returns, twice, and the sensor repeats what was not journaled: every sample is in the
+    journal once, in order, and was stepped once."""
+    async with Mosquitto(tmp_path, persistence="true") as broker:
+        sensor = Sensor(broker.config(client_id="sensor"), [f"waves/{name}" for name in "abc"])
+        config = configuration(broker, tmp_path, retrain={"every": 0})
+        await through([0, 0], sensor, broker, config, tmp_path, kill=True)
+
+
+async def test_wrong_credentials_are_mended_without_a_restart(tmp_path: Path) -> None:
+    """A broker that refuses the password is told once with the settings to check, /readyz says 503, and when the
+    broker's administrator has mended its password file the daemon gets in by itself."""
+    passwords = tmp_path / "passwords"
+    await asyncio.to_thread(write_password, passwords, "streamer", "another")
+    async with Mosquitto(tmp_path, allow_anonymous="false", password_file=str(passwords)) as broker:
+        config = configuration(broker, tmp_path)
+        config["mqtt"] |= {"username": "streamer", "password": "hunter2"}
+        async with running(config, tmp_path) as daemon:
+            url = await served(daemon)
+            refused = await daemon.logged("refused the connection")
+            assert "check mqtt.username" in refused
+            status, why = await asyncio.to_thread(get, f"{url}/readyz")
+            assert (status, "not connected" in why) == (503, True)
+            await asyncio.to_thread(write_password, passwords, "streamer", "hunter2")
+            broker.reload()
+            await daemon.logged("subscribed to")
+            assert (await asyncio.to_thread(get, f"{url}/readyz"))[0] == 200
+            assert await daemon.stop() == 0
+        assert sum("refused" in line for line in daemon.lines) == 1
+        assert "hunter2" not in "".join(daemon.lines)

@@ -1,0 +1,176 @@
+"""What Prometheus is told, checked by Prometheus's own tool and against what happened."""
+
+import asyncio
+import re
+import shutil
+import time
+import urllib.error
+import urllib.request
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streamer.config import Mqtt
+from streamer.errors import StartError
+from streamer.lanes.fast import FastLane
+from streamer.mqtt.link import Link
+from streamer.observe.http import serve
+from streamer.observe.metrics import RESULTS, Readings, registry
+from tests.broker import free_port, program
+from tests.streams import fast_lane, feed, message, sample, stream, timed
+
+SOURCES = list(Path("streamer").rglob("*.py"))
+Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture
+def fast(tmp_path: Path) -> Iterator[FastLane]:
+    made = fast_lane(tmp_path, timed())
+    yield made
+    made.journal.close()
+
+
+async def text(fast: FastLane, per_series: int = 0) -> str:
+    link = Link(Mqtt(url="mqtt://localhost"), [])
+    return generate_latest(registry(Readings(fast, link, per_series))).decode()
+
+
+def values(exposed: str) -> Values:
+    families = text_string_to_metric_families(exposed)
+    return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
+
+
+def labels(**pairs: str) -> frozenset[tuple[str, str]]:
+    return frozenset({"stream": "plant", **pairs}.items())
+
+
+async def test_metrics_tell_what_happened(fast: FastLane) -> None:
+    """Samples, rejections by reason, forecasts, RMSE and skill by lead are those of the messages that went through."""
+    feed(fast, [sample("plant/a", t, t) for t in range(20)])
+    feed(fast, [message("plant/a", b"?"), sample("plant/a", 0, 1), sample("plant/a", 19, 1)])
+    got = values(await text(fast, per_series=5))
+    assert got["streamer_samples_total", labels()] == 20
+    assert got["streamer_forecasts_total", labels(model="persistence")] == 19
+    for reason in ("syntax", "late", "duplicate"):
+        assert got["streamer_rejected_messages_total", labels(reason=reason)] == 1
+    assert got["streamer_sample_to_forecast_seconds_count", labels()] == 19
+    for lead in (1, 3, 6):
+        assert got["streamer_forecast_rmse", labels(model="persistence", lead=str(lead))] == pytest.approx(lead)
+        assert got["streamer_forecast_mae", labels(model="persistence", lead=str(lead))] == pytest.approx(lead)
+        assert got["streamer_forecast_skill_ratio", labels(model="persistence", lead=str(lead))] == 0
+        one = labels(series="plant/a", element="0", model="persistence", lead=str(lead))
+        assert got["streamer_series_predicted", one] == 19 - lead
+        each = labels(series="plant/a", model="persistence", lead=str(lead))
+        assert got["streamer_series_rmse", each] == pytest.approx(lead)
+    e_p = np.sqrt(np.mean(np.square(np.arange(1, 7))))
+    assert got["streamer_forecast_e_p", labels(model="persistence")] == pytest.approx(e_p)
+    assert got["streamer_series_actual", labels(series="plant/a", element="0")] == 19
+
+
+async def test_series_of_a_message_by_name_and_label(tmp_path: Path) -> None:
+    """Series that share a message are told apart by their names, their labels are a gauge of 1 beside, and a message
+    that holds none is counted."""
+    form = {"format": "json", "fields": "*"}
+    fast = fast_lane(tmp_path, stream(topics=["plant/{machine}"], payload=form))
+    feed(fast, [message("plant/press", b'{"a": 1, "b": 2}'), message("plant/press", b'{"c": "on"}')])
+    got = values(await text(fast, per_series=5))
+    assert got["streamer_series_actual", labels(series="plant/press/a", element="0")] == 1
+    assert got["streamer_series_actual", labels(series="plant/press/b", element="0")] == 2
+    for name in ("plant/press/a", "plant/press/b"):
+        assert got["streamer_series_label", labels(series=name, name="machine", value="press")] == 1
+    assert got["streamer_ignored_messages_total", labels()] == 1
+    assert not any(name == "streamer_series_label" for name, _ in values(await text(fast)))
+    fast.journal.close()
+
+
+def journal_bytes(directory: Path) -> int:
+    return sum(path.stat().st_size for path in directory.glob("journal.sqlite3*") if path.suffix != ".sqlite3-shm")
+
+
+async def test_the_disk_is_shown_as_it_is(fast: FastLane, tmp_path: Path) -> None:
+    """Journal size is that of its files, the last commit is now, and free space is what the file system has."""
+    before = time.time()
+    feed(fast, [sample("plant/a", t, t) for t in range(20)])
+    got = values(await text(fast))
+    nothing: frozenset[tuple[str, str]] = frozenset()
+    assert got["streamer_journal_size_bytes", nothing] == journal_bytes(tmp_path) > 0
+    assert before - 1 <= got["streamer_journal_last_commit_timestamp_seconds", nothing] <= time.time() + 1
+    assert got["streamer_journal_blocked", nothing] == got["streamer_journal_set_aside", nothing] == 0
+    assert 0 < got["streamer_state_free_bytes", nothing] < got["streamer_state_capacity_bytes", nothing]
+
+
+async def test_a_scrape_outlives_the_state_directory(fast: FastLane, tmp_path: Path) -> None:
+    """Where the directory is gone there are no bytes to tell of, and everything else is told."""
+    shutil.rmtree(tmp_path)
+    got = values(await text(fast))
+    assert got["streamer_journal_size_bytes", frozenset()] == 0
+    assert ("streamer_state_free_bytes", frozenset()) not in got
+    assert got["streamer_mqtt_connected", frozenset()] == 0
+
+
+async def test_limits_and_results_are_there_before_anything_happens(fast: FastLane) -> None:
+    """Queue limits are those of the configuration, and every result of a retraining starts at 0: a rate sees the first
+    failure."""
+    got = values(await text(fast))
+    limits = Mqtt(url="mqtt://localhost")
+    assert got["streamer_queue_limit_messages", frozenset()] == limits.queue
+    assert got["streamer_outbox_limit_messages", frozenset()] == limits.outbox
+    assert got["streamer_retrain_every_ticks", labels()] == fast.lanes[0].stream.retrain.every
+    assert got["streamer_retrainings_total", labels(model="memoryless", result="timeout")] == 0
+    sources = [path.read_text(encoding="utf-8") for path in SOURCES]
+    reasons = set(re.findall(r'TrainingFailed\(\s*"(\w+)"', "\n".join(sources)))
+    assert len(reasons) > 3
+    assert reasons <= set(RESULTS)
+
+
+async def test_promtool_finds_nothing_to_say(fast: FastLane) -> None:
+    """`promtool check metrics` is silent about names, units and help texts."""
+    promtool = program("promtool", "prometheus")
+    feed(fast, [sample("plant/a", t, t) for t in range(20)] + [message("plant/a", b"?")])
+    exposed = await text(fast, per_series=5)
+    pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": STDOUT}
+    checked = await asyncio.create_subprocess_exec(promtool, "check", "metrics", **pipes)  # type: ignore[arg-type]
+    said, _ = await checked.communicate(exposed.encode())
+    assert (checked.returncode, said.decode()) == (0, "")
+
+
+async def test_http_serves_metrics_and_health(fast: FastLane) -> None:
+    """/metrics is the exposition, /healthz and /readyz are 200 or 503 with the reason, anything else 404."""
+    link = Link(Mqtt(url="mqtt://localhost"), [])
+    wrong: list[str] = []
+    made = registry(Readings(fast, link, 0))
+    with serve("127.0.0.1", 0, made, lambda: None, lambda: wrong[0] if wrong else None) as port:
+
+        def get(path: str) -> tuple[int, str]:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, error.read().decode()
+
+        assert get("/healthz") == (200, "ok\n")
+        assert get("/readyz") == (200, "ok\n")
+        wrong.append("not connected")
+        assert get("/readyz") == (503, "not connected\n")
+        assert get("/")[0] == 404
+        status, body = get("/metrics")
+        assert status == 200
+        assert "streamer_mqtt_connected 0.0" in body
+        assert "process_resident_memory_bytes" in body
+
+
+def test_a_taken_port_is_a_start_error() -> None:
+    """A port in use is named with the key to change."""
+    port, nothing = free_port(), CollectorRegistry()
+    with (
+        serve("127.0.0.1", port, nothing, lambda: None, lambda: None),
+        pytest.raises(StartError, match=f"127.0.0.1:{port} .* set metrics.host and metrics.port"),
+        serve("127.0.0.1", port, nothing, lambda: None, lambda: None),
+    ):
+        pass

@@ -1,0 +1,225 @@
+"""A lane that is killed and resumed from its directory is the lane that never stopped, to the last bit."""
+
+import asyncio
+import json
+import random
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from streamer.config import Stream
+from streamer.lanes.fast import FastLane
+from streamer.models import KINDS, Kind, build
+from streamer.records import Candidate, Message, MessageBatch, Outgoing
+from streamer.resume.resume import capture
+from streamer.resume.resume import resumed as resume_async
+from streamer.store.database import SNAPSHOTS
+from streamer.store.snapshots import Snapshot, files
+from streamer.stream.state import Lane
+from streamer.swap.promote import promote
+from streamer.train.weights import dump
+from tests.streams import NOW, SMALL, fast_lane, message, resumed, sample, save, stream, timed
+
+PUBLISH = {"every": 2}
+THRESHOLDS = [{"name": "high", "above": 0.9}, {"name": "low", "below": -0.9}]
+
+
+def streams(window: int) -> tuple[Stream, ...]:
+    """One of every kind: with a grid, season and short gaps; vectors; bare numbers, each a tick; several a message."""
+    retrain = {"minimum": 30, "window": window}
+    fields = {"retrain": retrain, "max_gap": 4, "thresholds": THRESHOLDS}
+    vector = {"format": "json", "value": ["value.0", "value.1"], "time": "time"}
+    parts = {"format": "json", "fields": "*", "time": "time"}
+    return (
+        timed(name="grid", topics=["grid/+"], baseline="holt-winters", season=5, **fields),
+        stream(
+            name="grid.2", topics=["two/+"], payload=vector, interval=0.5, model={**SMALL, "cell": "lstm"}, **fields
+        ),
+        stream(name="bare", topics=["bare/+"], baseline="holt-winters", publish=PUBLISH, **fields),
+        stream(name="parts", topics=["parts/{which}"], payload=parts, interval=1.0, **fields),
+    )
+
+
+def messages(rng: random.Random, ticks: int) -> list[Message]:
+    """Of nine series: some appear late, ticks are missing, gaps are short or long, some come twice or not at all."""
+    series = {f"grid/{i}": rng.choice([0, 0, ticks // 3]) for i in range(3)}
+    series |= {f"two/{i}": rng.choice([0, ticks // 2]) for i in range(2)}
+    series |= {f"bare/{i}": rng.choice([0, ticks // 4]) for i in range(2)} | {"parts/0": 0}
+    away: dict[str, int] = {}
+    out = []
+    for t in range(ticks):
+        for topic in rng.sample(sorted(series), len(series)):
+            if t < max(series[topic], away.get(topic, 0)):
+                continue
+            if rng.random() < 0.04:
+                away[topic] = t + rng.choice([1, 2, 4, 5, 6, 30])
+            value = np.sin(t / 3) + rng.gauss(0, 0.1)
+            if topic.startswith("bare"):
+                out.append(message(topic, b"%.4f" % value, NOW + t))
+            elif topic.startswith("parts"):
+                some = {name: value for name in ("a", "b") if rng.random() < 0.9}
+                out.append(message(topic, json.dumps({"time": t + rng.uniform(-0.4, 0.4), **some}).encode()))
+            elif topic.startswith("two"):
+                out.append(sample(topic, t / 2 + rng.uniform(-0.2, 0.2), [value, 100 * value]))
+            else:
+                out.append(sample(topic, t + rng.uniform(-0.4, 0.4), value))
+            if rng.random() < 0.02:
+                out.append(message(topic, b"junk"))
+    return out
+
+
+def candidates(lane: Lane, seed: int) -> list[Candidate]:
+    """Random networks of both kinds, or of one, or of none; some series have a scale of their training."""
+    rng = random.Random(seed)
+    kinds: Sequence[Kind] = rng.choice([KINDS, KINDS, KINDS[:1], KINDS[1:], ()])
+    out = []
+    for i, kind in enumerate(kinds):
+        torch.manual_seed(2 * seed + i)
+        weights = dump(build(kind, lane.sizes).state_dict())
+        mean, sd = np.full(lane.sizes.d, 1 / 3), np.full(lane.sizes.d, 0.7)
+        scales = {one.ident: (mean, sd) for one in lane.series if rng.random() < 0.5}
+        out.append(Candidate(kind, weights, scales, 0.5, None, 1.0))
+    return out
+
+
+Step = tuple[str, Any]
+
+
+def script(rng: random.Random, ticks: int) -> list[Step]:
+    """Batches of random size, and between them snapshots and swaps at random moments."""
+    waiting = messages(rng, ticks)
+    steps: list[Step] = []
+    while waiting:
+        size = rng.choice([1, 3, 10, 60])
+        steps.append(("batch", waiting[:size]))
+        waiting = waiting[size:]
+    for what, often in (("save", rng.randrange(6)), ("swap", rng.randrange(5))):
+        for number in range(often):
+            steps.insert(rng.randrange(len(steps)), (what, (rng.randrange(4), 10 * rng.randrange(100) + number)))
+    return [("save", None), *steps]
+
+
+async def take(fast: FastLane, step: Step, following: list[Step]) -> list[Any]:
+    """One step: what it publishes. A swap takes place while the batches after it are processed."""
+    what, argument = step
+    if what == "batch":
+        return list(fast.process(MessageBatch(argument, 1)))
+    if what == "save":
+        save(fast)
+        return []
+    which, seed = argument
+    lane = fast.lanes[which]
+    proposed = candidates(lane, seed)
+    preferred = proposed[0].kind if proposed and seed % 3 else None
+    promotion = asyncio.create_task(promote(lane, proposed, preferred, fast.journal, NOW + seed))
+    await asyncio.sleep(0)
+    assert lane.backlog is not None
+    out: list[Any] = []
+    for _ in range(seed % 4):
+        if following and following[0][0] == "batch":
+            out += fast.process(MessageBatch(following.pop(0)[1], 1))
+    await promotion
+    return out
+
+
+async def play(fast: FastLane, steps: list[Step], until: int | None = None) -> list[Any]:
+    """The steps up to one in order: everything published. Those that were taken are removed from the list."""
+    out: list[Any] = []
+    end = len(steps) - until if until is not None else 0
+    while len(steps) > end:
+        out += await take(fast, steps.pop(0), steps)
+    return out
+
+
+def same(one: Snapshot, other: Snapshot) -> None:
+    assert one.arrays.keys() == other.arrays.keys()
+    told = ("trained", "growth")  # when the next training is due: a request for one is not an event of the journal
+    assert {k: v for k, v in one.about.items() if k not in told} == {
+        k: v for k, v in other.about.items() if k not in told
+    }
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(array, other.arrays[name], err_msg=name, strict=True)
+
+
+@pytest.mark.parametrize("fall_back", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_killed_lane_goes_on_bit_by_bit(tmp_path: Path, seed: int, fall_back: bool) -> None:
+    """A copy of the directory at a random moment is what SIGKILL leaves. Resumed from it, from the newest snapshot or
+    the one before, a lane publishes the very bytes, and ends with the very states and scores, of one that never
+    stopped; gaps, late series, swaps, trims, crossings of thresholds and all."""
+    rng = random.Random(seed)
+    window = rng.choice([30, 200])
+    steps = script(rng, 300)
+    fast = fast_lane(tmp_path / "whole", *streams(window))
+    await play(fast, steps, rng.randrange(len(steps) // 4, len(steps)))
+    shutil.copytree(tmp_path / "whole", tmp_path / "killed")
+    if fall_back:
+        for name in ("grid", "grid.2", "bare", "parts"):
+            newest, *before = (path for _, path in files(tmp_path / "killed" / SNAPSHOTS, name))
+            if before:
+                newest.write_bytes(newest.read_bytes()[:100])
+    again = resumed(tmp_path / "killed", *streams(window))
+    for one, other in zip(fast.lanes, again.lanes, strict=True):
+        same(capture(one), capture(other))
+    rest = list(steps)
+    assert await play(fast, steps) == await play(again, rest)
+    for one, other in zip(fast.lanes, again.lanes, strict=True):
+        same(capture(one), capture(other))
+    fast.journal.close()
+    again.journal.close()
+
+
+async def test_many_series_go_on_bit_by_bit(tmp_path: Path) -> None:
+    """With more series than go through a network at once, in batches of any size, the result of each depends on its
+    own samples alone: the resumed lane, which steps them in other company, ends with the same bits."""
+    rng = random.Random(0)
+    many = timed(topics=["plant/+"], model={**SMALL, "cell": "lstm"}, max_series=1000)
+    fast = fast_lane(tmp_path / "whole", many)
+    save(fast)
+    names = [f"plant/{i}" for i in range(300)]
+    for t in range(40):
+        if t == 20:
+            await promote(fast.lanes[0], candidates(fast.lanes[0], 3), "memoryless", fast.journal, NOW)
+        batch = [sample(name, t, rng.gauss(0, 1)) for name in names if rng.random() < 0.9]
+        while batch:
+            size = rng.choice([1, 70, 300])
+            fast.process(MessageBatch(batch[:size], 1))
+            batch = batch[size:]
+    assert fast.lanes[0].live
+    shutil.copytree(tmp_path / "whole", tmp_path / "killed")
+    again = resumed(tmp_path / "killed", many)
+    same(capture(fast.lanes[0]), capture(again.lanes[0]))
+    fast.journal.close()
+    again.journal.close()
+
+
+async def test_the_newest_forecasts_since_the_snapshot_are_given_again(tmp_path: Path) -> None:
+    """What a killed daemon may not have sent any more is given as it would have been sent, once per series; a series
+    without samples since the snapshot is not, nor one whose newest tick is no tick of publishing."""
+    plain = timed(publish=PUBLISH, baseline="holt-winters")
+    fast = fast_lane(tmp_path / "live", plain)
+    (lane,) = fast.lanes
+    sent: dict[str, Outgoing] = {}
+    for t in range(60):
+        out = fast.process(MessageBatch([sample(f"plant/{i}", t, np.sin(t + i)) for i in range(3)], 1))
+        sent |= {one.topic: one for one in out}
+        if t == 40:
+            await promote(lane, candidates(lane, 1), "memoryless", fast.journal, NOW)
+    save(fast)
+    out = fast.process(MessageBatch([sample("plant/0", 60, 0.5), sample("plant/1", 60, 0.1)], 1))
+    sent |= {one.topic: one for one in out}
+    out = fast.process(MessageBatch([sample("plant/1", 61, 0.2)], 1))
+    assert out == []
+    shutil.copytree(tmp_path / "live", tmp_path / "copy")
+    again = fast_lane(tmp_path / "copy", plain)
+    (other,) = again.lanes
+    forecasts = await resume_async(other, again.known(other, again.lanes), again.journal)
+    assert forecasts is not None
+    assert other.encode(forecasts, NOW) == [sent["forecast/plant/0"]]
+    for one in (fast, again):
+        one.journal.close()
