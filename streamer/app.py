@@ -27,7 +27,7 @@ from streamer.resume.resume import capture, resumed
 from streamer.store.database import checkpoint
 from streamer.store.journal import Journal
 from streamer.store.snapshots import write
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 
 log = logging.getLogger("streamer")
 
@@ -83,11 +83,11 @@ class Daemon:
     async def fast_lane(self) -> None:
         """Batches through the fast lane, acknowledged when they are journaled and their forecasts handed over."""
         async for batch in self.link.batches():
-            async with self.fast.turn:
+            async with self.fast.lock:
                 if self.overdue() or not await self.committed(self.fast.accept(batch)):
                     log.warning("stopped with messages unprocessed; the broker repeats those of QoS 1")
                     break
-                self.link.publish(self.fast.advance() + self.fast.told())
+                self.link.publish(self.fast.advance() + self.fast.take_commands())
                 self.link.ack(batch)
                 self.batches += 1
                 for lane in self.fast.lanes:
@@ -184,7 +184,7 @@ class Daemon:
 
     async def save(self) -> None:
         """Write down the lanes as they stand between two batches. Raises StateError."""
-        async with self.fast.turn:
+        async with self.fast.lock:
             captured = [(lane.stream.name, capture(lane)) for lane in self.fast.lanes]
         loop, ticks = asyncio.get_running_loop(), dict[int, int]()
         for stream, snapshot in captured:
@@ -207,7 +207,7 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
         if mqtt.scheme == "embedded":
             port = await stack.enter_async_context(embedded_broker(mqtt.host, mqtt.port))
             mqtt = mqtt.model_copy(update={"url": f"embedded://{mqtt.host}:{port}"})
-        lanes = [Lane(stream, config.metrics, mqtt.availability) for stream in config.streams]
+        lanes = [StreamState(stream, config.metrics, mqtt.availability) for stream in config.streams]
         fast = FastLane(lanes, journal, mqtt.max_payload, time.time)
         unheard = [(lane, await resumed(lane, fast.known(lane, lanes), journal)) for lane in lanes]
         fast.take_over(lanes)

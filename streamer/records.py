@@ -122,7 +122,7 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Wave:
+class TickBatch:
     """At most one tick of each series of a stream; a batch is a sequence of waves.
 
     rows: [b] rows of the series in the stream's arrays; x: [b, d] values, NaN at a missing tick; tick: [b] its number;
@@ -136,8 +136,8 @@ class Wave:
     fresh: NDArray[np.bool_]
     arrived: Floats
 
-    def __getitem__(self, mask: NDArray[np.bool_]) -> "Wave":
-        return Wave(*(getattr(self, name)[mask] for name in self.__slots__))
+    def __getitem__(self, mask: NDArray[np.bool_]) -> "TickBatch":
+        return TickBatch(*(getattr(self, name)[mask] for name in self.__slots__))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class ForecastBatch:
     stream's thresholds, inf where it crosses no longer, NaN where there is nothing to say.
     """
 
-    wave: Wave
+    wave: TickBatch
     mean: Floats
     chosen: Ints
     ahead: Floats | None = None

@@ -14,7 +14,7 @@ from streamer.records import Message, MessageBatch, Outgoing
 from streamer.resume.resume import capture, resume
 from streamer.store.journal import Journal
 from streamer.store.snapshots import write
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 
 SMALL: dict[str, Any] = {"m": 8, "k": 3, "p": 2, "n": 6, "cell": "rnn"}
 NOW = 1_800_000_000.0
@@ -41,7 +41,7 @@ def timed(**changes: Any) -> Stream:
 def fast_lane(directory: Path, *streams: Stream) -> FastLane:
     """On a directory without a past."""
     journal = Journal.open(directory)
-    return FastLane([Lane(one, Metrics()) for one in streams], journal, 65536, lambda: NOW)
+    return FastLane([StreamState(one, Metrics()) for one in streams], journal, 65536, lambda: NOW)
 
 
 def resumed(directory: Path, *streams: Stream) -> FastLane:

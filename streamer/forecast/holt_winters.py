@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.records import Floats, Ints, Wave
+from streamer.records import Floats, Ints, TickBatch
 
 ALPHA, BETA, GAMMA = 0.3, 0.1, 0.3
 """How much of a level, trend and season each value replaces."""
 
 
-class Baseline:
+class HoltWinters:
     """Additive Holt-Winters (Winters, Management Science 6, 1960); level and trend alone without a season.
 
     Level and trend [N, d] and the season's part of each of its ticks [N, ticks, d]. The first season sets them: the
@@ -44,7 +44,7 @@ class Baseline:
         """All that decides the future, live, a row per series."""
         return {"learnt": self.learnt, "level": self.level, "trend": self.trend, "season": self.season}
 
-    def learn(self, wave: Wave) -> None:
+    def learn(self, wave: TickBatch) -> None:
         """One tick of each row; a missing one is bridged by the model's own prediction, if it has one."""
         anew = wave.rows[wave.fresh]
         self.learnt[anew] = 0
@@ -83,7 +83,7 @@ class Baseline:
         if self.gamma:
             self.season[rows, slot] = self.gamma * (x - level - trend) + (1 - self.gamma) * season
 
-    def forecast(self, wave: Wave) -> Floats:
+    def forecast(self, wave: TickBatch) -> Floats:
         """[b, h, d]; NaN for rows that have not seen enough."""
         rows, ahead = wave.rows, np.arange(self.horizon)
         learnt = self.learnt[rows]

@@ -18,7 +18,7 @@ from streamer.models.frozen import LARGEST, Loop, loops, room, settle_threads
 from streamer.records import Floats, Ints
 
 
-class Bank:
+class NetworkForecaster:
     """A live network, version and all, with the scales it was trained under and the state s [N, S] of every series.
 
     Weights are folded when it is made. The buffers are its own: one thread at a time may use it.

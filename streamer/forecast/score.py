@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.records import MODELS, Floats, Ints, Wave
+from streamer.records import MODELS, Floats, Ints, TickBatch
 
 M = len(MODELS)
 
@@ -64,7 +64,7 @@ class Scores:
         names = ("ring", "matured", "sums", "whole", "origin", "first", "change", "met", "count")
         return {name: getattr(self, name) for name in names}
 
-    def truth(self, wave: Wave) -> None:
+    def truth(self, wave: TickBatch) -> None:
         """Score what was predicted for these ticks; what was predicted for a missing tick is dropped."""
         self.restart(wave.rows[wave.fresh])
         slots, at = self.slots(wave)
@@ -81,7 +81,7 @@ class Scores:
         self.sums[wave.rows] = sums
         self.follow(wave)
 
-    def slots(self, wave: Wave) -> tuple[Floats, Ints]:
+    def slots(self, wave: TickBatch) -> tuple[Floats, Ints]:
         """The ring's slots one after another, [N·Σ leads, M, d], and those of a tick by lead, [b, L].
 
         What was predicted for tick t, and what will be for t + lead, belong into the same ones.
@@ -89,7 +89,7 @@ class Scores:
         slots = self.ring.reshape(-1, M, self.d)
         return slots, (wave.rows * self.ring.shape[1])[:, None] + self.begins + wave.tick[:, None] % self.leads
 
-    def follow(self, wave: Wave) -> None:
+    def follow(self, wave: TickBatch) -> None:
         """Add these truths to the trajectories that are under way, and close those that end here."""
         origin = self.origin[wave.rows]
         at = wave.tick - origin - 1
@@ -115,7 +115,7 @@ class Scores:
         self.whole[rows] = np.where(known, faded, self.whole[rows])
         self.origin[rows] = -1
 
-    def predicted(self, wave: Wave, mean: Floats) -> None:
+    def predicted(self, wave: TickBatch, mean: Floats) -> None:
         """Keep what every model predicts from these ticks on: mean [b, M, h, d]."""
         slots, at = self.slots(wave)
         slots[at] = mean.take(self.leads - 1, 2).transpose(0, 2, 1, 3)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from streamer.errors import Rejected
 from streamer.ingest.topics import joined
-from streamer.records import Floats, Ints, Wave
+from streamer.records import Floats, Ints, TickBatch
 
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
@@ -73,7 +73,7 @@ class Series:
         return (time - self.anchor) / max(1, tick)
 
 
-class Waves:
+class TickBatcher:
     """Accepted samples of one stream, gathered into waves of at most one tick per series."""
 
     def __init__(self, d: int, max_gap: int) -> None:
@@ -98,13 +98,13 @@ class Waves:
             self.waves.append([])
         self.waves[wave].append(cells)
 
-    def take(self) -> list[Wave]:
+    def take(self) -> list[TickBatch]:
         """The waves gathered since the last call."""
         kinds = (np.int64, np.float64, np.int64, np.float64, np.bool_, np.float64)
         waves = []
         for ticks in self.waves:
             columns = zip(zip(*ticks, strict=True), kinds, strict=True)
-            waves.append(Wave(*(np.array(column, kind) for column, kind in columns)))
+            waves.append(TickBatch(*(np.array(column, kind) for column, kind in columns)))
         self.waves, self.steps = [], {}
         return waves
 

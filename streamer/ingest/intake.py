@@ -7,7 +7,7 @@ from streamer.config import Stream
 from streamer.errors import Rejected
 from streamer.ingest.decode import Decoded, decoder
 from streamer.ingest.grid import NO_LABELS
-from streamer.ingest.multiseries import several
+from streamer.ingest.multiseries import multiseries
 from streamer.ingest.topics import labels, matches
 from streamer.records import Message
 
@@ -21,7 +21,7 @@ class Intake:
     def __init__(self, stream: Stream) -> None:
         self.templates, self.filters = stream.topics, stream.filters
         self.labelled = stream.filters != stream.topics
-        self.decode, self.several = decoder(stream.payload), several(stream.payload, stream.max_series)
+        self.decode, self.multiseries = decoder(stream.payload), multiseries(stream.payload, stream.max_series)
         self.lowest = -math.inf if stream.lowest is None else stream.lowest
         self.highest = math.inf if stream.highest is None else stream.highest
         self.max_ahead = math.inf if stream.max_ahead is None else stream.max_ahead
@@ -59,11 +59,11 @@ class Intake:
 
     def asks_for(self, part: str) -> bool:
         """Whether the configuration asks for series of this part."""
-        return self.several.selects(part) if self.several else not part
+        return self.multiseries.selects(part) if self.multiseries else not part
 
     def address(self, topic: str) -> str:
         """A topic that data of the series with this source come under: what filters and templates apply to."""
-        return self.several.address(topic) if self.several else topic
+        return self.multiseries.address(topic) if self.multiseries else topic
 
     def labels(self, topic: str) -> Mapping[str, str]:
         """What the first filter that selects it calls the levels of a source."""

@@ -39,7 +39,7 @@ class Content:
     command: Outgoing | None = None
 
 
-class Several(Protocol):
+class Multiseries(Protocol):
     """How the messages of one stream are read; it may remember what earlier ones said."""
 
     def read(self, message: Message) -> Content:
@@ -52,7 +52,7 @@ class Several(Protocol):
         """A topic that data from this source come under: what filters and templates apply to."""
 
 
-def several(payload: Payload, most: int) -> Several | None:
+def multiseries(payload: Payload, most: int) -> Multiseries | None:
     """How to read payloads of this format, of at most so many series; None where a message is one series."""
     match payload:
         case JsonPayload(fields=fields) if fields is not None:
@@ -65,7 +65,7 @@ def several(payload: Payload, most: int) -> Several | None:
 
 
 class JsonFields:
-    """Several numbers of a JSON document; the part is the path."""
+    """Multiseries numbers of a JSON document; the part is the path."""
 
     def __init__(self, payload: JsonPayload) -> None:
         self.names = None if payload.fields == ["*"] else payload.fields

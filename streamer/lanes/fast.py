@@ -17,7 +17,7 @@ from streamer.records import Message, MessageBatch, Outgoing
 from streamer.store.journal import Journal, SeriesRow, Source
 from streamer.store.samples import SampleRow
 from streamer.store.snapshots import KEPT
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 
 log = logging.getLogger("streamer.ingest")
 
@@ -62,13 +62,15 @@ class FastLane:
 
     `kept` are the snapshots that can be gone back to, as far as this process wrote them: the samples after them stay.
     `table` has the lane of each topic that gave a sample, and its series where messages are one. `commands` has by
-    topic what edge nodes are to be told. `blocked`: the journal cannot be written. `turn` is that of Lane, one for all.
+    topic what edge nodes are to be told. `blocked`: the journal cannot be written. `lock` is one for all.
     """
 
-    lanes: Sequence[Lane]
-    table: dict[str, tuple[Lane, Series | None]]
+    lanes: Sequence[StreamState]
+    table: dict[str, tuple[StreamState, Series | None]]
 
-    def __init__(self, lanes: Sequence[Lane], journal: Journal, max_payload: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, lanes: Sequence[StreamState], journal: Journal, max_payload: int, clock: Callable[[], float]
+    ) -> None:
         self.journal, self.max_payload, self.clock = journal, max_payload, clock
         self.logged: set[tuple[str, str]] = set()
         self.unrouted = 0
@@ -78,7 +80,7 @@ class FastLane:
         self.deliveries = journal.deliveries()
         self.session = 0
         self.blocked = False
-        self.turn = asyncio.Lock()
+        self.lock = asyncio.Lock()
         self.reloads: Counter[str] = Counter()
         self.take_over(lanes)
 
@@ -97,10 +99,10 @@ class FastLane:
                 if lane.discovery:
                     lane.discovery.announced.clear()
         for message in batch.messages:
-            self.hear(message, accepted)
+            self.accept_message(message, accepted)
         return accepted
 
-    def hear(self, message: Message, accepted: Accepted) -> None:
+    def accept_message(self, message: Message, accepted: Accepted) -> None:
         """One message: a sample more in `accepted`, or counted."""
         found = self.table.get(message.topic)
         lane = found[0] if found else route(message.topic, self.lanes)
@@ -112,14 +114,14 @@ class FastLane:
                 raise Rejected("own_forecast", "a forecast is not forecast again")
             if len(message.payload) > self.max_payload:
                 raise Rejected("too_large", f"{len(message.payload)} bytes; mqtt.max_payload is {self.max_payload}")
-            if lane.intake.several is None:
+            if lane.intake.multiseries is None:
                 self.take(lane, found and found[1], message, accepted)
             else:
-                self.take_several(lane, lane.intake.several.read(message), message, accepted)
+                self.take_several(lane, lane.intake.multiseries.read(message), message, accepted)
         except Rejected as rejected:
             self.reject(lane, message.topic, rejected)
 
-    def take(self, lane: Lane, series: Series | None, message: Message, accepted: Accepted) -> None:
+    def take(self, lane: StreamState, series: Series | None, message: Message, accepted: Accepted) -> None:
         """A message that is one sample. Raises Rejected."""
         values, time = lane.intake.read(message)
         if time is None and message.mid:
@@ -131,7 +133,7 @@ class FastLane:
         lane.accept(series, values, time, message.arrived)
         accepted.add(series, values, anchor)
 
-    def take_several(self, lane: Lane, content: Content, message: Message, accepted: Accepted) -> None:
+    def take_several(self, lane: StreamState, content: Content, message: Message, accepted: Accepted) -> None:
         """A message that may hold several samples, each of which is one or is rejected by itself. Raises Rejected."""
         if content.command:
             self.commands[content.command.topic] = content.command
@@ -150,7 +152,7 @@ class FastLane:
                 except Rejected as rejected:
                     self.reject(lane, joined(content.topic, reading.part), rejected)
 
-    def is_dated(self, lane: Lane, time: float | None, message: Message) -> bool:
+    def is_dated(self, lane: StreamState, time: float | None, message: Message) -> bool:
         """Whether samples in this message can be of this time; if not, that is one rejection for all of them."""
         try:
             lane.intake.date(time, message)
@@ -159,7 +161,7 @@ class FastLane:
             return False
         return True
 
-    def take_part(self, lane: Lane, source: str, reading: Reading, message: Message, accepted: Accepted) -> None:
+    def take_part(self, lane: StreamState, source: str, reading: Reading, message: Message, accepted: Accepted) -> None:
         """One sample of a message that may hold several. Raises Rejected."""
         if isinstance(reading.value, Rejected):
             raise reading.value
@@ -208,12 +210,12 @@ class FastLane:
                 out += lane.encode(forecasts, self.clock())
         return out
 
-    def told(self) -> list[Outgoing]:
+    def take_commands(self) -> list[Outgoing]:
         """The commands that wait, once."""
         commands, self.commands = self.commands, {}
         return list(commands.values())
 
-    def known(self, lane: Lane, lanes: Sequence[Lane]) -> dict[int, SeriesRow]:
+    def known(self, lane: StreamState, lanes: Sequence[StreamState]) -> dict[int, SeriesRow]:
         """The series that the journal knows of a lane, by id, as far as the filters of these lanes give them to it."""
         return {
             row.ident: row
@@ -221,16 +223,16 @@ class FastLane:
             if lane.intake.asks_for(row.part) and route(lane.intake.address(row.topic), lanes) is lane
         }
 
-    def take_over(self, lanes: Sequence[Lane]) -> None:
+    def take_over(self, lanes: Sequence[StreamState]) -> None:
         """From the next batch on these lanes, with the series they hold."""
         for lane in lanes:
-            lane.turn = self.turn
-        held = [(lane, series) for lane in lanes if lane.intake.several is None for series in lane.series]
+            lane.lock = self.lock
+        held = [(lane, series) for lane in lanes if lane.intake.multiseries is None for series in lane.series]
         self.table = {one.topic: (lane, one) for lane, one in held if route(one.topic, lanes) is lane}
         self.lanes = lanes
-        self.turns = self.in_turn()
+        self.turns = self.round_robin()
 
-    def introduce(self, lane: Lane, topic: str, part: str, accepted: Accepted) -> Series:
+    def introduce(self, lane: StreamState, topic: str, part: str, accepted: Accepted) -> Series:
         """A series whose first sample is here.
 
         Raises Rejected: series_limit, name.
@@ -239,7 +241,7 @@ class FastLane:
             raise Rejected(
                 "series_limit", f"streams[].max_series is {lane.stream.max_series}; raise it, or narrow the topics"
             )
-        if lane.intake.several:
+        if lane.intake.multiseries:
             if len(part) > LONGEST_PART:
                 raise Rejected("name", f"the name of a part is longer than {LONGEST_PART}")
             if joined(topic, part) in lane.names:
@@ -249,7 +251,7 @@ class FastLane:
         accepted.series.append((series.ident, lane.source, topic, part))
         return series
 
-    def reject(self, lane: Lane, topic: str, rejected: Rejected) -> None:
+    def reject(self, lane: StreamState, topic: str, rejected: Rejected) -> None:
         """Count a message that is no sample, and log it if it is the first of its topic and reason."""
         lane.counts.rejected[rejected.reason] += 1
         key = (topic, rejected.reason)
@@ -273,14 +275,14 @@ class FastLane:
                     rows[series.ident] = min(outside, self.needed(lane, series.ident))
         return list(rows.items())
 
-    def in_turn(self) -> Iterator[tuple[Lane, Series]]:
+    def round_robin(self) -> Iterator[tuple[StreamState, Series]]:
         """All series, again and again."""
         while any(lane.series for lane in self.lanes):
             for lane in self.lanes:
                 for series in lane.series:
                     yield lane, series
 
-    def needed(self, lane: Lane, ident: int) -> int:
+    def needed(self, lane: StreamState, ident: int) -> int:
         """The first tick of a series that going back to the oldest kept snapshot takes, swaps since then included."""
         if lane.backlog is not None:
             return 0  # a promotion is reading
@@ -288,6 +290,6 @@ class FastLane:
         return min([self.kept[0].ticks.get(ident, -1) + 1, *firsts])
 
 
-def route(topic: str, lanes: Sequence[Lane]) -> Lane | None:
+def route(topic: str, lanes: Sequence[StreamState]) -> StreamState | None:
     """The first lane whose filters select the topic."""
     return next((lane for lane in lanes if lane.intake.takes(topic)), None)

@@ -8,7 +8,7 @@ from streamer.lanes.slow import SlowLane
 from streamer.mqtt.link import Link
 from streamer.resume.resume import capture, resumed
 from streamer.store.snapshots import write
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 
 FIXED = ("mqtt", "state", "metrics")
 """What only a restart changes."""
@@ -29,11 +29,13 @@ async def reload(old: Config, new: Config, fast: FastLane, slow: SlowLane, link:
     if fixed:
         raise ConfigError(f"{', '.join(fixed)}: changed, which takes a restart; streams and training can be reloaded")
     running = {lane.stream.name: lane for lane in fast.lanes}
-    async with fast.turn:
+    async with fast.lock:
         lanes = []
         for stream in new.streams:
             lane = running.get(stream.name)
-            lanes.append(lane if lane and lane.stream == stream else Lane(stream, new.metrics, new.mqtt.availability))
+            lanes.append(
+                lane if lane and lane.stream == stream else StreamState(stream, new.metrics, new.mqtt.availability)
+            )
         gone = [lane for lane in fast.lanes if lane not in lanes]
         for lane in gone:
             write(new.state.path, lane.stream.name, capture(lane))

@@ -13,7 +13,7 @@ from streamer.errors import TrainingFailed
 from streamer.models import KINDS
 from streamer.records import Candidate
 from streamer.store.journal import Journal
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 from streamer.swap.gate import admit, prefer
 from streamer.swap.promote import promote
 from streamer.train.process import WORKER, train
@@ -46,11 +46,11 @@ class SlowLane:
         self, config: Config, journal: Journal, clock: Callable[[], float], worker: Sequence[str] = WORKER
     ) -> None:
         self.config, self.journal, self.clock, self.worker = config, journal, clock, worker
-        self.queue: asyncio.Queue[Lane] = asyncio.Queue()
-        self.waiting: set[Lane] = set()
+        self.queue: asyncio.Queue[StreamState] = asyncio.Queue()
+        self.waiting: set[StreamState] = set()
         self.activity = Activity()
 
-    def request(self, lane: Lane) -> None:
+    def request(self, lane: StreamState) -> None:
         """Train this stream when its turn comes."""
         if lane not in self.waiting:
             self.waiting.add(lane)
@@ -65,8 +65,8 @@ class SlowLane:
             if wanted:
                 await self.attempt(lane)
 
-    async def attempt(self, lane: Lane) -> None:
-        """One training; where it fails, the stream waits longer for the next one (`Lane.due`)."""
+    async def attempt(self, lane: StreamState) -> None:
+        """One training; where it fails, the stream waits longer for the next one (`StreamState.due`)."""
         started = asyncio.get_running_loop().time()
         try:
             lane.failures = 0 if await self.retrain(lane) else lane.failures + 1
@@ -80,7 +80,7 @@ class SlowLane:
         if lane.failures:
             self.waiting.discard(lane)  # what came due meanwhile knew nothing of the failure
 
-    async def retrain(self, lane: Lane) -> bool:
+    async def retrain(self, lane: StreamState) -> bool:
         """One training of both networks, and the swap of those that the gate admits: whether any came of it.
 
         Raises TrainingFailed.
@@ -103,7 +103,7 @@ class SlowLane:
             log.info("swapped stream=%s models=%s version=%d", name, kinds, version)
         return True
 
-    async def train(self, lane: Lane) -> list[Candidate]:
+    async def train(self, lane: StreamState) -> list[Candidate]:
         """The candidates of one training; where a GPU fails in it, of another one on the CPU.
 
         Raises TrainingFailed.
@@ -120,7 +120,7 @@ class SlowLane:
             log.warning(text, lane.stream.name, failed.reason, failed)
         return await train(replace(request, device="cpu"), watch, *limits, self.worker)
 
-    def request_of(self, lane: Lane) -> Request:
+    def request_of(self, lane: StreamState) -> Request:
         training = self.config.training
         order = [series.ident for series in lane.series]
         random.Random(training.seed).shuffle(order)  # noqa: S311
@@ -138,7 +138,7 @@ class SlowLane:
             recipe=training.recipe(lane.sizes.cell),
         )
 
-    def watch(self, lane: Lane) -> Callable[[dict[str, Any]], None]:
+    def watch(self, lane: StreamState) -> Callable[[dict[str, Any]], None]:
         """Keeps `activity` up to date from what the training process reports, and logs it now and then."""
         name = lane.stream.name
 
@@ -171,7 +171,7 @@ def usual_threads(cores: int) -> int:
     return cores if cores <= len(KINDS) else cores - 1
 
 
-def count(lane: Lane, failed: TrainingFailed) -> None:
+def count(lane: StreamState, failed: TrainingFailed) -> None:
     """A failed training is one of each kind."""
     for kind in KINDS:
         lane.counts.retrainings[kind, failed.reason] += 1

@@ -20,7 +20,7 @@ from streamer.lanes.fast import FastLane
 from streamer.models import KINDS
 from streamer.mqtt.link import Link
 from streamer.records import MODELS, Floats
-from streamer.stream.state import LATENCIES, Lane
+from streamer.stream.state import LATENCIES, StreamState
 
 Metric = Counter | Gauge | Histogram | Info
 
@@ -43,7 +43,7 @@ class Readings(Collector):
         self.fast, self.link, self.per_series = fast, link, per_series
 
     @property
-    def lanes(self) -> Sequence[Lane]:
+    def lanes(self) -> Sequence[StreamState]:
         """Those of now: a reload of the configuration puts others in their place."""
         return self.fast.lanes
 
@@ -223,7 +223,7 @@ class Readings(Collector):
         return [actual, predicted, rmse, named]
 
 
-def until(lane: Lane, series: Sequence[Series]) -> dict[str, Floats]:
+def until(lane: StreamState, series: Sequence[Series]) -> dict[str, Floats]:
     """Seconds until each of these series crosses, [n], inf where it does not, by threshold."""
     times = {}
     for name, column in lane.thresholds.by_name().items() if lane.thresholds else ():

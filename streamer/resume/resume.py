@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.forecast.network import Bank
+from streamer.forecast.network import NetworkForecaster
 from streamer.ingest.topics import joined
 from streamer.models import KINDS, Kind
 from streamer.records import ForecastBatch
 from streamer.store import snapshots
 from streamer.store.journal import Journal, SeriesRow
-from streamer.store.models import Gate, fingerprint, gates_after, model, newest_model, newest_version
+from streamer.store.models import TrainingOutcome, fingerprint, model, newest_model, newest_version, outcomes_after
 from streamer.store.samples import NEWEST
 from streamer.store.snapshots import Snapshot
-from streamer.stream.state import Counts, Lane
-from streamer.swap.warm import WARM_WINDOWS, bank_of, beside, warm_between
+from streamer.stream.state import Counts, StreamState
+from streamer.swap.warm import WARM_WINDOWS, forecaster_of, in_reader_thread, warm_between
 
 log = logging.getLogger("streamer.store")
 
@@ -37,7 +37,7 @@ PLACE = {"ident": np.int64, "tick": np.int64, "time": np.float64, "anchor": np.f
 """What a snapshot holds of each series' place on the grid."""
 
 
-def capture(lane: Lane) -> Snapshot:
+def capture(lane: StreamState) -> Snapshot:
     """The lane as it stands between two batches; its series without a sample are left out (they are the last)."""
     series = [one for one in lane.series if one.tick >= 0]
     arrays = {f"series.{name}": np.array([getattr(one, name) for one in series], kind) for name, kind in PLACE.items()}
@@ -59,15 +59,15 @@ def capture(lane: Lane) -> Snapshot:
     return Snapshot(about, arrays)
 
 
-def source(lane: Lane) -> list[Any]:
+def source(lane: StreamState) -> list[Any]:
     """What a snapshot must be of for the lane to go on from it."""
     return [FORMAT, lane.source.field, lane.source.d, lane.source.interval]
 
 
-def parts(lane: Lane) -> Iterator[tuple[str, list[Any], Mapping[str, NDArray[Any]]]]:
+def parts(lane: StreamState) -> Iterator[tuple[str, list[Any], Mapping[str, NDArray[Any]]]]:
     """(name, what it fits, live arrays) of all that is kept per series; a part of another fit begins anew."""
     stream, scores = lane.stream, lane.scores
-    yield "lane", [lane.sizes.d], {"newest": lane.newest, "spoke": lane.spoke}
+    yield "lane", [lane.sizes.d], {"newest": lane.newest, "spoke": lane.published_model}
     yield "scores", [scores.leads.tolist(), scores.horizon, scores.d, scores.decay], scores.arrays()
     if lane.baseline:
         yield "baseline", [stream.baseline, stream.season, lane.sizes.d], lane.baseline.arrays()
@@ -86,25 +86,25 @@ class Replayed:
     rows: set[int] = field(default_factory=set)
 
 
-async def resumed(lane: Lane, known: Mapping[int, SeriesRow], journal: Journal) -> ForecastBatch | None:
+async def resumed(lane: StreamState, known: Mapping[int, SeriesRow], journal: Journal) -> ForecastBatch | None:
     """Bring a new lane to the end of the journal, in a thread that ends when this is cancelled.
 
     Gives the newest forecasts of the series that had samples after the snapshot: they may not have been published.
     """
     begun = time.monotonic()
-    replayed = await beside(journal, lambda reader, halt: resume(lane, known, reader, halt))
+    replayed = await in_reader_thread(journal, lambda reader, halt: resume(lane, known, reader, halt))
     if known:
         fields = lane.stream.name, len(lane.series), replayed.samples, time.monotonic() - begun
         log.info("resumed stream=%s series=%d replayed=%d seconds=%.1f", *fields)
     return lane.repeat(np.array(sorted(replayed.rows), np.int64), time.time())
 
 
-def resume(lane: Lane, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
+def resume(lane: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
     """Bring a new lane to the end of the journal, with the series `known` by id."""
     readable = snapshots.newest_first(journal.path.parent, lane.stream.name)
     snapshot = next((one for one in readable if usable(one, lane, known, journal)), None)
     if snapshot is None:
-        replayed = begin_late(lane, known, journal, halt)
+        replayed = resume_without_snapshot(lane, known, journal, halt)
     else:
         load(lane, snapshot, known, journal)
         replayed = catch_up(lane, known, journal, halt)
@@ -112,7 +112,7 @@ def resume(lane: Lane, known: Mapping[int, SeriesRow], journal: Journal, halt: t
     return replayed
 
 
-def usable(snapshot: Snapshot, lane: Lane, known: Mapping[int, SeriesRow], journal: Journal) -> bool:
+def usable(snapshot: Snapshot, lane: StreamState, known: Mapping[int, SeriesRow], journal: Journal) -> bool:
     """Whether the lane can go on from a snapshot: not from one that the journal, after a power cut, falls short of."""
     about, arrays = snapshot.about, snapshot.arrays
     if about["source"] != source(lane) or about["version"] > newest_version(journal, lane.stream.name):
@@ -121,14 +121,14 @@ def usable(snapshot: Snapshot, lane: Lane, known: Mapping[int, SeriesRow], journ
     return all(tick <= known[ident].tick for ident, tick in places if ident in known)
 
 
-def catch_up(lane: Lane, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
+def catch_up(lane: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
     """Samples and swaps after those that the lane knows of, in their order."""
     held = {one.ident for one in lane.series}
     for row in known.values():
         if row.ident not in held:
             lane.add(row.ident, row.topic, row.part)
     samples = 0
-    for gate in gates_after(journal, lane.stream.name, lane.sizes, lane.version):
+    for gate in outcomes_after(journal, lane.stream.name, lane.sizes, lane.version):
         last = {one.ident: gate.spans[one.ident].last if one.ident in gate.spans else -1 for one in lane.series}
         samples += replay(lane, {}, last, journal, halt).samples
         swap(lane, gate, journal, halt)
@@ -136,7 +136,7 @@ def catch_up(lane: Lane, known: Mapping[int, SeriesRow], journal: Journal, halt:
     return Replayed(samples + replayed.samples, replayed.rows)
 
 
-def load(lane: Lane, snapshot: Snapshot, known: Mapping[int, SeriesRow], journal: Journal) -> None:
+def load(lane: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow], journal: Journal) -> None:
     """Take over what a snapshot holds of the known series."""
     about = snapshot.about
     idents: list[int] = snapshot.arrays["series.ident"].tolist()
@@ -153,7 +153,7 @@ def load(lane: Lane, snapshot: Snapshot, known: Mapping[int, SeriesRow], journal
         found = kind in about["live"] and model(journal, lane.stream.name, kind, about["live"][kind], lane.sizes)
         if found:
             row, created = found
-            lane.go_live({kind: bank_of(row, lane)}, None, 0, created)
+            lane.go_live({kind: forecaster_of(row, lane)}, None, 0, created)
     for part, fit, held in parts(lane):
         if about["parts"].get(part) == fit:
             for name, array in held.items():
@@ -164,7 +164,9 @@ def load(lane: Lane, snapshot: Snapshot, known: Mapping[int, SeriesRow], journal
     lane.trained, lane.growth, lane.failures = about["trained"], about["growth"], about["failures"]
 
 
-def begin_late(lane: Lane, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
+def resume_without_snapshot(
+    lane: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event
+) -> Replayed:
     """Without a snapshot: the newest networks, and the newest 4·m samples of every series as if they were its first."""
     if known:
         log.warning("no snapshot stream=%s: states are warmed on the newest samples", lane.stream.name)
@@ -173,12 +175,12 @@ def begin_late(lane: Lane, known: Mapping[int, SeriesRow], journal: Journal, hal
         lane.add(row.ident, row.topic, row.part)
         ticks, _ = journal.newest(row.ident, WARM_WINDOWS * lane.sizes.m)
         before[row.ident] = int(ticks[0]) - 1
-    gates = gates_after(journal, lane.stream.name, lane.sizes, 0)
+    gates = outcomes_after(journal, lane.stream.name, lane.sizes, 0)
     created = {gate.version: gate.created for gate in gates}
     for kind in KINDS:
         newest = newest_model(journal, lane.stream.name, kind, lane.sizes)
         if newest is not None:
-            lane.go_live({kind: bank_of(newest, lane)}, None, 0, created[newest.version])
+            lane.go_live({kind: forecaster_of(newest, lane)}, None, 0, created[newest.version])
     replayed = replay(lane, before, {}, journal, halt)
     for series in lane.series:
         row = known[series.ident]
@@ -193,7 +195,7 @@ def begin_late(lane: Lane, known: Mapping[int, SeriesRow], journal: Journal, hal
 
 
 def replay(
-    lane: Lane, after: Mapping[int, int], until: Mapping[int, int], journal: Journal, halt: threading.Event
+    lane: StreamState, after: Mapping[int, int], until: Mapping[int, int], journal: Journal, halt: threading.Event
 ) -> Replayed:
     """Samples of all series after a tick, by default that they stand at, to a tick, by default their last.
 
@@ -206,7 +208,7 @@ def replay(
         for ident, series in list(going.items()):
             ticks, times, values = journal.between(ident, reached[ident], until.get(ident, NEWEST), CHUNK)
             for tick, moment, x in zip(ticks, times, values.tolist(), strict=True):
-                lane.again(series, tick, moment, tuple(x))
+                lane.replay_sample(series, tick, moment, tuple(x))
             replayed.samples += len(ticks)
             if ticks:
                 replayed.rows.add(series.row)
@@ -217,9 +219,9 @@ def replay(
     return replayed
 
 
-def swap(lane: Lane, gate: Gate, journal: Journal, halt: threading.Event) -> None:
+def swap(lane: StreamState, gate: TrainingOutcome, journal: Journal, halt: threading.Event) -> None:
     """What a training led to, at the ticks it did."""
-    banks: dict[Kind, Bank] = {row.kind: bank_of(row, lane) for row in gate.models}
+    banks: dict[Kind, NetworkForecaster] = {row.kind: forecaster_of(row, lane) for row in gate.models}
     spans = {ident: (span.first, span.last) for ident, span in gate.spans.items()}
     warm_between(list(banks.values()), lane.series, spans, lane, journal, halt)
     lane.go_live(banks, gate.preferred, gate.version, gate.created)

@@ -39,7 +39,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class TrainingOutcome:
     """What came of a training: the networks admitted, perhaps none, and the kind preferred from then on."""
 
     version: int
@@ -54,7 +54,7 @@ def fingerprint(sizes: Sizes) -> str:
     return json.dumps({name: getattr(sizes, name) for name in sizes.__slots__})
 
 
-def add_gate(journal: Journal, stream: str, sizes: Sizes, gate: Gate) -> None:
+def add_outcome(journal: Journal, stream: str, sizes: Sizes, gate: TrainingOutcome) -> None:
     """One transaction; the newest VERSIONS_KEPT gates and networks of each kind stay. Raises StateError."""
     with journal.transaction():
         spans = {key: (span.first, span.last, span.trained) for key, span in gate.spans.items()}
@@ -81,7 +81,7 @@ def add_gate(journal: Journal, stream: str, sizes: Sizes, gate: Gate) -> None:
         )
 
 
-def gates_after(journal: Journal, stream: str, sizes: Sizes, version: int) -> list[Gate]:
+def outcomes_after(journal: Journal, stream: str, sizes: Sizes, version: int) -> list[TrainingOutcome]:
     """What happened after a version, oldest first, with the networks that have these sizes. Raises StateError."""
     with failures(journal.path):
         rows = journal.database.execute(
@@ -96,7 +96,7 @@ def gates_after(journal: Journal, stream: str, sizes: Sizes, version: int) -> li
     for row in map(model_row, models):
         by_version.setdefault(row.version, []).append(row)
     return [
-        Gate(number, created, preferred, spans_of(spans), tuple(by_version.get(number, [])))
+        TrainingOutcome(number, created, preferred, spans_of(spans), tuple(by_version.get(number, [])))
         for number, created, preferred, spans in rows
     ]
 
@@ -139,5 +139,5 @@ def model_row(row: tuple[Any, ...]) -> ModelRow:
 
 
 def spans_of(text: str) -> dict[int, Span]:
-    """What `add_gate` wrote of them."""
+    """What `add_outcome` wrote of them."""
     return {int(key): Span(*span) for key, span in json.loads(text).items()}

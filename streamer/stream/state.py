@@ -10,17 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.config import Metrics, Stream
-from streamer.forecast.holt_winters import Baseline
-from streamer.forecast.network import Bank
+from streamer.forecast.holt_winters import HoltWinters
+from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.scale import Scale
 from streamer.forecast.score import Scores
-from streamer.ingest.grid import Series, Waves
+from streamer.ingest.grid import Series, TickBatcher
 from streamer.ingest.intake import Intake
 from streamer.models import Kind
 from streamer.publish.encode import encode_all, rounded
 from streamer.publish.home_assistant import Discovery
 from streamer.publish.thresholds import TOPICS, Thresholds
-from streamer.records import MODELS, Floats, ForecastBatch, Ints, ModelName, Outgoing, Wave
+from streamer.records import MODELS, Floats, ForecastBatch, Ints, ModelName, Outgoing, TickBatch
 from streamer.store.journal import Source
 
 LATENCIES = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0])
@@ -54,7 +54,7 @@ def framed(stream: Stream) -> tuple[str, str]:
     return start, end
 
 
-class Lane:
+class StreamState:
     """Everything the daemon holds of one stream.
 
     `live` maps each kind of network to its bank; a swap replaces the whole mapping by one assignment. `preferred`
@@ -79,23 +79,25 @@ class Lane:
         self.parts: dict[tuple[str, str], Series] = {}
         self.names: set[str] = set()
         self.series: list[Series] = []
-        self.waves = Waves(sizes.d, stream.max_gap)
+        self.waves = TickBatcher(sizes.d, stream.max_gap)
         self.scores = Scores(leads, sizes.horizon, sizes.d, metrics.window)
-        self.baseline = Baseline(sizes.d, sizes.horizon, stream.season) if stream.baseline == "holt-winters" else None
+        self.baseline = (
+            HoltWinters(sizes.d, sizes.horizon, stream.season) if stream.baseline == "holt-winters" else None
+        )
         self.thresholds = Thresholds(stream) if stream.thresholds else None
         announced = stream.publish.home_assistant
         self.discovery = Discovery(stream, announced, availability) if announced and availability else None
         self.newest = np.zeros((0, sizes.d))
-        self.spoke = np.zeros(0, np.int64)
-        self.live: Mapping[Kind, Bank] = {}
+        self.published_model = np.zeros(0, np.int64)
+        self.live: Mapping[Kind, NetworkForecaster] = {}
         self.version = 0
         self.preferred: Kind | None = None
-        self.backlog: deque[Wave] | None = None
+        self.backlog: deque[TickBatch] | None = None
         self.swaps: list[tuple[int, Mapping[int, int]]] = []
         self.growth = 0
         self.trained = False
         self.failures = 0
-        self.turn = asyncio.Lock()
+        self.lock = asyncio.Lock()
         self.retired = False
         self.counts = Counts()
         template = re.escape(stream.publish.topic.replace("{stream}", stream.name)).replace(r"\{topic\}", ".*")
@@ -107,13 +109,13 @@ class Lane:
     def add(self, ident: int, topic: str, part: str = "") -> Series:
         """A new series, at the next row."""
         series = Series(len(self.series), ident, topic, part, self.intake.labels(topic))
-        if self.intake.several:
+        if self.intake.multiseries:
             self.parts[topic, part] = series
             self.names.add(series.name)
         if series.row >= len(self.newest):
             room = max(64, len(self.newest) * 9 // 8)
             self.newest = np.concatenate([self.newest, np.zeros((room - len(self.newest), self.sizes.d))])
-            self.spoke = np.pad(self.spoke, (0, room - len(self.spoke)))
+            self.published_model = np.pad(self.published_model, (0, room - len(self.published_model)))
             self.scores.grow(room)
             if self.baseline:
                 self.baseline.grow(room)
@@ -138,7 +140,7 @@ class Lane:
         self.growth = max(self.growth, series.held - series.trained)
         self.counts.samples += 1
 
-    def again(self, series: Series, tick: int, time: float, values: tuple[float, ...]) -> None:
+    def replay_sample(self, series: Series, tick: int, time: float, values: tuple[float, ...]) -> None:
         """A sample that was accepted before, at its tick of then: it waits in `waves` as if it had just come."""
         advance = tick - series.tick if series.tick >= 0 or tick == 0 else self.stream.max_gap + 2
         series.stand(tick, time, self.stream.interval, self.stream.max_gap)
@@ -150,7 +152,7 @@ class Lane:
         batches = [self.tick(wave) for wave in self.waves.take()]
         return [batch for batch in batches if batch is not None]
 
-    def tick(self, wave: Wave) -> ForecastBatch | None:
+    def tick(self, wave: TickBatch) -> ForecastBatch | None:
         """One wave: score its truths, step the states, forecast where a forecast is due."""
         self.scores.truth(wave)
         for bank in self.live.values():
@@ -168,13 +170,13 @@ class Lane:
         asked = wave[due]
         mean = self.forecast(asked)
         self.scores.predicted(asked, mean)
-        self.spoke[asked.rows] = chosen = self.choose(asked.rows, mean)
+        self.published_model[asked.rows] = chosen = self.choose(asked.rows, mean)
         ahead = None
         if self.thresholds:
             ahead = self.thresholds.meet(asked.rows, asked.x, mean[np.arange(len(chosen)), chosen])
         return ForecastBatch(asked, mean, chosen, ahead)
 
-    def forecast(self, wave: Wave) -> Floats:
+    def forecast(self, wave: TickBatch) -> Floats:
         """What every model says after these samples: [b, M, h, d], NaN where it says nothing."""
         mean = np.full((len(wave.rows), len(MODELS), self.sizes.horizon, self.sizes.d), np.nan)
         mean[:, MODELS.index("persistence")] = wave.x[:, None]
@@ -251,13 +253,15 @@ class Lane:
         if not due.any():
             return None
         b = int(due.sum())
-        wave = Wave(
+        wave = TickBatch(
             rows[due], self.newest[rows[due]], tick[due], time[due], np.zeros(b, np.bool_), np.full(b, now, np.float64)
         )
         ahead = self.thresholds.lead[wave.rows] if self.thresholds else None
-        return ForecastBatch(wave, self.forecast(wave), self.spoke[wave.rows], ahead)
+        return ForecastBatch(wave, self.forecast(wave), self.published_model[wave.rows], ahead)
 
-    def go_live(self, banks: Mapping[Kind, Bank], preferred: Kind | None, version: int, since: float) -> None:
+    def go_live(
+        self, banks: Mapping[Kind, NetworkForecaster], preferred: Kind | None, version: int, since: float
+    ) -> None:
         """Put new networks in place of those of their kind, or beside them: one assignment."""
         self.scores.reset([MODELS.index(kind) for kind in banks])
         self.live, self.preferred, self.version, self.trained = {**self.live, **banks}, preferred, version, True

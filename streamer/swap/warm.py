@@ -8,13 +8,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.forecast.network import Bank
+from streamer.forecast.network import NetworkForecaster
 from streamer.ingest.grid import Series, segments
 from streamer.models.frozen import LARGEST
 from streamer.records import Floats
 from streamer.store.journal import Journal
 from streamer.store.models import ModelRow
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 from streamer.train.weights import network_of
 
 WARM_WINDOWS = 4
@@ -25,16 +25,16 @@ Run = tuple[Floats, NDArray[np.bool_]]
 """Ticks of one series: values [T, d], NaN where missing, and where it starts anew [T]."""
 
 
-def bank_of(row: ModelRow, lane: Lane) -> Bank:
+def forecaster_of(row: ModelRow, lane: StreamState) -> NetworkForecaster:
     """A bank with these weights and scales, all states zero, room for the lane's series."""
-    bank = Bank(network_of(row.kind, lane.sizes, row.weights), lane.scale(), row.version)
+    bank = NetworkForecaster(network_of(row.kind, lane.sizes, row.weights), lane.scale(), row.version)
     bank.grow(len(lane.newest))
     row_of = {series.ident: series.row for series in lane.series}
     bank.scale.fix({row_of[ident]: scale for ident, scale in row.scales.items() if ident in row_of})
     return bank
 
 
-async def beside(journal: Journal, work: Callable[[Journal, threading.Event], T]) -> T:
+async def in_reader_thread(journal: Journal, work: Callable[[Journal, threading.Event], T]) -> T:
     """Do work in a thread, on a connection of its own that only reads; cancelling this sets the event."""
     halt = threading.Event()
 
@@ -52,8 +52,8 @@ async def beside(journal: Journal, work: Callable[[Journal, threading.Event], T]
 
 
 def warm_newest(
-    banks: Sequence[Bank], series: Sequence[Series], upto: Mapping[int, int], lane: Lane, journal: Journal,
-    halt: threading.Event,
+    banks: Sequence[NetworkForecaster], series: Sequence[Series], upto: Mapping[int, int], lane: StreamState,
+    journal: Journal, halt: threading.Event,
 ) -> dict[int, int]:  # fmt: skip
     """Run the newest ticks of each series, up to that in `upto`, through the banks: series id -> first tick of them.
 
@@ -73,8 +73,8 @@ def warm_newest(
 
 
 def warm_between(
-    banks: Sequence[Bank], series: Sequence[Series], spans: Mapping[int, tuple[int, int]], lane: Lane,
-    journal: Journal, halt: threading.Event,
+    banks: Sequence[NetworkForecaster], series: Sequence[Series], spans: Mapping[int, tuple[int, int]],
+    lane: StreamState, journal: Journal, halt: threading.Event,
 ) -> None:  # fmt: skip
     """Run the ticks first … last of each series, by id, through the banks."""
     for tile in tiles([one for one in series if one.ident in spans]):
@@ -99,7 +99,7 @@ def joined(parts: Sequence[Floats]) -> Run:
     return np.concatenate(parts), fresh
 
 
-def step_all(banks: Sequence[Bank], runs: Mapping[int, Run], halt: threading.Event) -> None:
+def step_all(banks: Sequence[NetworkForecaster], runs: Mapping[int, Run], halt: threading.Event) -> None:
     """One tile of series by row, tick by tick, their newest ticks side by side."""
     for back in range(max((len(x) for x, _ in runs.values()), default=0), 0, -1):
         if halt.is_set():

@@ -24,7 +24,7 @@ from streamer.config.loader import parse
 from streamer.errors import StreamerError
 from streamer.mqtt.publisher import Publisher
 from streamer.records import MODELS
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 from streamer.tools.replay.play import Form, Pace, play
 from streamer.tools.replay.sources import SourceOptions, open_source
 
@@ -136,7 +136,7 @@ def picture(running: Daemon) -> RenderableType:
     return Group(*tables, Text(f"now: {doing}\n"))
 
 
-def errors_of(lane: Lane) -> Table:
+def errors_of(lane: StreamState) -> Table:
     """One stream: a row per series with the model that speaks, and by lead its RMSE beside that of persistence."""
     leads = lane.scores.leads.tolist()
     title = f"stream {lane.stream.name}: RMSE by lead/of persistence"
@@ -147,7 +147,7 @@ def errors_of(lane: Lane) -> Table:
     for lead in leads:
         table.add_column(f"{lead} ahead", justify="right", no_wrap=True)
     for series in lane.series:
-        row, spoke = series.row, int(lane.spoke[series.row])
+        row, spoke = series.row, int(lane.published_model[series.row])
         with np.errstate(invalid="ignore", divide="ignore"):
             rmse = np.sqrt(lane.scores.squared[row] / lane.scores.weight[row])
         bank = next((bank for kind, bank in lane.live.items() if kind == MODELS[spoke]), None)

@@ -20,7 +20,7 @@ from streamer.records import Message, MessageBatch, Outgoing
 from streamer.resume.resume import capture
 from streamer.store.database import SNAPSHOTS
 from streamer.store.journal import Journal
-from streamer.store.models import Gate, ModelRow, add_gate
+from streamer.store.models import ModelRow, TrainingOutcome, add_outcome
 from streamer.store.snapshots import Snapshot, newest_first
 from streamer.tools.replay.sample import Sample, encode
 from streamer.train.weights import dump
@@ -57,7 +57,7 @@ def seed(directory: Path, streams: Iterable[Stream]) -> None:
             for i, kind in enumerate(KINDS):
                 torch.manual_seed(i)
                 rows.append(ModelRow(kind, 1, {}, {}, dump(build(kind, stream.sizes).state_dict())))
-            add_gate(journal, stream.name, stream.sizes, Gate(1, 1.0, "memoryless", {}, tuple(rows)))
+            add_outcome(journal, stream.name, stream.sizes, TrainingOutcome(1, 1.0, "memoryless", {}, tuple(rows)))
 
 
 def value(topic: str, tick: int) -> float:

@@ -19,7 +19,7 @@ from streamer.mqtt.publisher import Publisher
 from streamer.records import Floats, Sizes
 from streamer.store.database import FILE
 from streamer.store.journal import Journal, Source
-from streamer.store.models import Span, gates_after, newest_model
+from streamer.store.models import Span, newest_model, outcomes_after
 from streamer.store.snapshots import newest_first
 from streamer.tools.replay.play import Form, Pace, play
 from streamer.tools.replay.sources import signal as wave
@@ -70,7 +70,7 @@ async def test_a_replay_with_three_retrainings_loses_no_forecast(mosquitto: Mosq
 
 def swapped(journal: Journal, version: int, sizes: Sizes) -> Mapping[int, Span]:
     """The spans of the training that gave this version."""
-    return gates_after(journal, "waves", sizes, version - 1)[0].spans
+    return outcomes_after(journal, "waves", sizes, version - 1)[0].spans
 
 
 def check_states(state: Path, samples: int) -> None:

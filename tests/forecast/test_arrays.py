@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from streamer.forecast.holt_winters import Baseline
-from streamer.forecast.network import Bank
+from streamer.forecast.holt_winters import HoltWinters
+from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.scale import Scale
 from streamer.forecast.score import Scores
 from streamer.models import KINDS, Kind, Sizes, build
-from streamer.records import MODELS, CellName, Floats, Wave
+from streamer.records import MODELS, CellName, Floats, TickBatch
 
 ROWS, D, H = 70, 2, 6
 ALLOWED = {np.dtype(name) for name in ("float32", "float64", "int64", "bool")}
@@ -32,7 +32,7 @@ def scores() -> Scores:
     return Scores([1, 3, H], H, D, 10)
 
 
-def score(made: Scores, wave: Wave, rng: np.random.Generator) -> list[Floats]:
+def score(made: Scores, wave: TickBatch, rng: np.random.Generator) -> list[Floats]:
     made.truth(wave)
     due = ~np.isnan(wave.x[:, 0]) & (rng.random(len(wave.rows)) < 0.8)
     mean = rng.normal(size=(len(wave.rows), len(MODELS), H, D))
@@ -41,22 +41,22 @@ def score(made: Scores, wave: Wave, rng: np.random.Generator) -> list[Floats]:
     return [made.ranking(wave.rows), made.e_p(wave.rows), *made.by_lead()]
 
 
-def baseline(season: int | None) -> Callable[[], Baseline]:
-    return lambda: Baseline(D, H, season)
+def baseline(season: int | None) -> Callable[[], HoltWinters]:
+    return lambda: HoltWinters(D, H, season)
 
 
-def smooth(made: Baseline, wave: Wave, rng: np.random.Generator) -> list[Floats]:
+def smooth(made: HoltWinters, wave: TickBatch, rng: np.random.Generator) -> list[Floats]:
     made.learn(wave)
     return [made.forecast(wave)]
 
 
-def bank(kind: Kind, cell: CellName) -> Callable[[], Bank]:
+def bank(kind: Kind, cell: CellName) -> Callable[[], NetworkForecaster]:
     torch.manual_seed(0)
     network = build(kind, Sizes(d=D, m=10, k=3, p=2, n=7, cell=cell)).requires_grad_(False)
-    return lambda: Bank(network, Scale(D, 5), 1)
+    return lambda: NetworkForecaster(network, Scale(D, 5), 1)
 
 
-def step(made: Bank, wave: Wave, rng: np.random.Generator) -> list[Floats]:
+def step(made: NetworkForecaster, wave: TickBatch, rng: np.random.Generator) -> list[Floats]:
     made.step(wave.rows, wave.x, wave.fresh)
     return [made.forecast(wave.rows)]
 
@@ -65,12 +65,12 @@ def scale() -> Scale:
     return Scale(D, 5)
 
 
-def follow(made: Scale, wave: Wave, rng: np.random.Generator) -> list[Any]:
+def follow(made: Scale, wave: TickBatch, rng: np.random.Generator) -> list[Any]:
     made.learn(wave.rows, wave.x)
     return [made.sd(wave.rows), made.to_scaled(wave.rows, wave.x)]
 
 
-PARTS: dict[str, tuple[Callable[[], Part], Callable[[Any, Wave, np.random.Generator], list[Any]]]] = {
+PARTS: dict[str, tuple[Callable[[], Part], Callable[[Any, TickBatch, np.random.Generator], list[Any]]]] = {
     "scores": (scores, score),
     "baseline": (baseline(None), smooth),
     "season": (baseline(4), smooth),
@@ -79,7 +79,7 @@ PARTS: dict[str, tuple[Callable[[], Part], Callable[[Any, Wave, np.random.Genera
 }
 
 
-def waves(rng: np.random.Generator, ticks: NDArray[np.int64], count: int) -> Iterator[Wave]:
+def waves(rng: np.random.Generator, ticks: NDArray[np.int64], count: int) -> Iterator[TickBatch]:
     """Ticks of some rows each: measured, missing, or a fresh start after a gap."""
     for _ in range(count):
         rows = rng.permutation(ROWS)[: rng.integers(1, ROWS + 1)]
@@ -88,7 +88,7 @@ def waves(rng: np.random.Generator, ticks: NDArray[np.int64], count: int) -> Ite
         x = rng.normal(size=(len(rows), D)) + 1e3
         x[~fresh & (rng.random(len(rows)) < 0.2)] = np.nan
         time = ticks[rows].astype(np.float64)
-        yield Wave(rows, x, ticks[rows], time, fresh, time)
+        yield TickBatch(rows, x, ticks[rows], time, fresh, time)
 
 
 @pytest.mark.parametrize("part", PARTS)

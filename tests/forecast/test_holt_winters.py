@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from river.time_series import HoltWinters
+from river.time_series import HoltWinters as RiverHoltWinters
 
-from streamer.forecast.holt_winters import Baseline
-from streamer.records import Floats, Wave
+from streamer.forecast.holt_winters import HoltWinters
+from streamer.records import Floats, TickBatch
 
 HORIZON = 6
 
@@ -19,21 +19,21 @@ seasons = st.none() | st.integers(2, 5)
 values = st.floats(-1e6, 1e6, width=32)
 
 
-def wave(tick: int, x: Floats, rows: list[int] | None = None, fresh: bool = False) -> Wave:
+def wave(tick: int, x: Floats, rows: list[int] | None = None, fresh: bool = False) -> TickBatch:
     """One tick of some rows, x [b, d]."""
     b = len(x)
     ticks = np.full(b, tick)
-    return Wave(np.array(rows or range(b)), x, ticks, ticks + 0.0, np.full(b, fresh), ticks + 0.0)
+    return TickBatch(np.array(rows or range(b)), x, ticks, ticks + 0.0, np.full(b, fresh), ticks + 0.0)
 
 
-def made(d: int, horizon: int, season: int | None) -> Baseline:
+def made(d: int, horizon: int, season: int | None) -> HoltWinters:
     """With room for a hundred series, as a lane makes it."""
-    baseline = Baseline(d, horizon, season)
+    baseline = HoltWinters(d, horizon, season)
     baseline.grow(100)
     return baseline
 
 
-def forecast(baseline: Baseline, row: int = 0) -> Floats:
+def forecast(baseline: HoltWinters, row: int = 0) -> Floats:
     """What it says of one row, [h, d]."""
     told: Floats = baseline.forecast(wave(0, np.zeros((1, baseline.d)), [row]))[0]
     return told
@@ -45,9 +45,9 @@ def by_hand(samples: list[float], season: int | None) -> list[float]:
     The first season is what its values have above their mean, the level.
     """
     if season is None:
-        model = HoltWinters(alpha=0.3, beta=0.1)
+        model = RiverHoltWinters(alpha=0.3, beta=0.1)
     else:
-        model = HoltWinters(alpha=0.3, beta=0.1, gamma=0.3, seasonality=season)
+        model = RiverHoltWinters(alpha=0.3, beta=0.1, gamma=0.3, seasonality=season)
         # Values of any mean but 0, and then the season, level and trend that the true ones have.
         for unlike in range(1, season + 1):
             model.learn_one(float(unlike))

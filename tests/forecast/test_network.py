@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.forecast.network import Bank
+from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.scale import Scale
 from streamer.models import KINDS, Kind, Sizes, build
 from streamer.models.frozen import TILE, room
@@ -20,10 +20,10 @@ SERIES = 300
 HORIZON = 6
 
 
-def bank(kind: Kind, cell: CellName, d: int = 1, n: int = 12) -> Bank:
+def bank(kind: Kind, cell: CellName, d: int = 1, n: int = 12) -> NetworkForecaster:
     torch.manual_seed(3)
     network = build(kind, Sizes(d=d, m=10, k=3, p=2, n=n, cell=cell)).requires_grad_(False)
-    made = Bank(network, Scale(d, 5), version=1)
+    made = NetworkForecaster(network, Scale(d, 5), version=1)
     made.grow(SERIES)
     made.scale.fix({row: (np.zeros(d), np.ones(d)) for row in range(SERIES)})
     return made

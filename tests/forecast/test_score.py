@@ -10,20 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.forecast.score import Scores, pooled
-from streamer.records import MODELS, Floats, Wave
+from streamer.records import MODELS, Floats, TickBatch
 
 M = len(MODELS)
 ROW = np.array([0])
 
 
-def wave(rows: list[int], ticks: list[int], x: Floats, fresh: list[bool] | None = None) -> Wave:
+def wave(rows: list[int], ticks: list[int], x: Floats, fresh: list[bool] | None = None) -> TickBatch:
     """Ticks of some rows, x [b, d], NaN where missing."""
     at = np.array(ticks, np.int64)
     time = at.astype(np.float64)
-    return Wave(np.array(rows, np.int64), x, at, time, np.array(fresh or [False] * len(rows)), time)
+    return TickBatch(np.array(rows, np.int64), x, at, time, np.array(fresh or [False] * len(rows)), time)
 
 
-def tick(t: int, *x: float, fresh: bool = False) -> Wave:
+def tick(t: int, *x: float, fresh: bool = False) -> TickBatch:
     """One tick of row 0."""
     return wave([0], [t], np.array([x]), [fresh])
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.errors import Rejected
-from streamer.ingest.grid import Series, Waves, segments
+from streamer.ingest.grid import Series, TickBatcher, segments
 from streamer.ingest.intake import LATEST
-from streamer.records import Wave
+from streamer.records import TickBatch
 
 START = 1772366400.0
 MAX_GAP = 100
@@ -167,14 +167,14 @@ def test_long_gaps_are_not_held() -> None:
     assert (one.tick, one.held) == (1001, 4)
 
 
-def add(waves: Waves, one: Series, time: float, *values: float) -> None:
+def add(waves: TickBatcher, one: Series, time: float, *values: float) -> None:
     """One sample at a time, on a grid of one second."""
     waves.add(one, values, one.place(time, 1.0, waves.max_gap), time + 0.5)
 
 
 def test_two_samples_of_one_series() -> None:
     """Two samples of one series in a batch land in two waves, in order, beside those of others."""
-    waves, a, b = Waves(1, 5), series(3), series(8)
+    waves, a, b = TickBatcher(1, 5), series(3), series(8)
     add(waves, a, START, 1.0)
     add(waves, b, START, 10.0)
     add(waves, a, START + 1, 2.0)
@@ -189,7 +189,7 @@ def test_two_samples_of_one_series() -> None:
 
 def test_missing_ticks() -> None:
     """Up to max_gap missing ticks become rows of NaN, each in its own wave before the sample."""
-    waves, one = Waves(2, 3), series()
+    waves, one = TickBatcher(2, 3), series()
     add(waves, one, START, 1.0, 2.0)
     waves.take()
     add(waves, one, START + 4, 5.0, 6.0)
@@ -202,7 +202,7 @@ def test_missing_ticks() -> None:
 
 def test_gap_beyond_max_gap() -> None:
     """One missing tick more than max_gap starts the series anew: no rows of NaN, the sample fresh at its tick."""
-    waves, one = Waves(1, 3), series()
+    waves, one = TickBatcher(1, 3), series()
     add(waves, one, START, 1.0)
     waves.take()
     add(waves, one, START + 5, 2.0)
@@ -212,7 +212,7 @@ def test_gap_beyond_max_gap() -> None:
 
 def test_wave_by_mask() -> None:
     """A wave indexed by a mask is the wave of those rows."""
-    waves = Waves(1, 0)
+    waves = TickBatcher(1, 0)
     for row in range(3):
         add(waves, series(row), START + row, float(row))
     (wave,) = waves.take()
@@ -220,7 +220,7 @@ def test_wave_by_mask() -> None:
     assert (part.rows.tolist(), part.x.tolist(), part.time.tolist()) == ([0, 2], [[0], [2]], [START, START + 2])
 
 
-def replayed(batches: list[list[Wave]]) -> dict[int, list[tuple[int, float, bool]]]:
+def replayed(batches: list[list[TickBatch]]) -> dict[int, list[tuple[int, float, bool]]]:
     """What each row has met: tick, value (-1 where missing) and whether it began anew."""
     met: dict[int, list[tuple[int, float, bool]]] = {}
     for wave in itertools.chain(*batches):
@@ -236,7 +236,7 @@ def replayed(batches: list[list[Wave]]) -> dict[int, list[tuple[int, float, bool
 )
 def test_waves_against_an_oracle(steps: list[tuple[int, int, bool]], max_gap: int) -> None:
     """Every row meets each of its ticks once, in order, in waves of differing rows, however batches are cut."""
-    waves, all_series = Waves(1, max_gap), [series(row) for row in range(4)]
+    waves, all_series = TickBatcher(1, max_gap), [series(row) for row in range(4)]
     expected: dict[int, list[tuple[int, float, bool]]] = {}
     batches = []
     for row, step, cut in steps:

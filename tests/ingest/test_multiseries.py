@@ -14,7 +14,7 @@ from ruamel.yaml import YAML
 
 from streamer.config import ArrayPayload, InfluxPayload, JsonPayload, NumberPayload, SparkplugPayload, Stream
 from streamer.errors import Rejected
-from streamer.ingest.multiseries import Content, Reading, Several, several
+from streamer.ingest.multiseries import Content, Multiseries, Reading, multiseries
 from streamer.ingest.sparkplug import REBIRTH_SECONDS
 from streamer.records import Message
 from tests.edge import double, payload
@@ -24,14 +24,14 @@ NOW = 1_800_000_000.0
 TEXT = {"name": "text", "datatype": 12, "string_value": "on"}
 
 
-def reader(form: str, **fields: Any) -> Several:
+def reader(form: str, **fields: Any) -> Multiseries:
     kinds: dict[str, Any] = {"json": JsonPayload, "influx": InfluxPayload, "sparkplug": SparkplugPayload}
-    made = several(kinds[form](format=form, **fields), 10)
+    made = multiseries(kinds[form](format=form, **fields), 10)
     assert made
     return made
 
 
-def read(by: Several, data: Any, topic: str = "plant/a", arrived: float = NOW) -> Content:
+def read(by: Multiseries, data: Any, topic: str = "plant/a", arrived: float = NOW) -> Content:
     body = data if isinstance(data, bytes) else json.dumps(data).encode()
     return by.read(Message(topic, body, 0, False, 0, arrived))
 
@@ -41,7 +41,7 @@ def told(readings: Any) -> list[tuple[str, float | str, float | None]]:
     return [(part, value.reason if isinstance(value, Rejected) else value, time) for part, value, time in readings]
 
 
-def reason(by: Several, data: Any) -> str:
+def reason(by: Multiseries, data: Any) -> str:
     """Why the whole message is rejected."""
     with pytest.raises(Rejected) as caught:
         read(by, data)
@@ -53,7 +53,7 @@ def reason(by: Several, data: Any) -> str:
 )
 def test_a_message_that_is_one_series(payload: Any) -> None:
     """Formats that make one series of a message are not read here."""
-    assert several(payload, 10) is None
+    assert multiseries(payload, 10) is None
 
 
 def test_fields_by_path() -> None:
@@ -153,7 +153,7 @@ def test_parts_of_different_points_differ(one: Any, other: Any) -> None:
     assert (parts[0] == parts[1]) == (one == other)
 
 
-def born(by: Several) -> None:
+def born(by: Multiseries) -> None:
     """A node and its device are born, aliases 1 and 2."""
     read(by, payload(0, double(0.0, name="power", alias=1), TEXT, time=NOW), "spBv1.0/plant/NBIRTH/edge")
     read(by, payload(1, double(0.0, name="temp/in", alias=2), time=NOW), "spBv1.0/plant/DBIRTH/edge/press")
@@ -239,7 +239,7 @@ def test_readme() -> None:
     assert len(shown) == 4
     for text in shown:
         payload = YAML(typ="safe").load(text)
-        assert several(Stream(name="a", topics=["#"], payload=payload).payload, 10)
+        assert multiseries(Stream(name="a", topics=["#"], payload=payload).payload, 10)
 
 
 def test_without_protobuf(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -207,18 +207,18 @@ def test_an_edge_node(edge: FastLane) -> None:
     data = {"alias": 1, "double_value": 1.5}
     feed(edge, [spoken("NDATA", 3, data)])
     assert rejections(edge) == {"alias": 1}
-    assert [one.topic for one in edge.told()] == ["spBv1.0/plant/NCMD/edge"]
-    assert edge.told() == []
+    assert [one.topic for one in edge.take_commands()] == ["spBv1.0/plant/NCMD/edge"]
+    assert edge.take_commands() == []
     feed(edge, [spoken("NBIRTH", 0, double(1.0, name="power", alias=1)), spoken("NDATA", 1, data, time=NOW + 1)])
     (forecast,) = feed(edge, [spoken("NDATA", 2, data, time=NOW + 2)])
     assert (forecast["series"], forecast["topic"]) == ("spBv1.0/plant/edge/power", "forecast/spBv1.0/plant/edge/power")
     assert forecast["labels"] == {"group": "plant", "node": "edge"}
-    assert edge.told() == []
+    assert edge.take_commands() == []
     edge.journal.close()
     again = resumed(edge.journal.path.parent, edge.lanes[0].stream)
     assert [(one.name, one.tick) for one in again.lanes[0].series] == [("spBv1.0/plant/edge/power", 1)]
     assert feed(again, [spoken("NDATA", 3, data, time=NOW + 3)]) == []
-    assert again.told()
+    assert again.take_commands()
     again.journal.close()
 
 
@@ -226,7 +226,7 @@ def test_own_commands_and_other_hosts(tmp_path: Path) -> None:
     """What passes on the same topics and is no data is neither a sample nor a fault."""
     fast = fast_lane(tmp_path, sparkplug("all", "spBv1.0/#"))
     feed(fast, [spoken("NCMD", 0), message("spBv1.0/STATE/host", b"{}"), spoken("NDEATH", 0)])
-    assert (rejections(fast), fast.lanes[0].counts.ignored, fast.told()) == ({}, 3, [])
+    assert (rejections(fast), fast.lanes[0].counts.ignored, fast.take_commands()) == ({}, 3, [])
     fast.journal.close()
 
 

@@ -13,7 +13,7 @@ from streamer.config import Config
 from streamer.errors import StateError
 from streamer.lanes.fast import FastLane
 from streamer.lanes.slow import SlowLane
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 from tests.streams import NOW, fast_lane, feed, sample, timed
 from tests.train.test_process import failing
 
@@ -128,7 +128,7 @@ async def test_what_came_due_during_a_failed_training_is_withdrawn(tmp_path: Pat
     fast = fast_lane(tmp_path, timed(retrain=RETRAIN, topics=["plant/a"]), timed(retrain=RETRAIN, name="other"))
     first, other = fast.lanes
     slow = slow_lane(fast, "diverge")
-    begun, done = list[Lane](), asyncio.Event()
+    begun, done = list[StreamState](), asyncio.Event()
 
     class Heard(logging.Handler):
         """Queues both streams while the first one trains; the second one's training is the last."""

@@ -16,7 +16,7 @@ from hypothesis.extra.numpy import arrays
 from streamer.config import Stream, Threshold
 from streamer.ingest.grid import Series
 from streamer.publish.thresholds import Thresholds, ahead
-from streamer.records import Floats, ForecastBatch, Wave
+from streamer.records import Floats, ForecastBatch, TickBatch
 from streamer.resume.resume import resumed as resume_async
 from tests.streams import NOW, fast_lane, feed, read, resumed, sample, save, stream, timed
 
@@ -96,7 +96,8 @@ def test_an_element_of_several() -> None:
 
 def said(of: Stream, ahead: list[float], time: float, interval: float) -> list[tuple[str, dict[str, Any], int, bool]]:
     """The messages on one series, which has a label."""
-    wave = Wave(np.zeros(1, np.int64), np.zeros((1, 1)), np.ones(1, np.int64), np.array([time]), *[np.zeros(1)] * 2)  # type: ignore[arg-type]
+    at, no = np.array([time]), np.zeros(1, np.bool_)
+    wave = TickBatch(np.zeros(1, np.int64), np.zeros((1, 1)), np.ones(1, np.int64), at, no, at)
     series = Series(0, 1, "plant/a", labels={"machine": "a"})
     batch = ForecastBatch(wave, np.zeros((1, 4, 6, 1)), np.zeros(1, np.int64), np.array([ahead]))
     out = Thresholds(of).encode(batch, [series], ["forecast/plant/a"], np.array([interval]), [("memoryless", 7)])

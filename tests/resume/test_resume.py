@@ -20,7 +20,7 @@ from streamer.resume.resume import capture
 from streamer.resume.resume import resumed as resume_async
 from streamer.store.database import SNAPSHOTS
 from streamer.store.snapshots import Snapshot, files
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 from streamer.swap.promote import promote
 from streamer.train.weights import dump
 from tests.streams import NOW, SMALL, fast_lane, message, resumed, sample, save, stream, timed
@@ -73,7 +73,7 @@ def messages(rng: random.Random, ticks: int) -> list[Message]:
     return out
 
 
-def candidates(lane: Lane, seed: int) -> list[Candidate]:
+def candidates(lane: StreamState, seed: int) -> list[Candidate]:
     """Random networks of both kinds, or of one, or of none; some series have a scale of their training."""
     rng = random.Random(seed)
     kinds: Sequence[Kind] = rng.choice([KINDS, KINDS, KINDS[:1], KINDS[1:], ()])

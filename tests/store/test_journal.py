@@ -22,7 +22,7 @@ from streamer.records import Sizes
 from streamer.store import database
 from streamer.store.database import CHECKPOINT_PAGES, FILE, LOCK, SNAPSHOTS, Durability, checkpoint
 from streamer.store.journal import Journal, SeriesRow, Source
-from streamer.store.models import Span, fingerprint, gates_after
+from streamer.store.models import Span, fingerprint, outcomes_after
 from streamer.store.samples import SampleRow
 from streamer.store.schema import MIGRATIONS
 from tests.broker import until
@@ -413,7 +413,7 @@ def test_version_1(tmp_path: Path) -> None:
         database.commit()
     with closing(Journal.open(tmp_path)) as journal:
         assert journal.newest(3, 9)[1].tolist() == [[4.0]]
-        first, second = gates_after(journal, "s", Sizes(), 0)
+        first, second = outcomes_after(journal, "s", Sizes(), 0)
     spans = {3: Span(5, 70, 0), 4: Span(0, 9, 0)}
     assert (first.created, first.preferred, first.spans) == (1001.0, None, spans)
     assert (second.created, second.preferred, second.spans) == (1002.0, "traditional", spans)

@@ -11,14 +11,14 @@ from streamer.records import Kind, Sizes
 from streamer.store.journal import Journal
 from streamer.store.models import (
     VERSIONS_KEPT,
-    Gate,
     ModelRow,
     Span,
-    add_gate,
-    gates_after,
+    TrainingOutcome,
+    add_outcome,
     model,
     newest_model,
     newest_version,
+    outcomes_after,
 )
 
 SMALL, LARGE = Sizes(n=6), Sizes(n=7)
@@ -37,9 +37,9 @@ def row(kind: Kind, version: int, weights: bytes = b"w") -> ModelRow:
     return ModelRow(kind, version, {kind: 0.25, "persistence": 1.0}, scales, weights)
 
 
-def gate(version: int, *kinds: Kind, weights: bytes = b"w") -> Gate:
+def gate(version: int, *kinds: Kind, weights: bytes = b"w") -> TrainingOutcome:
     spans = {3: Span(5, 70, 40), 4: Span(0, 9, 0)}
-    return Gate(
+    return TrainingOutcome(
         version, 1000.0 + version / 3, "memoryless", spans, tuple(row(kind, version, weights) for kind in kinds)
     )
 
@@ -47,8 +47,8 @@ def gate(version: int, *kinds: Kind, weights: bytes = b"w") -> Gate:
 def test_round_trip(journal: Journal) -> None:
     """A gate comes back as it was written: when, preference, spans; errors, scales and weights bit by bit."""
     written = gate(1, *KINDS, weights=bytes(range(256)))
-    add_gate(journal, "s", SMALL, written)
-    (found,) = gates_after(journal, "s", SMALL, 0)
+    add_outcome(journal, "s", SMALL, written)
+    (found,) = outcomes_after(journal, "s", SMALL, 0)
     assert (found.version, found.created, found.preferred, found.spans) == (
         1, written.created, "memoryless", written.spans,
     )  # fmt: skip
@@ -64,23 +64,23 @@ def test_round_trip(journal: Journal) -> None:
 def test_gates_after(journal: Journal) -> None:
     """Gates after a version come oldest first, of this stream alone, with the networks of these sizes; one that
     admitted none is among them."""
-    add_gate(journal, "s", SMALL, gate(2, "memoryless"))
-    add_gate(journal, "s", SMALL, Gate(10, 1.0, None, {}, ()))
-    add_gate(journal, "s", LARGE, gate(11, "traditional"))
-    add_gate(journal, "r", SMALL, gate(12, "memoryless"))
-    found = [(one.version, one.preferred, len(one.models)) for one in gates_after(journal, "s", SMALL, 1)]
+    add_outcome(journal, "s", SMALL, gate(2, "memoryless"))
+    add_outcome(journal, "s", SMALL, TrainingOutcome(10, 1.0, None, {}, ()))
+    add_outcome(journal, "s", LARGE, gate(11, "traditional"))
+    add_outcome(journal, "r", SMALL, gate(12, "memoryless"))
+    found = [(one.version, one.preferred, len(one.models)) for one in outcomes_after(journal, "s", SMALL, 1)]
     assert found == [(2, "memoryless", 1), (10, None, 0), (11, "memoryless", 0)]
-    assert [one.version for one in gates_after(journal, "s", SMALL, 2)] == [10, 11]
+    assert [one.version for one in outcomes_after(journal, "s", SMALL, 2)] == [10, 11]
 
 
 def test_newest_model(journal: Journal) -> None:
     """The newest version of a kind and of these sizes is the live one; the newest version counts all of a stream."""
     assert (newest_model(journal, "s", "memoryless", SMALL), newest_version(journal, "s")) == (None, 0)
-    add_gate(journal, "s", SMALL, gate(2, "memoryless"))
-    add_gate(journal, "s", SMALL, gate(10, "memoryless"))
-    add_gate(journal, "s", LARGE, gate(11, "memoryless"))
-    add_gate(journal, "s", SMALL, gate(12, "traditional"))
-    add_gate(journal, "r", SMALL, gate(13, "memoryless"))
+    add_outcome(journal, "s", SMALL, gate(2, "memoryless"))
+    add_outcome(journal, "s", SMALL, gate(10, "memoryless"))
+    add_outcome(journal, "s", LARGE, gate(11, "memoryless"))
+    add_outcome(journal, "s", SMALL, gate(12, "traditional"))
+    add_outcome(journal, "r", SMALL, gate(13, "memoryless"))
     versions = {
         (kind, sizes.n): found.version
         for kind in KINDS
@@ -90,12 +90,12 @@ def test_newest_model(journal: Journal) -> None:
     assert versions == {("memoryless", 6): 10, ("memoryless", 7): 11, ("traditional", 6): 12}
     assert (newest_version(journal, "s"), newest_version(journal, "r")) == (12, 13)
     with pytest.raises(StateError, match="UNIQUE"):
-        add_gate(journal, "s", SMALL, gate(10, "memoryless"))
+        add_outcome(journal, "s", SMALL, gate(10, "memoryless"))
 
 
 def test_model(journal: Journal) -> None:
     """A version is found with the time it went live, if it is there and has these sizes."""
-    add_gate(journal, "s", SMALL, gate(2, "memoryless"))
+    add_outcome(journal, "s", SMALL, gate(2, "memoryless"))
     found = model(journal, "s", "memoryless", 2, SMALL)
     assert found is not None
     assert (found[0].version, found[1]) == (2, gate(2).created)
@@ -107,18 +107,18 @@ def test_model(journal: Journal) -> None:
 def test_a_gate_is_whole_or_not_there(journal: Journal) -> None:
     """Where a network cannot be written, nothing of its training is."""
     with pytest.raises(StateError):
-        add_gate(journal, "s", SMALL, gate(1, "memoryless", "memoryless"))
+        add_outcome(journal, "s", SMALL, gate(1, "memoryless", "memoryless"))
     assert newest_version(journal, "s") == 0
-    add_gate(journal, "s", SMALL, gate(1, "memoryless"))
+    add_outcome(journal, "s", SMALL, gate(1, "memoryless"))
 
 
 @pytest.mark.parametrize("step", [1, 7])
 def test_versions_kept(journal: Journal, step: int) -> None:
     """Of each kind of each stream the newest VERSIONS_KEPT versions stay, however many versions lie between."""
     added = range(1, step * (VERSIONS_KEPT + 3) + 1, step)
-    add_gate(journal, "r", SMALL, gate(1, "memoryless"))
+    add_outcome(journal, "r", SMALL, gate(1, "memoryless"))
     for version in added:
-        add_gate(journal, "s", SMALL, gate(version, *KINDS[: 1 if version == added[-1] else 2]))
+        add_outcome(journal, "s", SMALL, gate(version, *KINDS[: 1 if version == added[-1] else 2]))
     wanted = {"memoryless": added[-VERSIONS_KEPT:], "traditional": added[-VERSIONS_KEPT - 1 : -1]}
     rows = journal.database.execute("SELECT stream, kind, version FROM models ORDER BY stream, kind, version")
     assert rows.fetchall() == [("r", "memoryless", 1), *(("s", kind, v) for kind in KINDS for v in wanted[kind])]
@@ -127,8 +127,8 @@ def test_versions_kept(journal: Journal, step: int) -> None:
 
 def test_gates_without_networks_go_in_the_end(journal: Journal) -> None:
     """A stream on which no network wins for long keeps its live ones, and not every verdict since."""
-    add_gate(journal, "s", SMALL, gate(1, "memoryless"))
+    add_outcome(journal, "s", SMALL, gate(1, "memoryless"))
     for version in range(2, 40):
-        add_gate(journal, "s", SMALL, gate(version))
-    kept = [one.version for one in gates_after(journal, "s", SMALL, 0)]
+        add_outcome(journal, "s", SMALL, gate(version))
+    kept = [one.version for one in outcomes_after(journal, "s", SMALL, 0)]
     assert kept == [1, *range(40 - VERSIONS_KEPT, 40)]

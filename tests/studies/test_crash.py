@@ -12,9 +12,9 @@ from streamer.config import Metrics, Stream
 from streamer.resume.resume import capture
 from streamer.store.database import FILE
 from streamer.store.journal import Journal
-from streamer.store.models import gates_after, newest_version
+from streamer.store.models import newest_version, outcomes_after
 from streamer.store.snapshots import write
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 from tests.broker import Mosquitto, until
 from tests.daemon.test_crash import (
     TOPICS,
@@ -71,7 +71,7 @@ def folded(directory: Path, copy: Path, streams: list[Stream]) -> list[Any]:
     copy.mkdir()
     shutil.copy(directory / FILE, copy)
     for stream in streams:
-        write(copy, stream.name, capture(Lane(stream, Metrics())))
+        write(copy, stream.name, capture(StreamState(stream, Metrics())))
     fast = resumed(copy, *streams)
     fast.journal.close()
     return [capture(lane) for lane in fast.lanes]
@@ -110,7 +110,7 @@ async def test_kills_around_swaps(tmp_path: Path) -> None:
         assert_same(one, other, ("series.trained",))
     with closing(Journal.read(directory)) as journal:
         networks = [
-            len(gate.models) for stream in streams for gate in gates_after(journal, stream.name, stream.sizes, 0)
+            len(gate.models) for stream in streams for gate in outcomes_after(journal, stream.name, stream.sizes, 0)
         ]
     versions = trainings(directory, streams)
     print(f"12 kills, {len(TOPICS) * sensors.tick} samples, trainings by stream {versions}, networks {networks}")

@@ -228,7 +228,9 @@ def test_a_million_wrong_messages(tmp_path: Path, caplog: pytest.LogCaptureFixtu
             resident.append(psutil.Process().memory_info().rss)
     rejected: Counter[str] = sum((lane.counts.rejected for lane in fast.lanes), Counter())
     samples = sum(lane.counts.samples for lane in fast.lanes)
-    one, many = ([lane.counts for lane in fast.lanes if bool(lane.intake.several) == some] for some in (False, True))
+    one, many = (
+        [lane.counts for lane in fast.lanes if bool(lane.intake.multiseries) == some] for some in (False, True)
+    )
     outcomes = sum(counts.samples + counts.rejected.total() + counts.ignored for counts in many)
     fast.journal.close()
     size = fast.journal.size_bytes()

@@ -15,8 +15,8 @@ from streamer.errors import TrainingFailed
 from streamer.models import KINDS, Kind, build
 from streamer.records import Candidate, Floats
 from streamer.store import samples
-from streamer.store.models import Span, gates_after, newest_model
-from streamer.stream.state import Lane
+from streamer.store.models import Span, newest_model, outcomes_after
+from streamer.stream.state import StreamState
 from streamer.swap.promote import promote
 from streamer.train.weights import dump, network_of
 from tests.models.reference import REFERENCES
@@ -28,7 +28,7 @@ NAMES = [f"plant/{i}" for i in range(70)]
 """More series than fit one tile."""
 
 
-def candidates(lane: Lane, e_p: float = 0.5) -> list[Candidate]:
+def candidates(lane: StreamState, e_p: float = 0.5) -> list[Candidate]:
     """Random networks, trained on the first half of the series, say."""
     out = []
     for i, kind in enumerate(KINDS):
@@ -43,7 +43,7 @@ def values(ticks: range, names: list[str]) -> list[Any]:
     return [sample(name, t, float(np.sin(t + 3 * i))) for t in ticks for i, name in enumerate(names)]
 
 
-def expected(lane: Lane, kind: Kind, candidate: Candidate, ticks: range, i: int) -> Floats:
+def expected(lane: StreamState, kind: Kind, candidate: Candidate, ticks: range, i: int) -> Floats:
     z = (np.sin(np.array(ticks) + 3.0 * i) - 0.5) / 2.0
     return REFERENCES[kind](network_of(kind, lane.sizes, candidate.weights), z[:, None], 1)[0]
 
@@ -72,7 +72,7 @@ async def test_samples_that_come_while_states_are_warmed_are_not_missed(tmp_path
             state = lane.live[candidate.kind].s[i].numpy()
             wanted = expected(lane, candidate.kind, candidate, range(begun, t + 1), i)
             np.testing.assert_allclose(state, wanted, atol=1e-5)
-    (gate,) = gates_after(fast.journal, "plant", lane.sizes, 0)
+    (gate,) = outcomes_after(fast.journal, "plant", lane.sizes, 0)
     assert (gate.version, gate.preferred, gate.created) == (1, "memoryless", NOW)
     assert gate.spans[lane.series[0].ident] == Span(begun, t - 1, 0)
     assert newest_model(fast.journal, "plant", "memoryless", lane.sizes) is not None
@@ -211,7 +211,7 @@ async def test_nothing_is_trimmed_that_a_swap_reads(tmp_path: Path, monkeypatch:
     oldest = [saved() for _ in range(4)][-1]
     assert t - 200 - SLACK <= oldest <= t - 200
     before = t
-    async with lane.turn:
+    async with lane.lock:
         promotion = asyncio.create_task(promote(lane, candidates(lane), None, fast.journal, NOW))
         await asyncio.sleep(0)
     await asyncio.sleep(0)

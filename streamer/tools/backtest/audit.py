@@ -3,8 +3,8 @@
 import numpy as np
 
 from streamer.forecast.score import Scores
-from streamer.records import MODELS, Floats, Wave
-from streamer.stream.state import Lane
+from streamer.records import MODELS, Floats, TickBatch
+from streamer.stream.state import StreamState
 
 SPEAKERS = (*MODELS, "published")
 """Who is judged, in the order of the axis M + 1."""
@@ -16,7 +16,7 @@ class Audit(Scores):
     total: [N, 2, M + 1, L], how many and the sum of squared errors; spoken: [N, h] who was published at each tick.
     """
 
-    def __init__(self, lane: Lane, window: int) -> None:
+    def __init__(self, lane: StreamState, window: int) -> None:
         of = lane.scores
         super().__init__(of.leads.tolist(), of.horizon, of.d, window)
         self.lane = lane
@@ -32,11 +32,11 @@ class Audit(Scores):
             self.spoken = np.concatenate([self.spoken, np.full((more, self.horizon), -1)])
             self.asked = np.concatenate([self.asked, np.full(more, -1)])
 
-    def truth(self, wave: Wave) -> None:
+    def truth(self, wave: TickBatch) -> None:
         super().truth(wave)
         rows = wave.rows
         spoke = rows[self.asked[rows] >= 0]
-        self.spoken[spoke, self.asked[spoke] % self.horizon] = self.lane.spoke[spoke]
+        self.spoken[spoke, self.asked[spoke] % self.horizon] = self.lane.published_model[spoke]
         self.asked[rows] = -1
         self.spoken[rows[wave.fresh]] = -1
         errors = np.square(self.matured[rows] - wave.x[:, None, None, :]).mean(3)
@@ -47,6 +47,6 @@ class Audit(Scores):
         self.total[rows] += np.stack([known, np.where(known, errors, 0.0)], 1)
         self.spoken[rows, wave.tick % self.horizon] = -1
 
-    def predicted(self, wave: Wave, mean: Floats) -> None:
+    def predicted(self, wave: TickBatch, mean: Floats) -> None:
         super().predicted(wave, mean)
         self.asked[wave.rows] = wave.tick

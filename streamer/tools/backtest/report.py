@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from streamer.records import Floats
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 from streamer.tools.backtest.audit import SPEAKERS, Audit
 from streamer.tools.backtest.run import Backtest
 
@@ -22,7 +22,7 @@ def result(done: Backtest) -> dict[str, Any]:
     }
 
 
-def stream(lane: Lane) -> dict[str, Any]:
+def stream(lane: StreamState) -> dict[str, Any]:
     """One stream: its series, and what came of messages and trainings."""
     counts = lane.counts
     return {
@@ -36,7 +36,7 @@ def stream(lane: Lane) -> dict[str, Any]:
     }
 
 
-def models(lane: Lane, rows: list[int]) -> dict[str, dict[str, list[float | None]]]:
+def models(lane: StreamState, rows: list[int]) -> dict[str, dict[str, list[float | None]]]:
     """RMSE and skill by lead of everyone who spoke for these rows; skill is that of the mean over series."""
     assert isinstance(lane.scores, Audit)
     count, squares = lane.scores.total[rows, 0], lane.scores.total[rows, 1]

@@ -24,8 +24,8 @@ from streamer.lanes.slow import SlowLane
 from streamer.records import Message, Outgoing
 from streamer.resume.resume import swap
 from streamer.store.journal import Journal
-from streamer.store.models import Gate, gates_after
-from streamer.stream.state import Lane
+from streamer.store.models import TrainingOutcome, outcomes_after
+from streamer.stream.state import StreamState
 from streamer.tools.backtest.audit import Audit
 from streamer.tools.replay.recording import recorded
 from streamer.tools.replay.sample import Sample, encode
@@ -41,7 +41,7 @@ Progress = Callable[[int, str], None]
 class Pending:
     """The swaps of a live run that are still to come in a lane, and the series that have not got to the next one."""
 
-    gates: list[Gate]
+    gates: list[TrainingOutcome]
     last: dict[str, int] = field(default_factory=dict)
 
     def next(self, names: Mapping[int, str]) -> None:
@@ -55,7 +55,7 @@ class Backtest:
     def __init__(self, config: Config, directory: Path, models: Path | None) -> None:
         self.config = config.model_copy(update={"state": State(path=directory)})
         self.journal = Journal.open(directory)
-        lanes = [Lane(stream, config.metrics) for stream in config.streams]
+        lanes = [StreamState(stream, config.metrics) for stream in config.streams]
         for lane in lanes:
             lane.scores = Audit(lane, config.metrics.window)
         self.time = 0.0
@@ -72,7 +72,7 @@ class Backtest:
         with closing(Journal.read(models)) as journal:
             for lane in self.fast.lanes:
                 self.names |= {row.ident: joined(row.topic, row.part) for row in journal.series(lane.source)}
-                gates = gates_after(journal, lane.stream.name, lane.sizes, 0)
+                gates = outcomes_after(journal, lane.stream.name, lane.sizes, 0)
                 if gates:
                     pending[lane.stream.name] = Pending(gates)
                     pending[lane.stream.name].next(self.names)
@@ -85,7 +85,7 @@ class Backtest:
             self.messages += 1
             self.time = max(self.time, message.arrived)
             before = len(accepted.samples)
-            self.fast.hear(message, accepted)
+            self.fast.accept_message(message, accepted)
             ready = self.pending and self.ready(message.topic, [sample[0] for sample in accepted.samples[before:]])
             if ready or self.messages % BATCH == 0:
                 self.advance(accepted, out)
@@ -104,7 +104,7 @@ class Backtest:
             if out is not None:
                 out.write(line(message, self.time))
 
-    def ready(self, topic: str, idents: Sequence[int]) -> Lane | None:
+    def ready(self, topic: str, idents: Sequence[int]) -> StreamState | None:
         """The lane whose series have all got to its next swap, last those with these ids, heard under this topic."""
         lane, _ = self.fast.table.get(topic, (None, None))
         if lane is None or lane.stream.name not in self.pending:
@@ -117,7 +117,7 @@ class Backtest:
                 arrived = True
         return lane if arrived and not waiting else None
 
-    def swap(self, lane: Lane) -> None:
+    def swap(self, lane: StreamState) -> None:
         """Put the live run's networks into a lane, its ids made this run's."""
         pending = self.pending[lane.stream.name]
         gate = pending.gates.pop(0)

@@ -17,7 +17,7 @@ from streamer.lanes.machine import prepare
 from streamer.records import Message, MessageBatch
 from streamer.resume.resume import resume
 from streamer.store.journal import Journal
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 from streamer.tools.bench import subject
 from streamer.tools.bench.machine import resident_bytes
 from streamer.tools.bench.part import Row, Settings, Tell
@@ -56,7 +56,7 @@ def grow(tell: Connection, directory: Path, settings: Settings) -> None:
     stream = subject.stream(settings.series, settings.cell)
     subject.seed(directory, stream)
     with closing(Journal.open(directory)) as journal:
-        lane = Lane(stream, Metrics())
+        lane = StreamState(stream, Metrics())
         fast = FastLane([lane], journal, 65536, time.time)
         resume(lane, {}, journal, threading.Event())
         samples(fast, range(AT_ONCE))

@@ -13,15 +13,15 @@ import torch
 from numpy.typing import NDArray
 
 from streamer.config import Metrics, Stream
-from streamer.forecast.network import Bank
+from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.scale import Scale
-from streamer.ingest.grid import Series, Waves
+from streamer.ingest.grid import Series, TickBatcher
 from streamer.models import KINDS, build
 from streamer.models.frozen import TILE
 from streamer.publish.encode import encode_all, rounded
-from streamer.records import MODELS, Floats, Message, Sizes, Wave
+from streamer.records import MODELS, Floats, Message, Sizes, TickBatch
 from streamer.store.journal import Journal
-from streamer.stream.state import Lane
+from streamer.stream.state import StreamState
 from streamer.tools.bench import subject
 from streamer.tools.bench.part import Row, Settings, Tell
 
@@ -30,7 +30,7 @@ ROUND = 2048
 ALONE = 200
 """The same where a batch is one sample."""
 BATCHES = (1, 64, 256, 1024)
-Stages = dict[str, Callable[[Wave], object]]
+Stages = dict[str, Callable[[TickBatch], object]]
 Taken = dict[str, list[float]]
 
 
@@ -40,11 +40,13 @@ class Subject:
     def __init__(self, stream: Stream, directory: Path) -> None:
         self.stream, rows, d = stream, stream.max_series, stream.sizes.d
         self.rng = np.random.default_rng(0)
-        self.lane = Lane(stream, Metrics())
+        self.lane = StreamState(stream, Metrics())
         for row in range(rows):
             self.lane.add(row, subject.topic(row))
         torch.manual_seed(0)
-        banks = {kind: Bank(build(kind, stream.sizes).requires_grad_(False), Scale(d, 50), 1) for kind in KINDS}
+        banks = {
+            kind: NetworkForecaster(build(kind, stream.sizes).requires_grad_(False), Scale(d, 50), 1) for kind in KINDS
+        }
         for bank in banks.values():
             bank.grow(len(self.lane.newest))
         self.lane.live = banks
@@ -56,7 +58,7 @@ class Subject:
         origin = self.lane.scores.arrays()["origin"]
         origin[:rows] = self.tick - self.rng.integers(0, stream.sizes.horizon, rows)
         self.series = [Series(row, row, "") for row in range(rows)]
-        self.waves = Waves(d, 100)
+        self.waves = TickBatcher(d, 100)
         self.journal = Journal.open(directory)
         self.payloads = [orjson.dumps({"time": subject.START + i, "value": self.value(i)}) for i in range(1024)]
 
@@ -64,32 +66,32 @@ class Subject:
         d = self.stream.sizes.d
         return 21.0 + i / 1000 if d == 1 else [21.0 + (i + j) / 1000 for j in range(d)]
 
-    def wave(self, b: int) -> Wave:
+    def wave(self, b: int) -> TickBatch:
         """The next tick of the next b series, in a fixed random order."""
         rows = (np.arange(self.at, self.at + b) * 7919 + 13) % len(self.tick)
         self.at = (self.at + b) % len(self.tick)
         self.tick[rows] += 1
         x = np.sin(self.tick[rows] / 9 + rows)[:, None] + self.rng.normal(size=(b, self.stream.sizes.d))
         at = subject.START + self.tick[rows]
-        return Wave(rows, x, self.tick[rows], at, self.tick[rows] == 0, at)
+        return TickBatch(rows, x, self.tick[rows], at, self.tick[rows] == 0, at)
 
     def stages(self) -> Stages:
         """What each stage does with one wave; they are timed apart, so each is handed what it needs."""
         lane = self.lane
         means: dict[int, Floats] = {}
 
-        def mean(wave: Wave) -> Floats:
+        def mean(wave: TickBatch) -> Floats:
             b = len(wave.rows)
             if b not in means:
                 means[b] = lane.forecast(wave)
             return means[b]
 
-        def score(wave: Wave) -> None:
+        def score(wave: TickBatch) -> None:
             lane.scores.truth(wave)
             lane.scores.predicted(wave, mean(wave))
             lane.choose(wave.rows, mean(wave))
 
-        def smooth(wave: Wave) -> None:
+        def smooth(wave: TickBatch) -> None:
             assert lane.baseline is not None
             lane.baseline.learn(wave)
             lane.baseline.forecast(wave)
@@ -105,11 +107,11 @@ class Subject:
             "encode": lambda wave: self.encode(wave, mean(wave)[:, MODELS.index("memoryless")]),
         }
 
-    def decode(self, wave: Wave) -> None:
+    def decode(self, wave: TickBatch) -> None:
         for payload in self.payloads[: len(wave.rows)]:
             self.lane.intake.read(Message("a", payload, 0, False, 1, subject.START, False))
 
-    def grid(self, wave: Wave) -> None:
+    def grid(self, wave: TickBatch) -> None:
         columns = (wave.rows.tolist(), wave.x.tolist(), wave.time.tolist())
         for row, x, at in zip(*columns, strict=True):
             series = self.series[row]
@@ -117,12 +119,12 @@ class Subject:
             self.waves.add(series, tuple(x), advance, at)
         self.waves.take()
 
-    def append(self, wave: Wave) -> None:
+    def append(self, wave: TickBatch) -> None:
         rows = zip(wave.rows.tolist(), wave.tick.tolist(), wave.time.tolist(), map(bytes, wave.x), strict=True)
         with self.journal.transaction():
             self.journal.append(list(rows))
 
-    def encode(self, wave: Wave, mean: Floats) -> None:
+    def encode(self, wave: TickBatch, mean: Floats) -> None:
         b, topics = len(wave.rows), [self.lane.series[row].topic for row in wave.rows.tolist()]
         encode_all(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, rounded(mean))
 
@@ -224,7 +226,7 @@ def costs(stream: Stream, batches: Sequence[int], rounds: int) -> dict[int, Cost
     return found
 
 
-def arrays_of(lane: Lane) -> list[NDArray[Any]]:
+def arrays_of(lane: StreamState) -> list[NDArray[Any]]:
     """Everything that a lane's parts keep in arrays, a row per series."""
     parts = [lane.scores.arrays(), *(bank.arrays() for bank in lane.live.values())]
     if lane.baseline:

@@ -12,7 +12,7 @@ from streamer.config import Stream
 from streamer.models import KINDS, build
 from streamer.records import CellName
 from streamer.store.journal import Journal, Source
-from streamer.store.models import Gate, ModelRow, add_gate
+from streamer.store.models import ModelRow, TrainingOutcome, add_outcome
 from streamer.tools.replay.signals import Signal
 from streamer.train.weights import dump
 
@@ -55,7 +55,7 @@ def seed(directory: Path, of: Stream) -> None:
         torch.manual_seed(i)
         rows.append(ModelRow(kind, 1, {}, {}, dump(build(kind, of.sizes).state_dict())))
     with closing(Journal.open(directory)) as journal:
-        add_gate(journal, of.name, of.sizes, Gate(1, START, "memoryless", {}, tuple(rows)))
+        add_outcome(journal, of.name, of.sizes, TrainingOutcome(1, START, "memoryless", {}, tuple(rows)))
 
 
 def fill(directory: Path, of: Stream, series: Iterable[int], ticks: int) -> None:
