@@ -12,18 +12,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from streamer.config import Config
-from streamer.config.loader import load
 from streamer.errors import StateBlocked, StateError, StreamerError
-from streamer.lanes.fast import Accepted, FastLane, Kept
+from streamer.lanes.fast import FastLane, Processed
 from streamer.lanes.machine import prepare
-from streamer.lanes.reload import filters_of, reload
+from streamer.lanes.reload import Reloader, filters_of
 from streamer.lanes.slow import SlowLane
 from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
 from streamer.observe.http import serve
 from streamer.observe.metrics import Readings, registry
 from streamer.observe.systemd import READY, STOPPING, WATCHDOG, Progress, notify
-from streamer.resume.resume import capture, resumed
+from streamer.resume.fold import resumed
 from streamer.store.database import checkpoint
 from streamer.store.journal import Journal
 from streamer.store.snapshots import write
@@ -55,6 +54,7 @@ class Daemon:
     link: Link
     fast: FastLane
     slow: SlowLane
+    reloader: Reloader
     mqtt_url: str
     metrics_port: int = 0
     beat: float = field(default_factory=time.monotonic)
@@ -84,35 +84,37 @@ class Daemon:
         """Batches through the fast lane, acknowledged when they are journaled and their forecasts handed over."""
         async for batch in self.link.batches():
             async with self.fast.lock:
-                if self.overdue() or not await self.committed(self.fast.accept(batch)):
+                processed = None
+                if not self.overdue():
+                    self.fast.accept(batch)
+                    processed = await self.finished()
+                if processed is None:
                     log.warning("stopped with messages unprocessed; the broker repeats those of QoS 1")
                     break
-                self.link.publish(self.fast.advance() + self.fast.take_commands())
+                self.link.publish(processed.forecasts + processed.commands)
                 self.link.ack(batch)
                 self.batches += 1
-                for lane in self.fast.lanes:
-                    if lane.due():
-                        self.slow.request(lane)
+                for stream in processed.due:
+                    self.slow.request(stream)
 
-    async def committed(self, accepted: Accepted) -> bool:
-        """Journal a batch, waiting for as long as the disk is full; False if a stop did not leave the time.
+    async def finished(self) -> Processed | None:
+        """What the open batch led to, waiting for as long as the disk is full; None if a stop did not leave the time.
 
         Meanwhile nothing is acknowledged and the link lets the broker wait. Raises StateError where waiting is no use.
         """
         while True:
+            was_blocked = self.fast.blocked
             try:
-                self.fast.commit(accepted)
+                processed = self.fast.finish()
             except StateBlocked as blocked:
-                if not self.fast.blocked:
+                if not was_blocked:
                     log.error("journal blocked: %s; nothing is acknowledged until it can be written", blocked)
-                self.fast.blocked = True
             else:
-                if self.fast.blocked:
+                if was_blocked:
                     log.info("journal writes again")
-                self.fast.blocked = False
-                return True
+                return processed
             if self.overdue():
-                return False
+                return None
             await asyncio.sleep(RETRY_SECONDS)
 
     def overdue(self) -> bool:
@@ -145,15 +147,9 @@ class Daemon:
             await asked.wait()
             asked.clear()
             try:
-                config = load(self.file)
-                changes = await reload(self.config, config, self.fast, self.slow, self.link)
+                log.info("reloaded %s", await self.reloader.reload_file(self.file))
             except StreamerError as refused:
                 log.error("not reloaded, nothing has changed: %s", " ".join(str(refused).split()))
-                self.fast.reloads["refused"] += 1
-            else:
-                log.info("reloaded %s", changes)
-                self.config = config
-                self.fast.reloads["done"] += 1
 
     async def heartbeat(self) -> None:
         while True:
@@ -183,14 +179,13 @@ class Daemon:
             raise known.exceptions[0] from None
 
     async def save(self) -> None:
-        """Write down the lanes as they stand between two batches. Raises StateError."""
+        """Write down the streams as they stand between two batches. Raises StateError."""
         async with self.fast.lock:
-            captured = [(lane.stream.name, capture(lane)) for lane in self.fast.lanes]
-        loop, ticks = asyncio.get_running_loop(), dict[int, int]()
-        for stream, snapshot in captured:
-            await loop.run_in_executor(self.writer, write, self.config.state.path, stream, snapshot)
-            ticks |= zip(*(snapshot.arrays[f"series.{name}"].tolist() for name in ("ident", "tick")), strict=True)
-        self.fast.saved(Kept({stream: snapshot.about["version"] for stream, snapshot in captured}, ticks))
+            captured = self.fast.snapshots()
+        loop = asyncio.get_running_loop()
+        for name, snapshot in captured.items():
+            await loop.run_in_executor(self.writer, write, self.config.state.path, name, snapshot)
+        self.fast.saved(captured)
 
 
 @asynccontextmanager
@@ -207,26 +202,28 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
         if mqtt.scheme == "embedded":
             port = await stack.enter_async_context(embedded_broker(mqtt.host, mqtt.port))
             mqtt = mqtt.model_copy(update={"url": f"embedded://{mqtt.host}:{port}"})
-        lanes = [StreamState(stream, config.metrics, mqtt.availability) for stream in config.streams]
-        fast = FastLane(lanes, journal, mqtt.max_payload, time.time)
-        unheard = [(lane, await resumed(lane, fast.known(lane, lanes), journal)) for lane in lanes]
-        fast.take_over(lanes)
+        streams = [StreamState(one, config.metrics, mqtt.availability) for one in config.streams]
+        fast = FastLane(streams, journal, mqtt.max_payload, time.time)
+        unsent = [(stream, await resumed(stream, fast.known(stream, streams), journal)) for stream in streams]
+        fast.take_over(streams)
         filters = filters_of(config)
         link = Link(mqtt, filters, journal.filters(mqtt.client_id))
         journal.add_filters(mqtt.client_id, filters)
-        made = Daemon(config, journal, link, fast, SlowLane(config, journal, time.time), mqtt.url)
+        slow = SlowLane(config, journal, fast.lock, time.time)
+        reloader = Reloader(config, fast, slow, link)
+        made = Daemon(config, journal, link, fast, slow, reloader, mqtt.url)
         stack.callback(made.writer.shutdown)
         if config.metrics.enabled:
-            readings = registry(Readings(fast, link, config.metrics.per_series))
+            readings = registry(Readings(fast, link, reloader.results, config.metrics.per_series))
             http = serve(config.metrics.host, config.metrics.port, readings, made.healthy, made.ready)
             made.metrics_port = stack.enter_context(http)
             log.info("metrics on http://%s:%d/metrics", config.metrics.host, made.metrics_port)
         await stack.enter_async_context(link)
-        for lane, forecasts in unheard:
+        for stream, forecasts in unsent:
             if forecasts:
-                link.publish(lane.encode(forecasts, time.time()))
+                link.publish(stream.encode(forecasts, time.time()))
         yield made
-        if not fast.blocked:  # else series stand at samples that are not journaled
+        if fast.open is None:
             await made.save()
     log.info("stopped")
 
@@ -250,7 +247,7 @@ async def run(config: Config, file: Path) -> None:
             parts.append(running)
             running.file = file
             loop.add_signal_handler(signal.SIGHUP, running.hung_up.set)
-            known = sum(len(lane.series) for lane in running.fast.lanes)
+            known = sum(len(stream.series) for stream in running.fast.streams)
             log.info("started streams=%d series=%d state=%s", len(config.streams), known, config.state.path)
             notify(READY)
             await running.serve()

@@ -5,6 +5,7 @@ All but the messages are frozen, which costs four times as much to make: too muc
 Axes: b samples or rows, d elements per sample, h leads (k·p values), L scored leads, M models.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -18,10 +19,6 @@ Ints = NDArray[np.int64]
 Kind = Literal["memoryless", "traditional"]
 CellName = Literal["rnn", "gru", "lstm"]
 InitialState = Literal["carried", "zero", "mixed"]
-ModelName = Literal["persistence", "holt-winters", "memoryless", "traditional"]
-
-MODELS: tuple[ModelName, ...] = ("persistence", "holt-winters", "memoryless", "traditional")
-"""Every forecaster that is scored, in the order of the axis M."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +37,10 @@ class Sizes:
     def horizon(self) -> int:
         """The number of values forecast, k·p."""
         return self.k * self.p
+
+    def fingerprint(self) -> str:
+        """The sizes as JSON text: weights fit a network of the very same sizes alone."""
+        return json.dumps({name: getattr(self, name) for name in self.__slots__})
 
     @property
     def split(self) -> tuple[int, int]:
@@ -84,16 +85,17 @@ RECIPES: dict[CellName, Recipe] = {
 
 @dataclass(slots=True)
 class Message:
-    """One MQTT message received: `arrived` is the wall clock in seconds since 1970, `mid` the packet identifier.
+    """One MQTT message received; `arrived` is the wall clock in seconds since 1970.
 
-    `dup`: the broker says that it has sent this packet before (MQTT 5, section 3.3.1.1).
+    mid: the packet identifier, None where there is none, as at QoS 0, or where its session is over. dup: the broker
+    says that it has sent this packet before (MQTT 5, section 3.3.1.1).
     """
 
     topic: str
     payload: bytes
     qos: int
     retain: bool
-    mid: int
+    mid: int | None
     arrived: float
     dup: bool = False
 
@@ -123,10 +125,10 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class TickBatch:
-    """At most one tick of each series of a stream; a batch is a sequence of waves.
+    """At most one tick of each series of a stream; the samples of a message batch become a sequence of tick batches.
 
-    rows: [b] rows of the series in the stream's arrays; x: [b, d] values, NaN at a missing tick; tick: [b] its number;
-    time: [b] of the sample, seconds since 1970; fresh: [b] the series starts anew here; arrived: [b] wall clock.
+    rows: [b] rows of the series in the stream's arrays. x: [b, d] values, NaN at a missing tick. tick: [b] its number.
+    time: [b] of the sample, seconds since 1970. fresh: [b] the series starts anew here. arrived: [b] wall clock.
     """
 
     rows: Ints
@@ -142,17 +144,22 @@ class TickBatch:
 
 @dataclass(frozen=True, slots=True)
 class ForecastBatch:
-    """Forecasts of every model for the samples of a wave.
+    """Forecasts of every model for the samples of a tick batch.
 
-    wave: the samples, without missing ticks; mean: [b, M, h, d] in the units of the series, NaN where a model has
-    none; chosen: [b] index of the model that is published; ahead: [b, T] ticks until its forecast crosses each of the
+    ticks: the samples, without missing ticks. mean: [b, M, h, d] in the units of the series, NaN where a model has
+    none. chosen: [b] index of the model that is published. ahead: [b, T] ticks until its forecast crosses each of the
     stream's thresholds, inf where it crosses no longer, NaN where there is nothing to say.
     """
 
-    wave: TickBatch
+    ticks: TickBatch
     mean: Floats
     chosen: Ints
     ahead: Floats | None = None
+
+    @property
+    def published(self) -> Floats:
+        """The forecasts of the chosen models, [b, h, d]."""
+        return self.mean[np.arange(len(self.chosen)), self.chosen]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from streamer.config import Metrics, Stream
-from streamer.lanes.fast import FastLane, Kept
+from streamer.lanes.fast import FastLane
 from streamer.records import Message, MessageBatch, Outgoing
-from streamer.resume.resume import capture, resume
+from streamer.resume.fold import resume
 from streamer.store.journal import Journal
 from streamer.store.snapshots import write
 from streamer.stream.state import StreamState
@@ -21,7 +21,7 @@ NOW = 1_800_000_000.0
 torch.set_num_threads(1)  # as the daemon does: another number of threads adds in another order
 
 
-def stream(**changes: Any) -> Stream:
+def untimed(**changes: Any) -> Stream:
     """A stream `plant` of bare numbers with small networks; a message is a tick."""
     fields: dict[str, Any] = {
         "name": "plant",
@@ -35,31 +35,30 @@ def stream(**changes: Any) -> Stream:
 
 def timed(**changes: Any) -> Stream:
     """The same with JSON payloads that have a time, one tick per second."""
-    return stream(payload={"format": "json", "time": "time"}, interval=1.0, **changes)
+    return untimed(payload={"format": "json", "time": "time"}, interval=1.0, **changes)
 
 
-def fast_lane(directory: Path, *streams: Stream) -> FastLane:
+def fast_lane(directory: Path, *streams: Stream, availability: str | None = None) -> FastLane:
     """On a directory without a past."""
     journal = Journal.open(directory)
-    return FastLane([StreamState(one, Metrics()) for one in streams], journal, 65536, lambda: NOW)
+    return FastLane([StreamState(one, Metrics(), availability) for one in streams], journal, 65536, lambda: NOW)
 
 
 def resumed(directory: Path, *streams: Stream) -> FastLane:
     """As a daemon begins: on what the directory holds."""
     fast = fast_lane(directory, *streams)
-    for lane in fast.lanes:
-        resume(lane, fast.known(lane, fast.lanes), fast.journal, threading.Event())
-    fast.take_over(fast.lanes)
+    for stream in fast.streams:
+        resume(stream, fast.known(stream, fast.streams), fast.journal, threading.Event())
+    fast.take_over(fast.streams)
     return fast
 
 
 def save(fast: FastLane) -> None:
-    """A snapshot of all lanes, as the daemon takes them."""
-    captured = {lane.stream.name: capture(lane) for lane in fast.lanes}
+    """A snapshot of all streams, as the daemon takes them."""
+    captured = fast.snapshots()
     for name, snapshot in captured.items():
         write(fast.journal.path.parent, name, snapshot)
-    ticks = {one.ident: one.tick for lane in fast.lanes for one in lane.series}
-    fast.saved(Kept({name: snapshot.about["version"] for name, snapshot in captured.items()}, ticks))
+    fast.saved(captured)
 
 
 def message(topic: str, payload: bytes, arrived: float = NOW, *, retain: bool = False) -> Message:
@@ -70,9 +69,14 @@ def sample(topic: str, time: float, value: Any) -> Message:
     return message(topic, json.dumps({"time": time, "value": value}).encode())
 
 
+def process(fast: FastLane, messages: Iterable[Message], session: int = 0) -> list[Outgoing]:
+    """The forecasts that the messages cause as one batch."""
+    return fast.process(MessageBatch(list(messages), 1, session)).forecasts
+
+
 def feed(fast: FastLane, messages: Iterable[Message]) -> list[dict[str, Any]]:
     """Process the messages as one batch: the forecasts, as their subscribers read them."""
-    return [read(out) for out in fast.process(MessageBatch(list(messages), 1))]
+    return [read(out) for out in process(fast, messages)]
 
 
 def read(out: Outgoing) -> dict[str, Any]:

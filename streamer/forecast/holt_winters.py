@@ -1,57 +1,56 @@
 """Holt-Winters of every series in arrays: what is published before the first training, and a yardstick after it.
 
-Kept in arrays and not as one object per series and element, its state can be saved with the others and a whole wave
-is learnt and forecast at once; an object each, as river has them, costs about 9 µs per sample and series.
+The arrays are saved with those of the other parts, and a whole tick batch is learnt and forecast at once. An object
+per series and element, as river has them, costs about 9 µs per sample and series.
 """
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.config import Stream
+from streamer.part import Column, Rows
 from streamer.records import Floats, Ints, TickBatch
 
 ALPHA, BETA, GAMMA = 0.3, 0.1, 0.3
-"""How much of a level, trend and season each value replaces."""
+"""The share of a level, a trend and a season that each value replaces."""
 
 
-class HoltWinters:
+class HoltWinters(Rows):
     """Additive Holt-Winters (Winters, Management Science 6, 1960); level and trend alone without a season.
 
-    Level and trend [N, d] and the season's part of each of its ticks [N, ticks, d]. The first season sets them: the
-    level is its mean, the trend its mean step, a tick's part what its value has above the level. Until it is over,
-    `level` holds the sum of its values and `season` the values. Without a season, the first two values do the same.
+    Level and trend are [N, d]; `season` [N, ticks, d] has what each tick of the season adds to the level. The first
+    season sets them: the level is its mean, the trend its mean step. Until it is over, `level` holds the sum of its
+    values and `season` the values themselves. Without a season, the first two values do the same. `learnt` [N] counts
+    values.
     """
 
+    name = "holt-winters"
+    version = 0
+    learnt: Ints
+    level: Floats
+    trend: Floats
+    season: Floats
+
     def __init__(self, d: int, horizon: int, season: int | None) -> None:
-        self.d, self.horizon = d, horizon
+        self.horizon = horizon
         self.ticks = season or 2
         self.gamma = GAMMA if season else 0.0
         self.needs = 2 * (season or 1) + 1
         """Samples before the first forecast: two seasons, or two samples for a trend, and one."""
-        self.learnt = np.zeros(0, np.int64)
-        self.level, self.trend = np.zeros((0, d)), np.zeros((0, d))
-        self.season = np.zeros((0, self.ticks, d))
+        row = Column((d,))
+        super().__init__(learnt=Column(dtype=np.int64), level=row, trend=row, season=Column((self.ticks, d)))
 
-    def grow(self, rows: int) -> None:
-        """Room for `rows` series."""
-        for name, array in self.arrays().items() if rows > len(self.learnt) else ():
-            grown = np.zeros((rows, *array.shape[1:]), array.dtype)
-            grown[: len(array)] = array
-            setattr(self, name, grown)
+    def fit(self) -> list[int | bool]:
+        return [self.ticks, bool(self.gamma), self.level.shape[1]]
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """All that decides the future, live, a row per series."""
-        return {"learnt": self.learnt, "level": self.level, "trend": self.trend, "season": self.season}
-
-    def learn(self, wave: TickBatch) -> None:
+    def step(self, batch: TickBatch) -> None:
         """One tick of each row; a missing one is bridged by the model's own prediction, if it has one."""
-        anew = wave.rows[wave.fresh]
+        anew = batch.rows[batch.fresh]
         self.learnt[anew] = 0
         self.level[anew] = 0.0
-        missing = np.isnan(wave.x[:, 0])
-        taken = ~missing | (self.learnt[wave.rows] >= self.needs)
-        rows, x, missing = wave.rows[taken], wave.x[taken], missing[taken]
+        missing = np.isnan(batch.x[:, 0])
+        taken = ~missing | (self.learnt[batch.rows] >= self.needs)
+        rows, x, missing = batch.rows[taken], batch.x[taken], missing[taken]
         starting = self.learnt[rows] < self.ticks
         if starting.any():
             self.start(rows[starting], x[starting])
@@ -83,12 +82,18 @@ class HoltWinters:
         if self.gamma:
             self.season[rows, slot] = self.gamma * (x - level - trend) + (1 - self.gamma) * season
 
-    def forecast(self, wave: TickBatch) -> Floats:
-        """[b, h, d]; NaN for rows that have not seen enough."""
-        rows, ahead = wave.rows, np.arange(self.horizon)
+    def forecast(self, batch: TickBatch) -> Floats:
+        rows, ahead = batch.rows, np.arange(self.horizon)
         learnt = self.learnt[rows]
         mean: Floats = self.level[rows, None] + (ahead + 1)[:, None] * self.trend[rows, None]
         if self.gamma:
             mean += self.season[rows[:, None], (learnt[:, None] + ahead) % self.ticks]
         mean[learnt < self.needs] = np.nan
         return mean
+
+
+def holt_winters(config: Stream) -> HoltWinters | None:
+    """That of a stream, None where its baseline is persistence alone."""
+    if config.baseline != "holt-winters":
+        return None
+    return HoltWinters(config.sizes.d, config.sizes.horizon, config.season)

@@ -1,8 +1,8 @@
-"""Samples in, states out: the recurrent state of every series of a stream in one tensor.
+"""A trained network as a forecaster: samples in, the recurrent state of every series and its forecasts out.
 
-The rows of a batch go through the network in tiles of a few shapes, filled up with old ones where fewer wait: matrix
-products of another shape may round differently in the last bit, and a row's result must not depend on who else is in
-the batch.
+The rows of a batch go through the network in tiles of a few shapes. Where fewer rows wait, old ones fill the tile:
+matrix products of another shape may round differently in the last bit, and a row's result must not depend on who else
+is in the batch.
 """
 
 from collections.abc import Iterator
@@ -15,46 +15,46 @@ from numpy.typing import NDArray
 from streamer.forecast.scale import Scale
 from streamer.models import Kind, Network
 from streamer.models.frozen import LARGEST, Loop, loops, room, settle_threads
-from streamer.records import Floats, Ints
+from streamer.part import Column, Rows
+from streamer.records import Floats, Ints, TickBatch
 
 
-class NetworkForecaster:
-    """A live network, version and all, with the scales it was trained under and the state s [N, S] of every series.
+class NetworkForecaster(Rows):
+    """A live network, with the scales it was trained under and the state s [N, S] of every series.
 
-    Weights are folded when it is made. The buffers are its own: one thread at a time may use it.
+    version and created (seconds since 1970) are those of the training outcome that brought it. Its weights are folded
+    when it is made. It has buffers of its own: one thread at a time may use it.
     """
 
-    def __init__(self, network: Network, scale: Scale, version: int) -> None:
-        self.network, self.scale, self.version = network.eval(), scale, version
-        self.s = network.zero_state(0)
-        self.loops = loops(network)
-        self.rows = np.zeros((LARGEST, network.state_size), np.float32)
-        self.z = np.zeros(network.sizes.horizon * network.sizes.d * LARGEST, np.float32)
+    name: Kind
+    s: NDArray[np.float32]
 
-    @property
-    def kind(self) -> Kind:
-        return self.network.kind
+    def __init__(self, network: Network, scale: Scale, version: int, created: float = 0.0) -> None:
+        self.network, self.scale, self.version, self.created = network.eval(), scale, version, created
+        self.name = network.kind
+        self.loops = loops(network)
+        self.tile = np.zeros((LARGEST, network.state_size), np.float32)
+        self.z = np.zeros(network.sizes.horizon * network.sizes.d * LARGEST, np.float32)
+        super().__init__(s=Column((network.state_size,), np.float32))
+
+    def fit(self) -> list[Any]:
+        return [self.network.sizes.fingerprint(), self.version]
 
     def grow(self, rows: int) -> None:
-        """Room for `rows` series; new ones start from zero."""
         self.scale.grow(rows)
-        if rows > len(self.s):
-            grown = self.network.zero_state(rows)
-            grown[: len(self.s)] = self.s
-            self.s = grown
+        super().grow(rows)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All that decides the future, live, a row per series: the states, and what the scale knows."""
-        return {"s": self.s.numpy(), **self.scale.arrays()}
+        return {**super().arrays(), **self.scale.arrays()}
 
     @torch.inference_mode()
-    def step(self, rows: Ints, x: Floats, fresh: NDArray[np.bool_]) -> None:
-        """One tick of each row: x [b, d] in units of the series; NaN is bridged by the network's own prediction.
+    def step(self, batch: TickBatch) -> None:
+        """One tick of each row; a missing one is bridged by the network's own prediction.
 
-        Where `fresh` the state is zero first. Rows must differ.
+        Where a row is fresh its state is zero first.
         """
-        s = self.s.numpy()
-        s[rows[fresh]] = 0.0
+        s, rows, x = self.s, batch.rows, batch.x
+        s[rows[batch.fresh]] = 0.0
         self.scale.learn(rows, x)
         scaled = self.scale.to_scaled(rows, x)
         for at, loop in self.tiles(rows):
@@ -67,12 +67,12 @@ class NetworkForecaster:
                 columns = np.where(missing, self.ahead(loop, 1)[0], columns)
             loop.x[:] = columns
             loop.step()
-            self.rows[: t * w].reshape(t, w, -1)[:] = loop.s.transpose(0, 2, 1)
-            s[rows[at]] = self.rows[:b]
+            self.tile[: t * w].reshape(t, w, -1)[:] = loop.s.transpose(0, 2, 1)
+            s[rows[at]] = self.tile[:b]
 
     @torch.inference_mode()
-    def forecast(self, rows: Ints) -> Floats:
-        """The next k·p values of each row in units of the series, [b, h, d]."""
+    def forecast(self, batch: TickBatch) -> Floats:
+        rows = batch.rows
         h, d = self.network.sizes.horizon, self.network.sizes.d
         out = np.empty((len(rows), h, d), np.float32)
         for at, loop in self.tiles(rows):
@@ -87,7 +87,7 @@ class NetworkForecaster:
 
     def tiles(self, rows: Ints) -> Iterator[tuple[slice, Loop]]:
         """Some tiles at a time: which of the rows they are, and a loop that holds their states in its first columns."""
-        s = self.s.numpy()
+        s = self.s
         settle_threads()
         begin = 0
         while begin < len(rows):
@@ -95,7 +95,7 @@ class NetworkForecaster:
             t, _, w = loop.x.shape
             at = slice(begin, min(begin + t * w, len(rows)))
             begin = at.stop
-            held = self.rows[: t * w]
+            held = self.tile[: t * w]
             np.take(s, rows[at], 0, out=held[: at.stop - at.start], mode="clip")  # numpy buffers `out` in other modes
             loop.s[:] = held.reshape(t, w, -1).transpose(0, 2, 1)
             yield at, loop

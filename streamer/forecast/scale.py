@@ -1,19 +1,18 @@
 """Values in the units of a series in, values of mean 0 and standard deviation 1 out, and back."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.part import Column, Rows
 from streamer.records import Floats, Ints
 
 LIMIT = 20.0
 """Standard deviations at which a scaled value is cut, so that one wild sample cannot fill a state for long."""
 
-
 CONSTANT = 1e-11
-"""Standard deviation, in terms of the mean, that is rounding and no movement."""
+"""Largest standard deviation, relative to the mean, that is taken for rounding and not for movement."""
 
 
 def spread(variance: Floats, mean: Floats) -> Floats:
@@ -22,29 +21,24 @@ def spread(variance: Floats, mean: Floats) -> Floats:
     return np.where(sd > CONSTANT * np.abs(mean), sd, 1.0)
 
 
-class Scale:
-    """Mean and standard deviation per series, [N, d] each.
+class Scale(Rows):
+    """Mean [N, d] of each series, its sum of squared deviations `m2` [N, d], and the `count` [N] of samples in them.
 
     A series that was trained on has those of its training window until the next swap. One that appeared later follows
     Welford's recurrence (Technometrics 4, 1962) for its first `follow` samples, then holds.
     """
 
+    name = "scale"
+    count: Floats
+    mean: Floats
+    m2: Floats
+
     def __init__(self, d: int, follow: int) -> None:
         self.follow = follow
-        self.count = np.zeros(0)
-        self.mean = np.zeros((0, d))
-        self.m2 = np.zeros((0, d))
+        super().__init__(count=Column(), mean=Column((d,)), m2=Column((d,)))
 
-    def grow(self, rows: int) -> None:
-        """Room for `rows` series."""
-        for name, array in self.arrays().items() if rows > len(self.count) else ():
-            grown = np.zeros((rows, *array.shape[1:]))
-            grown[: len(array)] = array
-            setattr(self, name, grown)
-
-    def arrays(self) -> dict[str, NDArray[Any]]:
-        """All that decides the future, live, a row per series."""
-        return {"count": self.count, "mean": self.mean, "m2": self.m2}
+    def fit(self) -> list[int]:
+        return [self.follow, self.mean.shape[1]]
 
     def fix(self, scales: Mapping[int, tuple[Floats, Floats]]) -> None:
         """Row -> (mean [d], standard deviation [d]) of series that were trained on; they hold from now on."""

@@ -3,41 +3,29 @@
 import asyncio
 import logging
 import struct
-from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from itertools import islice
 
-from streamer.errors import Rejected
+from streamer.errors import Rejected, StateBlocked
 from streamer.ingest.grid import Series
 from streamer.ingest.multiseries import Content, Reading
 from streamer.ingest.topics import joined
+from streamer.lanes.deliveries import Deliveries
+from streamer.lanes.retention import Kept, Retention
+from streamer.lanes.routing import Routing, select
 from streamer.records import Message, MessageBatch, Outgoing
+from streamer.resume.snapshot import capture
 from streamer.store.journal import Journal, SeriesRow, Source
 from streamer.store.samples import SampleRow
-from streamer.store.snapshots import KEPT
+from streamer.store.snapshots import Snapshot
 from streamer.stream.state import StreamState
 
 log = logging.getLogger("streamer.ingest")
 
-SLOTS = 2**15
-"""Half the packet identifiers. Brokers hand them out in turn: what is in a slot is of the last so many deliveries, long
-before its identifier is used for another message."""
-TRIM_EVERY = 16
-"""Samples accepted for each series that is looked at for samples it no longer needs."""
 LONGEST_PART = 1000
-"""Characters of what tells the series of a message apart: it comes from the wire and is kept."""
+"""Characters of the longest part that may name a series: it comes from the wire and is kept."""
 REMEMBERED = 10_000
 """Rejections (topic and reason) that are remembered so as to log each once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A snapshot that can be gone back to: version by stream, tick by series id."""
-
-    versions: Mapping[str, int]
-    ticks: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,137 +45,197 @@ class Accepted:
             self.anchors.append((series.anchor, series.ident))
 
 
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """What a batch led to: forecasts, commands to edge nodes, and the streams whose training it made due."""
+
+    forecasts: list[Outgoing]
+    commands: list[Outgoing]
+    due: list[StreamState]
+
+
 class FastLane:
     """All streams between one link and one journal; `clock` gives seconds since 1970.
 
-    `kept` are the snapshots that can be gone back to, as far as this process wrote them: the samples after them stay.
-    `table` has the lane of each topic that gave a sample, and its series where messages are one. `commands` has by
-    topic what edge nodes are to be told. `blocked`: the journal cannot be written. `lock` is one for all.
+    A batch is accepted and then finished, which is one order for the daemon, backtests and tests: decode and place its
+    samples, commit them, step, score and forecast, look who is due for a training. Between the two the batch is `open`:
+    its series already stand at samples that the journal may not have, so no snapshot can be taken.
+
+    lock: held while a batch is open, and by whoever must not meet one. commands: by topic, what edge nodes are to be
+    told. blocked: the journal could not be written at the last attempt. logged: rejections that were logged.
     """
 
-    lanes: Sequence[StreamState]
-    table: dict[str, tuple[StreamState, Series | None]]
-
     def __init__(
-        self, lanes: Sequence[StreamState], journal: Journal, max_payload: int, clock: Callable[[], float]
+        self, streams: Sequence[StreamState], journal: Journal, max_payload: int, clock: Callable[[], float]
     ) -> None:
         self.journal, self.max_payload, self.clock = journal, max_payload, clock
-        self.logged: set[tuple[str, str]] = set()
-        self.unrouted = 0
-        self.commands: dict[str, Outgoing] = {}
-        self.kept: deque[Kept] = deque(maxlen=KEPT)
-        self.next_series = journal.next_series()
-        self.deliveries = journal.deliveries()
-        self.session = 0
-        self.blocked = False
         self.lock = asyncio.Lock()
-        self.reloads: Counter[str] = Counter()
-        self.take_over(lanes)
+        self.routing, self.retention, self.deliveries = Routing(streams), Retention(streams), Deliveries(journal)
+        self.open: Accepted | None = None
+        self.blocked = False
+        self.logged: set[tuple[str, str]] = set()
+        self.commands: dict[str, Outgoing] = {}
+        self.unrouted = 0
 
-    def process(self, batch: MessageBatch) -> list[Outgoing]:
-        """All three steps of a batch. Raises StateError, with nothing of the batch forecast."""
-        self.commit(self.accept(batch))
+    @property
+    def streams(self) -> Sequence[StreamState]:
+        """All streams, in the order of the configuration."""
+        return self.routing.streams
+
+    def take_over(self, streams: Sequence[StreamState]) -> None:
+        """From the next batch on these streams, with the series they hold."""
+        self.routing.take_over(streams)
+        self.retention.take_over(streams)
+
+    def process(self, batch: MessageBatch) -> Processed:
+        """Accept and finish a batch. Raises StateError, StateBlocked as `finish` does."""
+        self.accept(batch)
+        return self.finish()
+
+    def accept(self, batch: MessageBatch) -> None:
+        """Decode everything in the batch and place it on the grid; what is no sample is counted."""
+        self.open = Accepted(new_session=self.deliveries.enter(batch.session))
+        if self.open.new_session:
+            for stream in self.streams:
+                stream.outlet.forget_announced()
+        for message in batch.messages:
+            self.accept_message(message)
+
+    def finish(self) -> Processed:
+        """Commit what was accepted, then step, score and forecast it.
+
+        Raises StateError with nothing of the batch forecast. After a StateBlocked it may be called again.
+        """
+        if self.open is not None:
+            try:
+                self.commit(self.open)
+            except StateBlocked:
+                self.blocked = True
+                raise
         return self.advance()
 
-    def accept(self, batch: MessageBatch) -> Accepted:
-        """Decode everything in the batch and place it on the grid; what is no sample is counted."""
-        accepted = Accepted(new_session=batch.session != self.session)
-        if accepted.new_session:
-            self.session = batch.session
-            self.deliveries.clear()
-            for lane in self.lanes:
-                if lane.discovery:
-                    lane.discovery.announced.clear()
-        for message in batch.messages:
-            self.accept_message(message, accepted)
-        return accepted
+    def advance(self) -> Processed:
+        """Step, score and forecast what was committed, and look whose training is due."""
+        self.blocked, self.open = False, None
+        out: list[Outgoing] = []
+        for stream in self.streams:
+            for forecasts in stream.advance():
+                out += stream.encode(forecasts, self.clock())
+        due = [stream for stream in self.streams if stream.training_due()]
+        for stream in due:
+            stream.begin_training()
+        return Processed(out, self.take_commands(), due)
 
-    def accept_message(self, message: Message, accepted: Accepted) -> None:
-        """One message: a sample more in `accepted`, or counted."""
-        found = self.table.get(message.topic)
-        lane = found[0] if found else route(message.topic, self.lanes)
-        if lane is None:
+    def accept_message(self, message: Message) -> None:
+        """One message: a sample more in the open batch, or counted."""
+        if self.open is None:
+            self.open = Accepted()
+        route = self.routing.routes.get(message.topic)
+        stream = route.stream if route else self.routing.select(message.topic)
+        if stream is None:
             self.unrouted += 1
             return
         try:
-            if found is None and any(other.own.fullmatch(message.topic) for other in self.lanes):
-                raise Rejected("own_forecast", "a forecast is not forecast again")
+            if route is None:
+                self.routing.check(message.topic)
             if len(message.payload) > self.max_payload:
                 raise Rejected("too_large", f"{len(message.payload)} bytes; mqtt.max_payload is {self.max_payload}")
-            if lane.intake.multiseries is None:
-                self.take(lane, found and found[1], message, accepted)
+            if stream.intake.multiseries is None:
+                self.take(stream, route.series if route else None, message, self.open)
             else:
-                self.take_several(lane, lane.intake.multiseries.read(message), message, accepted)
+                self.take_multiseries(stream, stream.intake.multiseries.read(message), message, self.open)
         except Rejected as rejected:
-            self.reject(lane, message.topic, rejected)
+            self.reject(stream, message.topic, rejected)
 
-    def take(self, lane: StreamState, series: Series | None, message: Message, accepted: Accepted) -> None:
+    def take(self, stream: StreamState, series: Series | None, message: Message, accepted: Accepted) -> None:
         """A message that is one sample. Raises Rejected."""
-        values, time = lane.intake.read(message)
-        if time is None and message.mid:
-            self.deliver(message, accepted)
+        values, time = stream.intake.read(message)
+        if time is None:
+            self.check_delivery(message, accepted)
         if series is None:
-            series = self.introduce(lane, message.topic, "", accepted)
-            self.table[message.topic] = lane, series
+            series = self.introduce(stream, message.topic, "", accepted)
+            self.routing.learn(message.topic, stream, series)
         anchor = series.anchor
-        lane.accept(series, values, time, message.arrived)
+        stream.accept(series, values, time, message.arrived)
         accepted.add(series, values, anchor)
 
-    def take_several(self, lane: StreamState, content: Content, message: Message, accepted: Accepted) -> None:
+    def take_multiseries(self, stream: StreamState, content: Content, message: Message, accepted: Accepted) -> None:
         """A message that may hold several samples, each of which is one or is rejected by itself. Raises Rejected."""
         if content.command:
             self.commands[content.command.topic] = content.command
         if content.fault:
-            self.reject(lane, message.topic, content.fault)
+            self.reject(stream, message.topic, content.fault)
         elif not content.readings:
-            lane.counts.ignored += 1
+            stream.counts.ignore()
         times = dict.fromkeys(reading.time for reading in content.readings)
-        good = {time for time in times if self.is_dated(lane, time, message)}
-        if None in good and message.mid:
-            self.deliver(message, accepted)
+        good = {time for time in times if self.is_dated(stream, time, message)}
+        if None in good:
+            self.check_delivery(message, accepted)
         for reading in content.readings:
             if reading.time in good:
                 try:
-                    self.take_part(lane, content.topic, reading, message, accepted)
+                    self.take_part(stream, content.topic, reading, message, accepted)
                 except Rejected as rejected:
-                    self.reject(lane, joined(content.topic, reading.part), rejected)
+                    self.reject(stream, joined(content.topic, reading.part), rejected)
 
-    def is_dated(self, lane: StreamState, time: float | None, message: Message) -> bool:
+    def is_dated(self, stream: StreamState, time: float | None, message: Message) -> bool:
         """Whether samples in this message can be of this time; if not, that is one rejection for all of them."""
         try:
-            lane.intake.date(time, message)
+            stream.intake.date(time, message)
         except Rejected as rejected:
-            self.reject(lane, message.topic, rejected)
+            self.reject(stream, message.topic, rejected)
             return False
         return True
 
-    def take_part(self, lane: StreamState, source: str, reading: Reading, message: Message, accepted: Accepted) -> None:
+    def take_part(
+        self, stream: StreamState, source: str, reading: Reading, message: Message, accepted: Accepted
+    ) -> None:
         """One sample of a message that may hold several. Raises Rejected."""
         if isinstance(reading.value, Rejected):
             raise reading.value
         values = (reading.value,)
-        lane.intake.bound(values)
-        series = lane.parts.get((source, reading.part))
+        stream.intake.bound(values)
+        series = stream.index.parts.get((source, reading.part))
         if series is None:
-            series = self.introduce(lane, source, reading.part, accepted)
+            series = self.introduce(stream, source, reading.part, accepted)
         anchor = series.anchor
-        lane.accept(series, values, reading.time, message.arrived)
+        stream.accept(series, values, reading.time, message.arrived)
         accepted.add(series, values, anchor)
-        self.table[message.topic] = lane, None
+        self.routing.learn(message.topic, stream, None)
 
-    def deliver(self, message: Message, accepted: Accepted) -> None:
-        """Remember a message that only its packet identifier tells from the same one sent again.
+    def check_delivery(self, message: Message, accepted: Accepted) -> None:
+        """Raises Rejected for a message without a time that the broker sends a second time."""
+        if message.mid is not None:
+            slot, digest = self.deliveries.accept(message.mid, message)
+            accepted.deliveries[slot] = digest
 
-        Raises Rejected if it is the same one: its acknowledgement did not reach the broker (MQTT 5, section 4.4).
+    def introduce(self, stream: StreamState, topic: str, part: str, accepted: Accepted) -> Series:
+        """A series whose first sample is here.
+
+        Raises Rejected: series_limit, name.
         """
-        slot = message.mid % SLOTS
-        digest = blake2b(b"%d %b\0%b" % (message.mid, message.topic.encode(), message.payload), digest_size=8).digest()
-        if message.dup and self.deliveries.get(slot) == digest:
-            raise Rejected("redelivered", "it was accepted before its acknowledgement got lost")
-        self.deliveries[slot] = accepted.deliveries[slot] = digest
+        limit = stream.config.max_series
+        if len(stream.series) >= limit:
+            raise Rejected("series_limit", f"streams[].max_series is {limit}; raise it, or narrow the topics")
+        if stream.intake.multiseries:
+            if len(part) > LONGEST_PART:
+                raise Rejected("name", f"the name of a part is longer than {LONGEST_PART}")
+            if joined(topic, part) in stream.index.names:
+                raise Rejected("name", "another series of the stream has this name")
+        series = stream.add(self.journal.next_series() + len(accepted.series), topic, part)
+        accepted.series.append((series.ident, stream.source, topic, part))
+        return series
+
+    def reject(self, stream: StreamState, topic: str, rejected: Rejected) -> None:
+        """Count a message that is no sample, and log it if it is the first of its topic and reason."""
+        stream.counts.reject(rejected.reason)
+        key = (topic, rejected.reason)
+        if key not in self.logged and len(self.logged) < REMEMBERED:
+            self.logged.add(key)
+            log.warning("rejected stream=%s topic=%r reason=%s: %s", stream.name, topic, rejected.reason, rejected)
 
     def commit(self, accepted: Accepted) -> None:
-        """Journal what was accepted; may be called again where it failed. Raises StateError."""
+        """Journal what was accepted. Raises StateError; where it failed it may be called again."""
         if not accepted.samples and not accepted.new_session:
             return
         with self.journal.transaction():
@@ -200,96 +248,27 @@ class FastLane:
                 self.journal.anchor(accepted.anchors)
             if accepted.deliveries:
                 self.journal.deliver(accepted.deliveries)
-            self.journal.trim(self.surplus(len(accepted.samples)))
-
-    def advance(self) -> list[Outgoing]:
-        """Step, score and forecast what was committed."""
-        out: list[Outgoing] = []
-        for lane in self.lanes:
-            for forecasts in lane.advance():
-                out += lane.encode(forecasts, self.clock())
-        return out
+            self.journal.trim(self.retention.surplus(len(accepted.samples)))
 
     def take_commands(self) -> list[Outgoing]:
         """The commands that wait, once."""
         commands, self.commands = self.commands, {}
         return list(commands.values())
 
-    def known(self, lane: StreamState, lanes: Sequence[StreamState]) -> dict[int, SeriesRow]:
-        """The series that the journal knows of a lane, by id, as far as the filters of these lanes give them to it."""
+    def known(self, stream: StreamState, streams: Sequence[StreamState]) -> dict[int, SeriesRow]:
+        """The series that the journal knows of a stream, by id, as far as these streams leave their topics to it."""
+        intake = stream.intake
         return {
             row.ident: row
-            for row in self.journal.series(lane.source)
-            if lane.intake.asks_for(row.part) and route(lane.intake.address(row.topic), lanes) is lane
+            for row in self.journal.series(stream.source)
+            if intake.asks_for(row.part) and select(intake.address(row.topic), streams) is stream
         }
 
-    def take_over(self, lanes: Sequence[StreamState]) -> None:
-        """From the next batch on these lanes, with the series they hold."""
-        for lane in lanes:
-            lane.lock = self.lock
-        held = [(lane, series) for lane in lanes if lane.intake.multiseries is None for series in lane.series]
-        self.table = {one.topic: (lane, one) for lane, one in held if route(one.topic, lanes) is lane}
-        self.lanes = lanes
-        self.turns = self.round_robin()
+    def snapshots(self) -> dict[str, Snapshot]:
+        """All streams as they stand between two batches, by name."""
+        assert self.open is None, "series stand at samples that the journal may not have"
+        return {stream.name: capture(stream) for stream in self.streams}
 
-    def introduce(self, lane: StreamState, topic: str, part: str, accepted: Accepted) -> Series:
-        """A series whose first sample is here.
-
-        Raises Rejected: series_limit, name.
-        """
-        if len(lane.series) >= lane.stream.max_series:
-            raise Rejected(
-                "series_limit", f"streams[].max_series is {lane.stream.max_series}; raise it, or narrow the topics"
-            )
-        if lane.intake.multiseries:
-            if len(part) > LONGEST_PART:
-                raise Rejected("name", f"the name of a part is longer than {LONGEST_PART}")
-            if joined(topic, part) in lane.names:
-                raise Rejected("name", "another series of the stream has this name")
-        series = lane.add(self.next_series, topic, part)
-        self.next_series += 1
-        accepted.series.append((series.ident, lane.source, topic, part))
-        return series
-
-    def reject(self, lane: StreamState, topic: str, rejected: Rejected) -> None:
-        """Count a message that is no sample, and log it if it is the first of its topic and reason."""
-        lane.counts.rejected[rejected.reason] += 1
-        key = (topic, rejected.reason)
-        if key not in self.logged and len(self.logged) < REMEMBERED:
-            self.logged.add(key)
-            log.warning("rejected stream=%s topic=%r reason=%s: %s", lane.stream.name, topic, rejected.reason, rejected)
-
-    def saved(self, kept: Kept) -> None:
-        """There is one more snapshot of all lanes to go back to, and the oldest is gone."""
-        self.kept.append(kept)
-        for lane in self.lanes:
-            lane.swaps = [swap for swap in lane.swaps if swap[0] > self.kept[0].versions.get(lane.stream.name, 0)]
-
-    def surplus(self, accepted: int) -> list[tuple[int, int]]:
-        """(series, first tick to keep) of the next few series in turn that have outgrown their window."""
-        rows = {}
-        if len(self.kept) == KEPT:
-            for lane, series in islice(self.turns, -(-accepted // TRIM_EVERY)):  # few series come round several times
-                outside = series.tick - lane.stream.retrain.window + 1
-                if outside > 0:
-                    rows[series.ident] = min(outside, self.needed(lane, series.ident))
-        return list(rows.items())
-
-    def round_robin(self) -> Iterator[tuple[StreamState, Series]]:
-        """All series, again and again."""
-        while any(lane.series for lane in self.lanes):
-            for lane in self.lanes:
-                for series in lane.series:
-                    yield lane, series
-
-    def needed(self, lane: StreamState, ident: int) -> int:
-        """The first tick of a series that going back to the oldest kept snapshot takes, swaps since then included."""
-        if lane.backlog is not None:
-            return 0  # a promotion is reading
-        firsts = [first[ident] for _, first in lane.swaps if ident in first]
-        return min([self.kept[0].ticks.get(ident, -1) + 1, *firsts])
-
-
-def route(topic: str, lanes: Sequence[StreamState]) -> StreamState | None:
-    """The first lane whose filters select the topic."""
-    return next((lane for lane in lanes if lane.intake.takes(topic)), None)
+    def saved(self, snapshots: dict[str, Snapshot]) -> None:
+        """These snapshots can be gone back to from now on."""
+        self.retention.saved(Kept.of(snapshots))

@@ -25,7 +25,7 @@ GPU_TROUBLE = ("device", "hung", "out_of_memory")
 """Failures on a GPU that a CPU may not have."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Activity:
     """What the slow lane is doing now, for those who watch."""
 
@@ -39,126 +39,135 @@ class Activity:
 class SlowLane:
     """Trainings of all streams, queued; a stream waits in the queue at most once.
 
-    `worker` is what python runs to train.
+    `lock` is that of the fast lane. `worker` is what python runs to train.
     """
 
     def __init__(
-        self, config: Config, journal: Journal, clock: Callable[[], float], worker: Sequence[str] = WORKER
+        self,
+        config: Config,
+        journal: Journal,
+        lock: asyncio.Lock,
+        clock: Callable[[], float],
+        worker: Sequence[str] = WORKER,
     ) -> None:
-        self.config, self.journal, self.clock, self.worker = config, journal, clock, worker
+        self.config, self.journal, self.lock, self.clock, self.worker = config, journal, lock, clock, worker
         self.queue: asyncio.Queue[StreamState] = asyncio.Queue()
         self.waiting: set[StreamState] = set()
         self.activity = Activity()
 
-    def request(self, lane: StreamState) -> None:
+    def configure(self, config: Config) -> None:
+        """Train as this configuration says from the next training on."""
+        self.config = config
+
+    def request(self, stream: StreamState) -> None:
         """Train this stream when its turn comes."""
-        if lane not in self.waiting:
-            self.waiting.add(lane)
-            self.queue.put_nowait(lane)
+        if stream not in self.waiting:
+            self.waiting.add(stream)
+            self.queue.put_nowait(stream)
 
     async def run(self) -> None:
         """Train whatever is due, for ever; a training that fails is counted and changes nothing else."""
         while True:
-            lane = await self.queue.get()
-            wanted = lane in self.waiting and not lane.retired
-            self.waiting.discard(lane)
+            stream = await self.queue.get()
+            wanted = stream in self.waiting and not stream.retired
+            self.waiting.discard(stream)
             if wanted:
-                await self.attempt(lane)
+                await self.attempt(stream)
 
-    async def attempt(self, lane: StreamState) -> None:
-        """One training; where it fails, the stream waits longer for the next one (`StreamState.due`)."""
+    async def attempt(self, stream: StreamState) -> None:
+        """One training; where it comes to nothing, the stream waits longer for the next one (`Schedule.due`)."""
         started = asyncio.get_running_loop().time()
         try:
-            lane.failures = 0 if await self.retrain(lane) else lane.failures + 1
+            done = await self.retrain(stream)
         except TrainingFailed as failed:
-            lane.failures += 1
-            count(lane, failed)
-            log.warning("training failed stream=%s reason=%s: %s", lane.stream.name, failed.reason, failed)
+            done = False
+            stream.counts.retrain(failed.reason)
+            log.warning("training failed stream=%s reason=%s: %s", stream.name, failed.reason, failed)
         finally:
-            lane.counts.training_seconds += asyncio.get_running_loop().time() - started
+            stream.counts.spend(asyncio.get_running_loop().time() - started)
             self.activity = Activity()
-        if lane.failures:
-            self.waiting.discard(lane)  # what came due meanwhile knew nothing of the failure
+        if not done:
+            stream.schedule.failed()
+            self.waiting.discard(stream)  # what came due meanwhile knew nothing of the failure
 
-    async def retrain(self, lane: StreamState) -> bool:
+    async def retrain(self, stream: StreamState) -> bool:
         """One training of both networks, and the swap of those that the gate admits: whether any came of it.
 
         Raises TrainingFailed.
         """
-        name = lane.stream.name
-        log.info("training begins stream=%s series=%d", name, len(lane.series))
-        candidates = await self.train(lane)
+        name = stream.name
+        log.info("training begins stream=%s series=%d", name, len(stream.series))
+        candidates = await self.train(stream)
         if not candidates:
             return False
         admitted = [candidate for candidate in candidates if admit(candidate)]
         results = [(candidate, "swapped" if candidate in admitted else "kept") for candidate in candidates]
         for candidate, result in results:
-            lane.counts.gated |= {candidate.kind: candidate.e_p, "persistence": candidate.e_p_persistence}
+            stream.counts.gate(candidate)
             log.info("gate stream=%s model=%s result=%s %s", name, candidate.kind, result, verdict(candidate))
-        version = await promote(lane, admitted, prefer(candidates), self.journal, self.clock())
+        version = await promote(stream, admitted, prefer(candidates), self.journal, self.lock, self.clock())
         for candidate, result in results:
-            lane.counts.retrainings[candidate.kind, result] += 1
+            stream.counts.retrain(result, [candidate.kind])
         if admitted:
             kinds = ",".join(candidate.kind for candidate in admitted)
             log.info("swapped stream=%s models=%s version=%d", name, kinds, version)
         return True
 
-    async def train(self, lane: StreamState) -> list[Candidate]:
+    async def train(self, stream: StreamState) -> list[Candidate]:
         """The candidates of one training; where a GPU fails in it, of another one on the CPU.
 
         Raises TrainingFailed.
         """
         limits = self.config.training.timeout, self.config.training.stall
-        request, watch = self.request_of(lane), self.watch(lane)
+        request, watch = self.request_of(stream), self.watch(stream)
         try:
             return await train(request, watch, *limits, self.worker)
         except TrainingFailed as failed:
-            if self.activity.device != "cuda" or failed.reason not in GPU_TROUBLE:
+            if failed.device != "cuda" or failed.reason not in GPU_TROUBLE:
                 raise
-            count(lane, failed)
+            stream.counts.retrain(failed.reason)
             text = "training goes on on the CPU, the next one tries the GPU again stream=%s reason=%s: %s"
-            log.warning(text, lane.stream.name, failed.reason, failed)
+            log.warning(text, stream.name, failed.reason, failed)
         return await train(replace(request, device="cpu"), watch, *limits, self.worker)
 
-    def request_of(self, lane: StreamState) -> Request:
+    def request_of(self, stream: StreamState) -> Request:
         training = self.config.training
-        order = [series.ident for series in lane.series]
+        order = [series.ident for series in stream.series]
         random.Random(training.seed).shuffle(order)  # noqa: S311
         return Request(
             directory=str(self.config.state.path),
-            stream=lane.stream.name,
+            stream=stream.name,
             series=order,
             most=training.ticks,
-            window=lane.stream.retrain.window,
-            max_gap=lane.stream.max_gap,
+            window=stream.config.retrain.window,
+            max_gap=stream.config.max_gap,
             held_out=training.held_out,
             device=training.device,
             threads=training.threads or usual_threads(len(os.sched_getaffinity(0))),
-            sizes=lane.sizes,
-            recipe=training.recipe(lane.sizes.cell),
+            sizes=stream.config.sizes,
+            recipe=training.recipe(stream.config.sizes.cell),
         )
 
-    def watch(self, lane: StreamState) -> Callable[[dict[str, Any]], None]:
+    def watch(self, stream: StreamState) -> Callable[[dict[str, Any]], None]:
         """Keeps `activity` up to date from what the training process reports, and logs it now and then."""
-        name = lane.stream.name
+        name = stream.name
 
         def report(line: dict[str, Any]) -> None:
-            activity = self.activity
-            activity.stream = name
             match line["event"]:
                 case "start":
-                    activity.device = line["device"]
+                    self.activity = Activity(name, line["device"])
                 case "buffer":
                     size = line["ticks"], line["series"]
-                    log.info("training on device=%s ticks=%d series=%d", activity.device, *size)
+                    log.info("training on device=%s ticks=%d series=%d", self.activity.device, *size)
                 case "diverged":
-                    lane.counts.retrainings[line["kind"], "diverged"] += 1
+                    stream.counts.retrain("diverged", [line["kind"]])
                     log.warning("training diverged stream=%s model=%s", name, line["kind"])
                 case "tuned":
                     errors = line["e_p"], line["before"]
                     log.info("tuned stream=%s model=%s e_p=%.4f before=%.4f", name, line["kind"], *errors)
                 case "progress":
-                    activity.kind, activity.epoch, activity.epochs = line["kind"], line["epoch"], line["epochs"]
+                    epoch = {key: line[key] for key in ("kind", "epoch", "epochs")}
+                    self.activity = replace(self.activity, **epoch)
                     if line["epoch"] % max(1, line["epochs"] // 5) == 0:
                         fields = (name, line["kind"], line["epoch"], line["epochs"], line["e_p"])
                         log.info("training stream=%s model=%s epoch=%d/%d e_p=%.4f", *fields)
@@ -169,12 +178,6 @@ class SlowLane:
 def usual_threads(cores: int) -> int:
     """All cores but one, the fast lane's; of two both, where a network on each, at low priority, leaves it its turn."""
     return cores if cores <= len(KINDS) else cores - 1
-
-
-def count(lane: StreamState, failed: TrainingFailed) -> None:
-    """A failed training is one of each kind."""
-    for kind in KINDS:
-        lane.counts.retrainings[kind, failed.reason] += 1
 
 
 def verdict(candidate: Candidate) -> str:

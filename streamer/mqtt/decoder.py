@@ -97,7 +97,7 @@ class Decoder:
         at = start + 2 + (data[start] << 8 | data[start + 1])
         name = data[start + 2 : at]
         topic = self._topics.get(name) or self._topic(name)
-        qos, mid = head >> 1 & 3, 0
+        qos, mid = head >> 1 & 3, None
         if qos:
             mid = data[at] << 8 | data[at + 1]
             at += 2

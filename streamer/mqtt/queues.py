@@ -50,10 +50,10 @@ class Inbox:
         """What waits is of a dead connection, where packet identifiers meant something else: none is acknowledged.
 
         QoS 1 messages that the broker is to deliver again stay all the same, as QoS 0 with their identifier by which
-        the repetition is known: a broker that was killed may have forgotten them. Others get identifier 0.
+        the repetition is known: a broker that was killed may have forgotten them. Others lose their identifier.
         """
         for message in self.take(len(self)):
-            gone = replace(message, qos=0) if redelivered else replace(message, mid=0)
+            gone = replace(message, qos=0) if redelivered else replace(message, mid=None)
             self._recent.append(gone if message.qos else message)
 
 

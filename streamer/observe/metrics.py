@@ -1,8 +1,9 @@
 """Every Prometheus metric, declared once; they are read from the lanes when Prometheus asks, so a scrape costs the
-fast lane nothing. Base units, label `stream` and, where it applies, `model` and `lead` (ticks ahead)."""
+fast stream nothing. Base units, label `stream` and, where it applies, `model` and `lead` (ticks ahead)."""
 
 import math
 import shutil
+from collections import Counter as Counts
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from importlib.metadata import version
@@ -19,8 +20,9 @@ from streamer.ingest.grid import Series
 from streamer.lanes.fast import FastLane
 from streamer.models import KINDS
 from streamer.mqtt.link import Link
-from streamer.records import MODELS, Floats
-from streamer.stream.state import LATENCIES, StreamState
+from streamer.records import Floats
+from streamer.stream.counts import LATENCIES
+from streamer.stream.state import StreamState
 
 Metric = Counter | Gauge | Histogram | Info
 
@@ -37,15 +39,15 @@ def limits(link: Link) -> tuple[int, int]:
 
 
 class Readings(Collector):
-    """The lanes and the link as metrics."""
+    """The streams and the link as metrics."""
 
-    def __init__(self, fast: FastLane, link: Link, per_series: int) -> None:
-        self.fast, self.link, self.per_series = fast, link, per_series
+    def __init__(self, fast: FastLane, link: Link, reloads: Counts[str], per_series: int) -> None:
+        self.fast, self.link, self.reloads, self.per_series = fast, link, reloads, per_series
 
     @property
-    def lanes(self) -> Sequence[StreamState]:
-        """Those of now: a reload of the configuration puts others in their place."""
-        return self.fast.lanes
+    def streams(self) -> Sequence[StreamState]:
+        """The streams of now: a reload of the configuration puts others in their place."""
+        return self.fast.streams
 
     def collect(self) -> Iterator[Metric]:
         yield Info("streamer_build", "Version of the daemon.", {"version": version("streamer")})
@@ -69,7 +71,7 @@ class Readings(Collector):
         yield counter("mqtt_disconnects", "Connections to the broker lost.", counts.disconnects)
         yield counter("mqtt_received_messages", "Messages received.", counts.received)
         yield counter("mqtt_published_messages", "Messages handed to the broker.", counts.published)
-        yield gauge("queue_messages", "Received messages that wait for the fast lane.", link.waiting)
+        yield gauge("queue_messages", "Received messages that wait for the fast stream.", link.waiting)
         yield counter("queue_dropped_messages", "Received messages dropped because the queue was full.", counts.dropped)
         yield gauge("queue_limit_messages", "Most that may wait there (mqtt.queue).", queue)
         yield gauge("outbox_messages", "Forecasts that wait for the broker.", link.unsent)
@@ -101,8 +103,8 @@ class Readings(Collector):
         latency = Histogram(
             "streamer_sample_to_forecast_seconds", "From a sample's arrival to its forecast's.", labels=["stream"]
         )
-        for lane in self.lanes:
-            name, counts = lane.stream.name, lane.counts
+        for stream in self.streams:
+            name, counts = stream.name, stream.counts
             samples.add_metric([name], counts.samples)
             bridged.add_metric([name], counts.bridged)
             ignored.add_metric([name], counts.ignored)
@@ -110,7 +112,7 @@ class Readings(Collector):
                 rejected.add_metric([name, reason], count)
             for model, count in sorted(counts.forecasts.copy().items()):
                 forecasts.add_metric([name, model], count)
-            series.add_metric([name], len(lane.series))
+            series.add_metric([name], len(stream.series))
             bounds = [*map(str, LATENCIES.tolist()), "+Inf"]
             buckets = list(zip(bounds, np.cumsum(counts.latency).tolist(), strict=True))
             latency.add_metric([name], buckets, counts.latency_sum)
@@ -133,19 +135,20 @@ class Readings(Collector):
         mae = Gauge("streamer_forecast_mae", "Mean absolute error (rolling), units of the series.", labels=labels)
         skill = Gauge("streamer_forecast_skill_ratio", "1 - RMSE / RMSE of persistence (rolling).", labels=labels)
         e_p = Gauge("streamer_forecast_e_p", "E_p, RMSE over all k·p leads (rolling).", labels=["stream", "model"])
-        for lane in self.lanes:
-            name = lane.stream.name
-            squares, absolutes = lane.scores.by_lead()
-            for i, model in enumerate(MODELS):
-                for j, lead in enumerate(lane.scores.leads.tolist()):
+        for stream in self.streams:
+            name = stream.name
+            scores, models = stream.panel.scores, stream.panel.models
+            squares, absolutes = scores.by_lead()
+            for i, model in enumerate(models):
+                for j, lead in enumerate(scores.leads.tolist()):
                     if math.isnan(squares[i, j]):
                         continue
                     key = [name, model, str(lead)]
                     rmse.add_metric(key, squares[i, j])
                     mae.add_metric(key, absolutes[i, j])
-                    if squares[0, j] > 0:
-                        skill.add_metric(key, 1 - squares[i, j] / squares[0, j])
-            for model, value in zip(MODELS, lane.scores.e_p_of_stream().tolist(), strict=True):
+                    if squares[scores.reference, j] > 0:
+                        skill.add_metric(key, 1 - squares[i, j] / squares[scores.reference, j])
+            for model, value in zip(models, stream.panel.trajectories.of_stream().tolist(), strict=True):
                 if not math.isnan(value):
                     e_p.add_metric([name, model], value)
         return [rmse, mae, skill, e_p]
@@ -157,23 +160,23 @@ class Readings(Collector):
         spent = Counter("streamer_retraining_seconds", "Time spent retraining.", labels=["stream"])
         reloads = Counter("streamer_reloads", "Reloads of the configuration by result.", labels=["result"])
         for result in ("done", "refused"):
-            reloads.add_metric([result], self.fast.reloads[result])
+            reloads.add_metric([result], self.reloads[result])
         live = Gauge("streamer_model_version", "Version of the live network, 0 for none.", labels=labels)
         swapped = Gauge("streamer_last_swap_timestamp_seconds", "When it went live.", labels=labels)
         every = Gauge("streamer_retrain_every_ticks", "Ticks between trainings, 0 for none.", labels=["stream"])
         gated = Gauge("streamer_gate_e_p", "E_p at the last training, held-out ticks, scaled units.", labels=labels)
-        for lane in self.lanes:
-            name, counts = lane.stream.name, lane.counts
-            every.add_metric([name], lane.stream.retrain.every)
+        for stream in self.streams:
+            name, counts = stream.name, stream.counts
+            every.add_metric([name], stream.config.retrain.every)
             shown: dict[tuple[str, str], int] = {(kind, result): 0 for kind in KINDS for result in RESULTS}
             for (model, result), count in sorted({**shown, **counts.retrainings.copy()}.items()):
                 runs.add_metric([name, model, result], count)
             spent.add_metric([name], counts.training_seconds)
+            networks = stream.panel.networks
             for kind in KINDS:
-                bank = lane.live.get(kind)
-                live.add_metric([name, kind], bank.version if bank else 0)
-            for kind, at in counts.swapped_at.copy().items():
-                swapped.add_metric([name, kind], at)
+                live.add_metric([name, kind], networks[kind].version if kind in networks else 0)
+            for model, network in networks.items():
+                swapped.add_metric([name, model], network.created)
             for model, value in counts.gated.copy().items():
                 gated.add_metric([name, model], value)
         return [runs, spent, reloads, live, swapped, every, gated]
@@ -186,14 +189,14 @@ class Readings(Collector):
         crossing = Gauge("streamer_threshold_series", "Series whose newest forecast crosses it.", labels=labels)
         text = "Time until the newest forecast of one series crosses it; +Inf where it does not."
         single = Gauge("streamer_series_threshold_seconds", text, labels=["stream", "series", "threshold"])
-        for lane in self.lanes:
-            series = lane.series[:]
-            for one, seconds in until(lane, series).items():
-                key = [lane.stream.name, one]
+        for stream in self.streams:
+            series = stream.series[:]
+            for one, seconds in until(stream, series).items():
+                key = [stream.name, one]
                 least.add_metric(key, seconds.min(initial=math.inf))
                 crossing.add_metric(key, int(np.isfinite(seconds).sum()))
                 for each, left in zip(series[: self.per_series], seconds.tolist(), strict=False):
-                    single.add_metric([lane.stream.name, each.name, one], left)
+                    single.add_metric([stream.name, each.name, one], left)
         return [least, crossing, single]
 
     def series_metrics(self) -> Iterable[Metric]:
@@ -206,33 +209,35 @@ class Readings(Collector):
         rmse = Gauge("streamer_series_rmse", text, labels=[*key, "model", "lead"])
         text = "Always 1: a level of the series' topic that streams[].topics gives a name, and what stands there."
         named = Gauge("streamer_series_label", text, labels=[*key, "name", "value"])
-        for lane in self.lanes:
-            scores, leads = lane.scores, lane.scores.leads.tolist()
-            for series in lane.series[: self.per_series]:
-                name, row = [lane.stream.name, series.name], series.row
+        for stream in self.streams:
+            panel, scores = stream.panel, stream.panel.scores
+            models, leads, newest = panel.models, scores.leads.tolist(), panel.newest
+            for series in stream.series[: self.per_series]:
+                name, row = [stream.name, series.name], series.row
                 for label in series.labels.items():
                     named.add_metric([*name, *label], 1)
-                for element, value in enumerate(lane.newest[row]):
+                for element, value in enumerate(newest[row]):
                     actual.add_metric([*name, str(element)], value)
                 for i, j in np.argwhere(scores.weight[row] > 0).tolist():
                     error = math.sqrt(scores.squared[row, i, j] / scores.weight[row, i, j])
-                    rmse.add_metric([*name, MODELS[i], str(leads[j])], error)
+                    rmse.add_metric([*name, models[i], str(leads[j])], error)
                 for i, j, element in np.argwhere(~np.isnan(scores.matured[row])).tolist():
                     value = scores.matured[row, i, j, element]
-                    predicted.add_metric([*name, str(element), MODELS[i], str(leads[j])], value)
+                    predicted.add_metric([*name, str(element), models[i], str(leads[j])], value)
         return [actual, predicted, rmse, named]
 
 
-def until(lane: StreamState, series: Sequence[Series]) -> dict[str, Floats]:
+def until(stream: StreamState, series: Sequence[Series]) -> dict[str, Floats]:
     """Seconds until each of these series crosses, [n], inf where it does not, by threshold."""
     times = {}
-    for name, column in lane.thresholds.by_name().items() if lane.thresholds else ():
+    thresholds = stream.outlet.thresholds
+    for name, column in thresholds.by_name().items() if thresholds else ():
         lead = column[: len(series)]
         crosses = np.isfinite(lead)
         some = [series[i] for i in crosses.nonzero()[0].tolist()]
         places = np.array([one.tick for one in some], np.int64), np.array([one.time for one in some])
         times[name] = seconds = np.full(len(series), math.inf)
-        seconds[crosses] = lead[crosses] * lane.intervals(some, *places)
+        seconds[crosses] = lead[crosses] * stream.grid.intervals(some, *places)
     return times
 
 

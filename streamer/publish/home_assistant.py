@@ -18,6 +18,8 @@ from streamer.config import HomeAssistant, Stream
 from streamer.publish.thresholds import topic_of
 from streamer.records import Outgoing
 
+IDENT = re.compile(r"streamer_[\w-]+")
+"""What `identifier` gives."""
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 """Seconds in what durations are told in."""
 
@@ -26,7 +28,7 @@ class Discovery:
     """Announces the series of a stream, each once.
 
     availability: the topic on which the daemon says online and offline, which are Home Assistant's own words for it;
-    announced: the forecast topics of series that were, to be cleared where the broker may have forgotten the messages.
+    announced: the forecast topics of the series that were announced.
     """
 
     def __init__(self, stream: Stream, config: HomeAssistant, availability: str) -> None:
@@ -35,10 +37,14 @@ class Discovery:
         self.announced: set[str] = set()
         self.version = version("streamer")
 
-    @property
-    def topics(self) -> str:
-        """Every topic that messages go to, as a regular expression."""
-        return rf"{re.escape(self.config.prefix)}/device/streamer_[\w-]+/config"
+    def owns(self, topic: str) -> bool:
+        """Whether messages may go to this topic."""
+        start, end = f"{self.config.prefix}/device/", "/config"
+        return topic.startswith(start) and topic.endswith(end) and bool(IDENT.fullmatch(topic[len(start) : -len(end)]))
+
+    def forget(self) -> None:
+        """Announce every series again: the broker may have lost the messages."""
+        self.announced.clear()
 
     def announce(self, names: Sequence[str], topics: Sequence[str]) -> list[Outgoing]:
         """The messages for those series of these names and forecast topics that were not announced yet."""

@@ -1,5 +1,6 @@
 """Forecasts in, how far ahead they cross a stream's thresholds, and the messages that say so, out."""
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -7,9 +8,12 @@ import numpy as np
 import orjson
 
 from streamer.config import Stream, Threshold
+from streamer.part import Column, Rows
 from streamer.publish.encode import rfc3339_all
 from streamer.records import Floats, ForecastBatch, Ints, Outgoing
 
+NAME = re.compile(r"[A-Za-z0-9_.-]+")
+"""What thresholds may be called."""
 LAST_SECOND = 253402300799.0
 """Of the year 9999: no time beyond it can be written as RFC 3339."""
 
@@ -21,31 +25,34 @@ class Published(Protocol):
     extra: bytes
 
 
-class Thresholds:
+class Thresholds(Rows):
     """The T thresholds of a stream, and where each of its series stands to them.
 
-    lead: [N, T] ticks until the newest forecast crosses, see `ahead`; inf where it crosses no longer, NaN where none
-    ever has: nothing was said of it.
+    lead: [N, T] ticks until the newest forecast crosses, see `ahead`; inf where it crosses no longer, NaN where no
+    forecast ever has crossed, so that no message was sent. It is restored by the threshold's name: a value that was
+    changed meanwhile does not unsay what was published.
     """
+
+    name = "thresholds"
+    lead: Floats
 
     def __init__(self, stream: Stream) -> None:
         self.thresholds, self.publish = stream.thresholds, stream.publish
-        self.lead = np.zeros((0, len(self.thresholds)))
+        names = tuple(one.name for one in self.thresholds)
+        super().__init__(lead=Column((len(names),), start=np.nan, axis=1, names=names))
 
-    def grow(self, rows: int) -> None:
-        """Room for `rows` series."""
-        more = max(0, rows - len(self.lead))
-        self.lead = np.concatenate([self.lead, np.full((more, len(self.thresholds)), np.nan)])
+    def fit(self) -> None:
+        return None
 
     def by_name(self) -> dict[str, Floats]:
-        """`lead` of each threshold, live: whatever a threshold is moved to, what was last said of it has been said."""
+        """The column of `lead` of each threshold, by its name; a view."""
         return {one.name: self.lead[:, i] for i, one in enumerate(self.thresholds)}
 
     def meet(self, rows: Ints, x: Floats, mean: Floats) -> Floats:
-        """Newest values [b, d] and their forecasts [b, h, d] in, what is news of them out.
+        """What is new about the crossings of newest values [b, d] and their forecasts [b, h, d].
 
-        [b, T]: ticks until the forecast crosses, inf where that before it did and it does not, NaN where there is
-        nothing to say.
+        [b, T]: ticks until the forecast crosses, inf where the previous forecast crossed and this one does not, NaN
+        where there is nothing to say.
         """
         values = np.concatenate([x[:, None], mean], 1)
         lead = np.stack([ahead(values[:, :, one.element], one) for one in self.thresholds], 1)
@@ -68,7 +75,7 @@ class Thresholds:
         """
         assert batch.ahead is not None
         at, which = (~np.isnan(batch.ahead)).nonzero()
-        seconds, time = batch.ahead[at, which] * interval[at], batch.wave.time[at]
+        seconds, time = batch.ahead[at, which] * interval[at], batch.ticks.time[at]
         reached = rfc3339_all(np.minimum(time + seconds, LAST_SECOND))
         out = []
         for i, j, left, now, then in zip(
@@ -97,8 +104,10 @@ def topic_of(forecast: str, threshold: Threshold) -> str:
     return f"{forecast}/threshold/{threshold.name}"
 
 
-TOPICS = r"/threshold/[A-Za-z0-9_.-]+"
-"""What `topic_of` adds to the topic of a forecast, as a regular expression."""
+def forecast_of(topic: str) -> str:
+    """The topic of the forecast beside which a crossing is published; any other topic is returned as it is."""
+    forecast, _, name = topic.rpartition("/threshold/")
+    return forecast if NAME.fullmatch(name) else topic
 
 
 def ahead(values: Floats, threshold: Threshold) -> Floats:

@@ -15,6 +15,7 @@ from itertools import starmap
 from pathlib import Path
 from typing import Self
 
+from streamer.config import Stream
 from streamer.errors import StateDamaged
 from streamer.records import Floats, Ints
 from streamer.store.database import FILE, LONG_PAGES, Durability, connect, failures, only_writer, set_aside
@@ -52,6 +53,11 @@ class Source:
     field: str
     d: int
     interval: float
+
+    @classmethod
+    def of(cls, config: Stream) -> Self:
+        """That of a stream's series."""
+        return cls(config.name, config.payload.field, config.sizes.d, config.interval or 0.0)
 
 
 class Journal:

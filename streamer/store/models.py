@@ -49,22 +49,17 @@ class TrainingOutcome:
     models: tuple[ModelRow, ...]
 
 
-def fingerprint(sizes: Sizes) -> str:
-    """The sizes as the journal's text: weights live on only while all of them stay the same."""
-    return json.dumps({name: getattr(sizes, name) for name in sizes.__slots__})
-
-
-def add_outcome(journal: Journal, stream: str, sizes: Sizes, gate: TrainingOutcome) -> None:
-    """One transaction; the newest VERSIONS_KEPT gates and networks of each kind stay. Raises StateError."""
+def add_outcome(journal: Journal, stream: str, sizes: Sizes, outcome: TrainingOutcome) -> None:
+    """One transaction; the newest VERSIONS_KEPT outcomes and networks of each kind stay. Raises StateError."""
     with journal.transaction():
-        spans = {key: (span.first, span.last, span.trained) for key, span in gate.spans.items()}
+        spans = {key: (span.first, span.last, span.trained) for key, span in outcome.spans.items()}
         journal.database.execute(
             "INSERT INTO gates VALUES (?, ?, ?, ?, ?)",
-            (stream, gate.version, gate.created, gate.preferred, json.dumps(spans)),
+            (stream, outcome.version, outcome.created, outcome.preferred, json.dumps(spans)),
         )
-        for model in gate.models:
+        for model in outcome.models:
             scales = {key: (mean.tolist(), sd.tolist()) for key, (mean, sd) in model.scales.items()}
-            texts = fingerprint(sizes), json.dumps(model.errors), json.dumps(scales)
+            texts = sizes.fingerprint(), json.dumps(model.errors), json.dumps(scales)
             journal.database.execute(
                 "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (stream, model.kind, model.version, *texts, model.weights),
@@ -77,7 +72,7 @@ def add_outcome(journal: Journal, stream: str, sizes: Sizes, gate: TrainingOutco
         journal.database.execute(
             "DELETE FROM gates WHERE stream = ?1 AND version <= ?2"
             " AND version NOT IN (SELECT version FROM models WHERE stream = ?1)",
-            (stream, gate.version - VERSIONS_KEPT),
+            (stream, outcome.version - VERSIONS_KEPT),
         )
 
 
@@ -90,7 +85,7 @@ def outcomes_after(journal: Journal, stream: str, sizes: Sizes, version: int) ->
         ).fetchall()
         models = journal.database.execute(
             f"SELECT {COLUMNS} FROM models WHERE stream = ? AND sizes = ? AND version > ?",  # noqa: S608
-            (stream, fingerprint(sizes), version),
+            (stream, sizes.fingerprint(), version),
         ).fetchall()
     by_version: dict[int, list[ModelRow]] = {}
     for row in map(model_row, models):
@@ -107,7 +102,7 @@ def newest_model(journal: Journal, stream: str, kind: Kind, sizes: Sizes) -> Mod
         row = journal.database.execute(
             f"SELECT {COLUMNS} FROM models"  # noqa: S608
             " WHERE stream = ? AND kind = ? AND sizes = ? ORDER BY version DESC LIMIT 1",
-            (stream, kind, fingerprint(sizes)),
+            (stream, kind, sizes.fingerprint()),
         ).fetchone()
     return row and model_row(row)
 
@@ -118,7 +113,7 @@ def model(journal: Journal, stream: str, kind: Kind, version: int, sizes: Sizes)
         row = journal.database.execute(
             f"SELECT {COLUMNS}, created FROM models JOIN gates USING (stream, version)"  # noqa: S608
             " WHERE stream = ? AND kind = ? AND version = ? AND sizes = ?",
-            (stream, kind, version, fingerprint(sizes)),
+            (stream, kind, version, sizes.fingerprint()),
         ).fetchone()
     return row and (model_row(row[:-1]), row[-1])
 

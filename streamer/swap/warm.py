@@ -1,4 +1,4 @@
-"""New banks in, the same banks out with the states that the journal's newest samples lead to."""
+"""New networks in, the same with the states that the journal's newest samples lead to out."""
 
 import asyncio
 import threading
@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.forecast.network import NetworkForecaster
+from streamer.forecast.scale import Scale
 from streamer.ingest.grid import Series, segments
 from streamer.models.frozen import LARGEST
-from streamer.records import Floats
+from streamer.records import Floats, TickBatch
 from streamer.store.journal import Journal
 from streamer.store.models import ModelRow
 from streamer.stream.state import StreamState
@@ -25,13 +26,18 @@ Run = tuple[Floats, NDArray[np.bool_]]
 """Ticks of one series: values [T, d], NaN where missing, and where it starts anew [T]."""
 
 
-def forecaster_of(row: ModelRow, lane: StreamState) -> NetworkForecaster:
-    """A bank with these weights and scales, all states zero, room for the lane's series."""
-    bank = NetworkForecaster(network_of(row.kind, lane.sizes, row.weights), lane.scale(), row.version)
-    bank.grow(len(lane.newest))
-    row_of = {series.ident: series.row for series in lane.series}
-    bank.scale.fix({row_of[ident]: scale for ident, scale in row.scales.items() if ident in row_of})
-    return bank
+def forecaster_of(row: ModelRow, created: float, stream: StreamState) -> NetworkForecaster:
+    """A forecaster with these weights and scales, all states zero, with room for the stream's series.
+
+    `created`: when its training outcome was. Series that no training has seen follow their own first samples.
+    """
+    sizes = stream.config.sizes
+    scale = Scale(sizes.d, stream.config.retrain.minimum)
+    made = NetworkForecaster(network_of(row.kind, sizes, row.weights), scale, row.version, created)
+    made.grow(stream.room)
+    row_of = {series.ident: series.row for series in stream.series}
+    scale.fix({row_of[ident]: scale for ident, scale in row.scales.items() if ident in row_of})
+    return made
 
 
 async def in_reader_thread(journal: Journal, work: Callable[[Journal, threading.Event], T]) -> T:
@@ -52,10 +58,10 @@ async def in_reader_thread(journal: Journal, work: Callable[[Journal, threading.
 
 
 def warm_newest(
-    banks: Sequence[NetworkForecaster], series: Sequence[Series], upto: Mapping[int, int], lane: StreamState,
+    networks: Sequence[NetworkForecaster], series: Sequence[Series], upto: Mapping[int, int], stream: StreamState,
     journal: Journal, halt: threading.Event,
 ) -> dict[int, int]:  # fmt: skip
-    """Run the newest ticks of each series, up to that in `upto`, through the banks: series id -> first tick of them.
+    """Run the newest ticks of each series, up to that in `upto`, through the networks: series id -> first tick of them.
 
     A series is taken from its last long gap on.
     """
@@ -63,20 +69,20 @@ def warm_newest(
     for tile in tiles(series):
         runs: dict[int, Run] = {}
         for one in tile:
-            ticks, values = journal.newest(one.ident, WARM_WINDOWS * lane.sizes.m, upto[one.ident])
+            ticks, values = journal.newest(one.ident, WARM_WINDOWS * stream.config.sizes.m, upto[one.ident])
             if len(ticks):
-                *_, tail = segments(ticks, values, lane.stream.max_gap)
+                *_, tail = segments(ticks, values, stream.config.max_gap)
                 firsts[one.ident] = int(ticks[-1]) - len(tail) + 1
                 runs[one.row] = joined([tail])
-        step_all(banks, runs, halt)
+        step_all(networks, runs, halt)
     return firsts
 
 
 def warm_between(
-    banks: Sequence[NetworkForecaster], series: Sequence[Series], spans: Mapping[int, tuple[int, int]],
-    lane: StreamState, journal: Journal, halt: threading.Event,
+    networks: Sequence[NetworkForecaster], series: Sequence[Series], spans: Mapping[int, tuple[int, int]],
+    stream: StreamState, journal: Journal, halt: threading.Event,
 ) -> None:  # fmt: skip
-    """Run the ticks first … last of each series, by id, through the banks."""
+    """Run the ticks first … last of each series, by id, through the networks."""
     for tile in tiles([one for one in series if one.ident in spans]):
         runs: dict[int, Run] = {}
         for one in tile:
@@ -84,12 +90,12 @@ def warm_between(
             ticks, values = journal.newest(one.ident, last - first + 1, last)
             inside = ticks >= first
             if inside.any():
-                runs[one.row] = joined(list(segments(ticks[inside], values[inside], lane.stream.max_gap)))
-        step_all(banks, runs, halt)
+                runs[one.row] = joined(list(segments(ticks[inside], values[inside], stream.config.max_gap)))
+        step_all(networks, runs, halt)
 
 
 def tiles(series: Sequence[Series]) -> list[Sequence[Series]]:
-    """As many at a time as a bank steps at once."""
+    """As many at a time as a network steps at once."""
     return [series[begin : begin + LARGEST] for begin in range(0, len(series), LARGEST)]
 
 
@@ -99,7 +105,7 @@ def joined(parts: Sequence[Floats]) -> Run:
     return np.concatenate(parts), fresh
 
 
-def step_all(banks: Sequence[NetworkForecaster], runs: Mapping[int, Run], halt: threading.Event) -> None:
+def step_all(networks: Sequence[NetworkForecaster], runs: Mapping[int, Run], halt: threading.Event) -> None:
     """One tile of series by row, tick by tick, their newest ticks side by side."""
     for back in range(max((len(x) for x, _ in runs.values()), default=0), 0, -1):
         if halt.is_set():
@@ -107,5 +113,7 @@ def step_all(banks: Sequence[NetworkForecaster], runs: Mapping[int, Run], halt: 
         rows = [row for row, (x, _) in runs.items() if len(x) >= back]
         x = np.stack([runs[row][0][-back] for row in rows])
         fresh = np.array([runs[row][1][-back] for row in rows])
-        for bank in banks:
-            bank.step(np.array(rows, np.int64), x, fresh)
+        none = np.full(len(rows), np.nan)
+        batch = TickBatch(np.array(rows, np.int64), x, np.full(len(rows), -1), none, fresh, none)
+        for network in networks:
+            network.step(batch)

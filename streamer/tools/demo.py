@@ -23,7 +23,6 @@ from streamer.config import Config, Mqtt
 from streamer.config.loader import parse
 from streamer.errors import StreamerError
 from streamer.mqtt.publisher import Publisher
-from streamer.records import MODELS
 from streamer.stream.state import StreamState
 from streamer.tools.replay.play import Form, Pace, play
 from streamer.tools.replay.sources import SourceOptions, open_source
@@ -57,7 +56,7 @@ async def demo(seconds: float | None, port: int | None, metrics_port: int | None
             except* StreamerError as known:
                 raise known.exceptions[0] from None
     console.print(picture(running))
-    swapped = [f"{lane.stream.name} {'+'.join(lane.live) or 'none yet'}" for lane in running.fast.lanes]
+    swapped = [f"{stream.name} {'+'.join(stream.panel.networks) or 'none yet'}" for stream in running.fast.streams]
     console.print(f"Networks live at the end: {', '.join(swapped)}. Next: your own broker, see README.md.")
 
 
@@ -128,7 +127,7 @@ async def watch(running: Daemon, console: Console) -> None:
 
 def picture(running: Daemon) -> RenderableType:
     """Series, who speaks, and the errors by lead beside those of persistence."""
-    tables = [errors_of(lane) for lane in running.fast.lanes if lane.series]
+    tables = [errors_of(stream) for stream in running.fast.streams if stream.series]
     busy = running.slow.activity
     doing = "waiting for samples" if not tables else "collecting samples until a training is due"
     if busy.stream:
@@ -136,22 +135,24 @@ def picture(running: Daemon) -> RenderableType:
     return Group(*tables, Text(f"now: {doing}\n"))
 
 
-def errors_of(lane: StreamState) -> Table:
+def errors_of(stream: StreamState) -> Table:
     """One stream: a row per series with the model that speaks, and by lead its RMSE beside that of persistence."""
-    leads = lane.scores.leads.tolist()
-    title = f"stream {lane.stream.name}: RMSE by lead/of persistence"
+    panel, scores = stream.panel, stream.panel.scores
+    leads, reference = scores.leads.tolist(), scores.reference
+    title = f"stream {stream.name}: RMSE by lead/of persistence"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("series", no_wrap=True)
     table.add_column("samples", justify="right", no_wrap=True, min_width=7)
     table.add_column("model", no_wrap=True)
     for lead in leads:
         table.add_column(f"{lead} ahead", justify="right", no_wrap=True)
-    for series in lane.series:
-        row, spoke = series.row, int(lane.published_model[series.row])
+    speakers = panel.speakers()
+    for series in stream.series:
+        row, published = series.row, int(panel.choice.published[series.row])
         with np.errstate(invalid="ignore", divide="ignore"):
-            rmse = np.sqrt(lane.scores.squared[row] / lane.scores.weight[row])
-        bank = next((bank for kind, bank in lane.live.items() if kind == MODELS[spoke]), None)
-        model = f"{MODELS[spoke]} v{bank.version}" if bank else MODELS[spoke]
-        cells = [f"{rmse[spoke, i]:.3g}/{rmse[0, i]:.3g}" for i in range(len(leads))]
-        table.add_row(series.topic.removeprefix("demo/"), str(series.tick + 1), model, *cells)
+            rmse = np.sqrt(scores.squared[row] / scores.weight[row])
+        model, version = speakers[published]
+        cells = [f"{rmse[published, i]:.3g}/{rmse[reference, i]:.3g}" for i in range(len(leads))]
+        who = f"{model} v{version}" if version else model
+        table.add_row(series.topic.removeprefix("demo/"), str(series.tick + 1), who, *cells)
     return table

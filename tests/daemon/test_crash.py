@@ -17,7 +17,7 @@ from streamer.models import KINDS, build
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.records import Message, MessageBatch, Outgoing
-from streamer.resume.resume import capture
+from streamer.resume.snapshot import capture
 from streamer.store.database import SNAPSHOTS
 from streamer.store.journal import Journal
 from streamer.store.models import ModelRow, TrainingOutcome, add_outcome
@@ -159,10 +159,10 @@ def unbroken(directory: Path, streams: list[Stream], ticks: int) -> tuple[list[S
     fast = resumed(directory, *streams)
     published = []
     for tick in range(ticks):
-        batch = [Message(topic, payload(topic, tick), 1, False, 0, NOW + tick) for topic in TOPICS]
-        published += [(out.topic, out.payload) for out in fast.process(MessageBatch(batch, 1))]
+        batch = [Message(topic, payload(topic, tick), 1, False, None, NOW + tick) for topic in TOPICS]
+        published += [(out.topic, out.payload) for out in fast.process(MessageBatch(batch, 1)).forecasts]
     fast.journal.close()
-    return [capture(lane) for lane in fast.lanes], published
+    return [capture(stream) for stream in fast.streams], published
 
 
 def saved(directory: Path, streams: list[Stream]) -> list[Snapshot]:
@@ -247,7 +247,7 @@ async def survive(config: dict[str, Any], folder: Path, broker: Mosquitto, momen
 async def test_a_killed_daemon_loses_nothing(tmp_path: Path) -> None:
     """SIGKILL in mid-stream, right after the start and around a snapshot: every sample that was published is in the
     journal once, also where only its packet identifier tells it from a repeated one, and the last states and all
-    forecasts are those of a lane that never stopped, to the last bit."""
+    forecasts are those of a stream that never stopped, to the last bit."""
     rng = random.Random(0)
     async with Mosquitto(tmp_path, persistence="true") as broker:
         config = two_streams(broker, tmp_path, retrain={"every": 0, "minimum": 300, "window": 100_000})

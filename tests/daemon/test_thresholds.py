@@ -17,7 +17,7 @@ from streamer.tools.replay.sample import Sample, encode
 from tests.broker import Mosquitto
 from tests.observe.test_metrics import labels, text, values
 from tests.process import configuration, running
-from tests.streams import fast_lane, feed, sample, stream, timed
+from tests.streams import fast_lane, feed, sample, timed, untimed
 
 TOPIC = "forecast/waves/tank/threshold/full"
 
@@ -69,11 +69,11 @@ async def test_metrics(tmp_path: Path) -> None:
     """The stream's time is that of its soonest series, and infinite where none crosses; series that cross are counted,
     and single ones shown where they are asked for."""
     thresholds = [{"name": "hot", "above": 50.0}, {"name": "cold", "below": -50.0}]
-    fast = fast_lane(tmp_path, stream(payload={"format": "json", "time": "time"}, thresholds=thresholds))
+    fast = fast_lane(tmp_path, untimed(payload={"format": "json", "time": "time"}, thresholds=thresholds))
     feed(fast, [sample(f"plant/{i}", 10.0 * t, 0.0) for t in range(3) for i in range(3)])
-    lane = fast.lanes[0]
-    assert lane.thresholds
-    lane.thresholds.lead[:3] = [[3.0, math.nan], [0.5, math.inf], [math.inf, math.nan]]
+    thresholds_of = fast.streams[0].outlet.thresholds
+    assert thresholds_of
+    thresholds_of.lead[:3] = [[3.0, math.nan], [0.5, math.inf], [math.inf, math.nan]]
     got = values(await text(fast, per_series=2))
     assert got["streamer_threshold_seconds", labels(threshold="hot")] == 5.0
     assert got["streamer_threshold_series", labels(threshold="hot")] == 2

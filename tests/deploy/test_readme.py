@@ -28,7 +28,7 @@ def test_a_backup_beside_the_daemon_is_the_journal(tmp_path: Path) -> None:
     copy = tmp_path / "restored" / FILE
     command = [sys.executable, "-", str(tmp_path / "state" / FILE), str(copy)]
     subprocess.run(command, input=found.group(1), text=True, check=True, timeout=60)
-    source, known = fast.lanes[0].source, fast.journal.series(fast.lanes[0].source)
+    source, known = fast.streams[0].source, fast.journal.series(fast.streams[0].source)
     fast.journal.close()
     restored = Journal.open(tmp_path / "restored")
     assert restored.series(source) == known

@@ -27,7 +27,7 @@ def wave(tick: int, x: Floats, rows: list[int] | None = None, fresh: bool = Fals
 
 
 def made(d: int, horizon: int, season: int | None) -> HoltWinters:
-    """With room for a hundred series, as a lane makes it."""
+    """With room for a hundred series, as a stream makes it."""
     baseline = HoltWinters(d, horizon, season)
     baseline.grow(100)
     return baseline
@@ -35,7 +35,7 @@ def made(d: int, horizon: int, season: int | None) -> HoltWinters:
 
 def forecast(baseline: HoltWinters, row: int = 0) -> Floats:
     """What it says of one row, [h, d]."""
-    told: Floats = baseline.forecast(wave(0, np.zeros((1, baseline.d)), [row]))[0]
+    told: Floats = baseline.forecast(wave(0, np.zeros((1, baseline.level.shape[1])), [row]))[0]
     return told
 
 
@@ -69,7 +69,7 @@ def test_river_by_hand(season: int | None, samples: list[float]) -> None:
     """The forecast is that of river's Holt-Winters fed with the same values."""
     baseline = made(1, HORIZON, season)
     for tick, value in enumerate(samples):
-        baseline.learn(wave(tick, np.array([[value]])))
+        baseline.step(wave(tick, np.array([[value]])))
     scale = max(1.0, *map(abs, samples))
     np.testing.assert_allclose(forecast(baseline)[:, 0], by_hand(samples, season), rtol=1e-9, atol=1e-9 * scale)
 
@@ -81,13 +81,13 @@ def test_bridges_missing_ticks(season: int | None, samples: list[float], gaps: l
     filled: list[float] = []
     for tick, value in enumerate(samples):
         filled.append(value)
-        baseline.learn(wave(tick, np.array([[value]])))
+        baseline.step(wave(tick, np.array([[value]])))
     for gap, value in zip(gaps, itertools.cycle(samples), strict=False):
         for _ in range(gap):
             filled.append(float(forecast(baseline)[0, 0]))
-            baseline.learn(wave(0, np.array([[np.nan]])))
+            baseline.step(wave(0, np.array([[np.nan]])))
         filled.append(value)
-        baseline.learn(wave(0, np.array([[value]])))
+        baseline.step(wave(0, np.array([[value]])))
     scale = max(1.0, *map(abs, filled))
     np.testing.assert_allclose(forecast(baseline)[:, 0], by_hand(filled, season), rtol=1e-9, atol=1e-9 * scale)
 
@@ -100,8 +100,8 @@ def test_silent_before(season: int | None, needs: int) -> None:
     assert np.isnan(forecast(baseline)).all()
     for tick in range(needs):
         assert np.isnan(forecast(baseline)).all()
-        baseline.learn(wave(2 * tick, np.array([[float(tick)]]), fresh=tick == 0))
-        baseline.learn(wave(2 * tick + 1, np.array([[np.nan]])))
+        baseline.step(wave(2 * tick, np.array([[float(tick)]]), fresh=tick == 0))
+        baseline.step(wave(2 * tick + 1, np.array([[np.nan]])))
     assert np.isfinite(forecast(baseline)).all()
 
 
@@ -111,7 +111,7 @@ def test_elements_and_rows() -> None:
     x = rng.normal(size=(20, 2, 2))
     baseline = made(2, HORIZON, 4)
     for tick in range(20):
-        baseline.learn(wave(tick, x[tick], [7, 3]))
+        baseline.step(wave(tick, x[tick], [7, 3]))
     told = baseline.forecast(wave(20, x[0], [3, 7]))
     assert told.shape == (2, HORIZON, 2)
     for row, element in itertools.product(range(2), range(2)):
@@ -122,12 +122,12 @@ def test_starts_anew() -> None:
     """A fresh sample forgets what the row had learnt, and that row alone."""
     baseline = made(1, HORIZON, None)
     for tick in range(5):
-        baseline.learn(wave(tick, np.array([[float(tick)], [float(tick)]])))
-    baseline.learn(wave(900, np.array([[50.0]]), [0], fresh=True))
+        baseline.step(wave(tick, np.array([[float(tick)], [float(tick)]])))
+    baseline.step(wave(900, np.array([[50.0]]), [0], fresh=True))
     assert np.isnan(forecast(baseline, 0)).all()
     np.testing.assert_allclose(forecast(baseline, 1)[:, 0], by_hand([0.0, 1.0, 2.0, 3.0, 4.0], None))
     for value in (50.0, 50.0):
-        baseline.learn(wave(901, np.array([[value]]), [0]))
+        baseline.step(wave(901, np.array([[value]]), [0]))
     np.testing.assert_allclose(forecast(baseline, 0)[:, 0], 50.0)
 
 
@@ -135,7 +135,7 @@ def test_line() -> None:
     """A line is forecast exactly, once the start is forgotten: value i is i + 1 ticks ahead."""
     baseline = made(1, HORIZON, None)
     for tick in range(300):
-        baseline.learn(wave(tick, np.array([[3.0 - 0.5 * tick]])))
+        baseline.step(wave(tick, np.array([[3.0 - 0.5 * tick]])))
     np.testing.assert_allclose(forecast(baseline)[:, 0], 3.0 - 0.5 * np.arange(300, 300 + HORIZON))
 
 
@@ -144,7 +144,7 @@ def test_nothing_but_zero(season: int | None) -> None:
     """A series that is 0 for a season, as sunlight at night, is forecast as 0."""
     baseline = made(1, HORIZON, season)
     for tick in range(20):
-        baseline.learn(wave(tick, np.array([[0.0]])))
+        baseline.step(wave(tick, np.array([[0.0]])))
     assert forecast(baseline)[:, 0].tolist() == [0.0] * HORIZON
 
 
@@ -154,6 +154,6 @@ def test_season_about_zero() -> None:
     baseline = made(1, season, season)
     samples = [math.sin(2 * math.pi * (tick + 3) / season) for tick in range(3 * season + 1)]
     for tick in range(baseline.needs):
-        baseline.learn(wave(tick, np.array([[samples[tick]]])))
+        baseline.step(wave(tick, np.array([[samples[tick]]])))
     error = forecast(baseline)[:, 0] - samples[baseline.needs : baseline.needs + season]
     assert np.abs(error).max() < 0.5

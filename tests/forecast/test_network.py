@@ -14,13 +14,14 @@ from streamer.forecast.scale import Scale
 from streamer.models import KINDS, Kind, Sizes, build
 from streamer.models.frozen import TILE, room
 from streamer.records import CellName, Floats
+from tests.forecast.ticks import ticks_of
 from tests.models.reference import REFERENCES
 
 SERIES = 300
 HORIZON = 6
 
 
-def bank(kind: Kind, cell: CellName, d: int = 1, n: int = 12) -> NetworkForecaster:
+def forecaster(kind: Kind, cell: CellName, d: int = 1, n: int = 12) -> NetworkForecaster:
     torch.manual_seed(3)
     network = build(kind, Sizes(d=d, m=10, k=3, p=2, n=n, cell=cell)).requires_grad_(False)
     made = NetworkForecaster(network, Scale(d, 5), version=1)
@@ -36,20 +37,20 @@ def bank(kind: Kind, cell: CellName, d: int = 1, n: int = 12) -> NetworkForecast
 def test_a_row_does_not_depend_on_its_batch(kind: Kind, cell: CellName, data: st.DataObject) -> None:
     """However the rows of a tick are cut into batches and ordered, states and forecasts are the same to the bit."""
     n = data.draw(st.sampled_from([16, 50]))
-    together, apart = bank(kind, cell, n=n), bank(kind, cell, n=n)
+    together, apart = forecaster(kind, cell, n=n), forecaster(kind, cell, n=n)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
-    no = np.zeros(SERIES, np.bool_)
+    every = np.arange(SERIES)
     for _ in range(3):
         x = rng.normal(size=(SERIES, 1))
         x[rng.random(SERIES) < 0.1] = np.nan
-        together.step(np.arange(SERIES), x, no)
+        together.step(ticks_of(every, x))
         order = rng.permutation(SERIES)
         cuts = np.sort(data.draw(st.lists(st.integers(0, SERIES), max_size=5)))
         for rows in np.split(order, cuts):
-            apart.step(rows, x[rows], no[rows])
-    assert torch.equal(together.s, apart.s)
+            apart.step(ticks_of(rows, x[rows]))
+    np.testing.assert_array_equal(together.s, apart.s)
     some = rng.permutation(SERIES)[: data.draw(st.integers(1, SERIES))]
-    np.testing.assert_array_equal(together.forecast(np.arange(SERIES))[some], apart.forecast(some))
+    np.testing.assert_array_equal(together.forecast(ticks_of(every, x))[some], apart.forecast(ticks_of(some, x[some])))
 
 
 @pytest.fixture
@@ -66,15 +67,15 @@ def one_thread() -> Iterator[None]:
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 def test_a_thread_of_its_own(kind: Kind, cell: CellName) -> None:
     """States and forecasts made in another thread are those of the first one, to the bit."""
-    x, no = np.random.default_rng(0).normal(size=(3, SERIES, 1)), np.zeros(SERIES, np.bool_)
-    banks, made = [bank(kind, cell, n=16) for _ in range(2)], list[Floats]()
+    x = np.random.default_rng(0).normal(size=(3, SERIES, 1))
+    forecasters, made = [forecaster(kind, cell, n=16) for _ in range(2)], list[Floats]()
 
     def work() -> None:
-        one = banks.pop()
+        one = forecasters.pop()
         for rows in np.split(np.arange(SERIES), [30]):
             for sample in x:
-                one.step(rows, sample[rows], no[rows])
-            made.append(one.forecast(rows))
+                one.step(ticks_of(rows, sample[rows]))
+            made.append(one.forecast(ticks_of(rows, x[-1, rows])))
 
     work()
     other = Thread(target=work)
@@ -88,33 +89,33 @@ def test_a_thread_of_its_own(kind: Kind, cell: CellName) -> None:
 @pytest.mark.parametrize("d", [1, 2])
 def test_missing_ticks_are_bridged_by_the_networks_own_prediction(kind: Kind, d: int) -> None:
     """NaN steps the state with x̄ in the place of x, eq. (14), as the numpy reference does."""
-    made = bank(kind, "rnn", d)
+    made = forecaster(kind, "rnn", d)
     rng = np.random.default_rng(0)
     xs = rng.normal(size=(20, d))
     xs[[4, 5, 13]] = np.nan
     for x in xs:
-        made.step(np.array([7]), x[None], np.array([False]))
+        made.step(ticks_of([7], x[None]))
     state, predicted = REFERENCES[kind](made.network, xs, HORIZON)
     np.testing.assert_allclose(made.s[7], state, atol=1e-5)
-    np.testing.assert_allclose(made.forecast(np.array([7]))[0], predicted, atol=1e-5)
+    np.testing.assert_allclose(made.forecast(ticks_of([7], xs[-1:]))[0], predicted, atol=1e-5)
 
 
 def test_a_fresh_series_starts_from_zero() -> None:
     """`fresh` forgets the state before the sample; other rows keep theirs."""
-    made, new = bank("memoryless", "gru"), bank("memoryless", "gru")
+    made, new = forecaster("memoryless", "gru"), forecaster("memoryless", "gru")
     rows, x = np.array([0, 1]), np.array([[0.3], [0.4]])
-    made.step(rows, x, np.array([False, False]))
-    kept = made.s[1].clone()
-    made.step(rows[:1], x[:1], np.array([True]))
-    new.step(rows[:1], x[:1], np.array([False]))
-    assert torch.equal(made.s[0], new.s[0])
-    assert torch.equal(made.s[1], kept)
+    made.step(ticks_of(rows, x))
+    kept = made.s[1].copy()
+    made.step(ticks_of(rows[:1], x[:1], fresh=True))
+    new.step(ticks_of(rows[:1], x[:1]))
+    np.testing.assert_array_equal(made.s[0], new.s[0])
+    np.testing.assert_array_equal(made.s[1], kept)
 
 
 @pytest.mark.usefixtures("one_thread")
 def test_few_rows_take_a_small_loop() -> None:
     """A batch goes through the smallest tiles that hold it, so that a lone sample does not cost as much as 64."""
-    made = bank("memoryless", "rnn", n=50)
+    made = forecaster("memoryless", "rnn", n=50)
     rooms = [room(loop) for loop in made.loops]
     assert rooms == sorted(rooms)
     for b in range(1, SERIES):
@@ -123,10 +124,10 @@ def test_few_rows_take_a_small_loop() -> None:
 
 def test_growing_keeps_states() -> None:
     """Room for more series leaves those that are there as they are."""
-    made = bank("traditional", "lstm")
-    made.step(np.arange(TILE + 3), np.ones((TILE + 3, 1)), np.zeros(TILE + 3, np.bool_))
-    before = made.s.clone()
+    made = forecaster("traditional", "lstm")
+    made.step(ticks_of(np.arange(TILE + 3), np.ones((TILE + 3, 1))))
+    before = made.s.copy()
     made.grow(1000)
     assert len(made.s) == 1000
-    assert torch.equal(made.s[:SERIES], before)
+    np.testing.assert_array_equal(made.s[:SERIES], before)
     assert not made.s[SERIES:].any()

@@ -3,33 +3,84 @@
 import math
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from streamer.forecast.score import Scores, pooled
-from streamer.records import MODELS, Floats, TickBatch
+from streamer.forecast.trajectory import Trajectories
+from streamer.records import Floats, Ints, TickBatch
+from tests.forecast.ticks import ticks_of
 
+MODELS = ("persistence", "holt-winters", "memoryless", "traditional")
 M = len(MODELS)
 ROW = np.array([0])
 
 
-def wave(rows: list[int], ticks: list[int], x: Floats, fresh: list[bool] | None = None) -> TickBatch:
-    """Ticks of some rows, x [b, d], NaN where missing."""
-    at = np.array(ticks, np.int64)
-    time = at.astype(np.float64)
-    return TickBatch(np.array(rows, np.int64), x, at, time, np.array(fresh or [False] * len(rows)), time)
-
-
 def tick(t: int, *x: float, fresh: bool = False) -> TickBatch:
     """One tick of row 0."""
-    return wave([0], [t], np.array([x]), [fresh])
+    return ticks_of([0], np.array([x]), t, fresh)
 
 
-def scores(leads: list[int], horizon: int, d: int = 1, window: int = 10, rows: int = 1) -> Scores:
-    made = Scores(leads, horizon, d, window)
+class Both:
+    """Scores by lead and by whole forecast, as a panel has them."""
+
+    def __init__(self, leads: list[int], horizon: int, d: int, window: int) -> None:
+        self.by_leads = Scores(MODELS, leads, d, window)
+        self.wholes = Trajectories(MODELS, horizon, d, window)
+        self.by_lead, self.e_p = self.by_leads.by_lead, self.wholes.e_p
+        self.ranking, self.e_p_of_stream = self.wholes.ranking, self.wholes.of_stream
+
+    @property
+    def parts(self) -> tuple[Scores, Trajectories]:
+        return self.by_leads, self.wholes
+
+    @property
+    def weight(self) -> Floats:
+        return self.by_leads.weight
+
+    @property
+    def sums(self) -> Floats:
+        return self.by_leads.sums
+
+    @property
+    def matured(self) -> Floats:
+        return self.by_leads.matured
+
+    @property
+    def whole(self) -> Floats:
+        return self.wholes.whole
+
+    def grow(self, rows: int) -> None:
+        for part in self.parts:
+            part.grow(rows)
+
+    def restart(self, rows: Ints) -> None:
+        for part in self.parts:
+            part.restart(rows)
+
+    def truth(self, batch: TickBatch) -> None:
+        for part in self.parts:
+            part.truth(batch)
+
+    def predicted(self, batch: TickBatch, mean: Floats) -> None:
+        for part in self.parts:
+            part.predicted(batch, mean)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        return {**self.by_leads.arrays(), **self.wholes.arrays()}
+
+    def forget(self, models: list[int]) -> None:
+        for part in self.parts:
+            part.forget([MODELS[i] for i in models])
+
+
+def scores(leads: list[int], horizon: int, d: int = 1, window: int = 10, rows: int = 1) -> Both:
+    made = Both(leads, horizon, d, window)
     made.grow(rows)
     made.restart(np.arange(rows))
     return made
@@ -201,7 +252,7 @@ def test_e_p_definition() -> None:
     np.testing.assert_allclose(made.e_p(ROW)[0], wanted, rtol=1e-12)
 
 
-def scored(*errors: tuple[float, ...]) -> Scores:
+def scored(*errors: tuple[float, ...]) -> Both:
     """One whole forecast of one tick has met its truth, 0: each model with its own error by element."""
     made, d = scores([1], 1, d=len(errors[0])), len(errors[0])
     made.truth(tick(0, *[0.0] * d, fresh=True))
@@ -263,7 +314,7 @@ def test_reset() -> None:
             one.truth(now)
             one.predicted(now, mean)
         if t == 7:
-            made.reset([2, 3])
+            made.forget([2, 3])
             assert not made.weight[0, 2:].any()
             assert np.isnan(made.e_p_of_stream()[2:]).all()
             assert np.isnan(made.by_lead()[0][2:]).all()
@@ -280,7 +331,7 @@ def test_reset_of_a_trajectory_under_way() -> None:
     made.truth(tick(0, 0.0, fresh=True))
     made.predicted(tick(0, 0.0), np.full((1, M, 3, 1), 9.0))
     made.truth(tick(1, 0.0))
-    made.reset([3])
+    made.forget([3])
     for t in (2, 3):
         made.truth(tick(t, np.nan))
     assert made.e_p(ROW)[0].tolist() == [9.0, 9.0, 9.0, np.inf]
@@ -300,7 +351,7 @@ def test_growth() -> None:
     made.predicted(tick(0, 0.0), np.full((1, M, 2, 1), 3.0))
     made.grow(4)
     made.restart(np.array([3]))
-    made.truth(wave([0, 3], [1, 1], np.zeros((2, 1))))
+    made.truth(ticks_of([0, 3], np.zeros((2, 1)), 1))
     assert made.weight[:, 0, 0].tolist() == [1, 0, 0, 0]
     assert made.by_lead()[1][0].tolist() == [3.0]
 
@@ -386,7 +437,7 @@ class Oracle:
 
 ROWS = 3
 happenings = st.dictionaries(st.integers(0, ROWS - 1), st.sampled_from("nnnnnmf"), min_size=1)
-"""A wave: for each of some rows the next tick, a missing one, or a fresh start after a gap."""
+"""A tick batch: for each of some rows the next tick, a missing one, or a fresh start after a gap."""
 resets = st.lists(st.integers(0, M - 1), unique=True, min_size=1, max_size=2)
 
 
@@ -401,7 +452,7 @@ def test_against_an_oracle(data: st.DataObject, horizon: int, d: int, seed: int)
     ticks = [-1] * ROWS
     for step in steps:
         if isinstance(step, list):
-            made.reset(step)
+            made.forget(step)
             oracle.reset(step)
             continue
         rows = list(step)
@@ -410,7 +461,7 @@ def test_against_an_oracle(data: st.DataObject, horizon: int, d: int, seed: int)
             fresh.append(ticks[row] < 0 or step[row] == "f")
             ticks[row] += int(rng.integers(1, 12)) if step[row] == "f" else 1
             x[i] = np.nan if step[row] == "m" and not fresh[i] else x[i]
-        now = wave(rows, [ticks[row] for row in rows], x, fresh)
+        now = ticks_of(rows, x, [ticks[row] for row in rows], fresh)
         made.truth(now)
         for i, row in enumerate(rows):
             oracle.truth(row, ticks[row], x[i], fresh[i])

@@ -1,4 +1,4 @@
-"""Irregular samples on the grid, in waves and in segments, against brute-force oracles."""
+"""Irregular samples on the grid, in tick batches and in segments, against brute-force oracles."""
 
 import itertools
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.errors import Rejected
-from streamer.ingest.grid import Series, TickBatcher, segments
+from streamer.ingest.grid import CLOCK_STEP, Grid, Series, SeriesIndex, TickBatcher, segments
 from streamer.ingest.intake import LATEST
 from streamer.records import TickBatch
 
@@ -26,7 +26,7 @@ def reason(one: Series, time: float, interval: float | None) -> str:
     """Why this time is refused; a refusal must leave the series where it stands."""
     before = (one.tick, one.time, one.anchor, one.held)
     with pytest.raises(Rejected) as caught:
-        one.place(time, interval, MAX_GAP)
+        one.place(time, Grid(interval, MAX_GAP))
     assert (one.tick, one.time, one.anchor, one.held) == before
     return caught.value.reason
 
@@ -34,23 +34,23 @@ def reason(one: Series, time: float, interval: float | None) -> str:
 def test_first_and_next() -> None:
     """The first sample is tick 0 wherever it lies, the next interval is tick 1."""
     one = series()
-    assert (one.place(START + 0.3, 1.0, MAX_GAP), one.tick, one.time) == (1, 0, START + 0.3)
-    assert (one.place(START + 1.3, 1.0, MAX_GAP), one.tick, one.time) == (1, 1, START + 1.3)
+    assert (one.place(START + 0.3, Grid(1.0, MAX_GAP)), one.tick, one.time) == (1, 0, START + 0.3)
+    assert (one.place(START + 1.3, Grid(1.0, MAX_GAP)), one.tick, one.time) == (1, 1, START + 1.3)
 
 
 def test_gap() -> None:
     """After missing ticks the sample advances by all of them and itself."""
     one = series()
-    one.place(START, 10.0, MAX_GAP)
-    assert (one.place(START + 71.0, 10.0, MAX_GAP), one.tick) == (7, 7)
+    one.place(START, Grid(10.0, MAX_GAP))
+    assert (one.place(START + 71.0, Grid(10.0, MAX_GAP)), one.tick) == (7, 7)
 
 
 @pytest.mark.parametrize("interval", [None, 1.0])
 def test_late_and_duplicate(interval: float | None) -> None:
     """An older time is late, the same time a duplicate, with and without an interval."""
     one = series()
-    one.place(START, interval, MAX_GAP)
-    one.place(START + 5, interval, MAX_GAP)
+    one.place(START, Grid(interval, MAX_GAP))
+    one.place(START + 5, Grid(interval, MAX_GAP))
     assert reason(one, START + 5, interval) == "duplicate"
     assert reason(one, START + 4.999, interval) == "late"
     assert reason(one, START - 100, interval) == "late"
@@ -59,22 +59,23 @@ def test_late_and_duplicate(interval: float | None) -> None:
 def test_second_sample_of_a_tick() -> None:
     """A later sample that is nearest to a tick already taken is a duplicate."""
     one = series()
-    one.place(START, 1.0, MAX_GAP)
+    one.place(START, Grid(1.0, MAX_GAP))
     assert reason(one, START + 0.4, 1.0) == "duplicate"
-    assert one.place(START + 0.6, 1.0, MAX_GAP) == 1
+    assert one.place(START + 0.6, Grid(1.0, MAX_GAP)) == 1
     assert reason(one, START + 1.4, 1.0) == "duplicate"
-    assert one.place(START + 1.6, 1.0, MAX_GAP) == 1
+    assert one.place(START + 1.6, Grid(1.0, MAX_GAP)) == 1
 
 
 @given(intervals, st.integers(0, 10**6), st.lists(st.floats(-0.49, 0.49), min_size=1, max_size=60))
 def test_jitter(interval: float, skipped: int, jitter: list[float]) -> None:
     """Jitter under half an interval about the grid never loses or doubles a tick, even far along."""
     one = series()
-    one.place(START, interval, MAX_GAP)
+    one.place(START, Grid(interval, MAX_GAP))
     if skipped:
-        one.place(START + skipped * interval, interval, MAX_GAP)
+        one.place(START + skipped * interval, Grid(interval, MAX_GAP))
     advances = [
-        one.place(START + (skipped + i) * interval + e * interval, interval, MAX_GAP) for i, e in enumerate(jitter, 1)
+        one.place(START + (skipped + i) * interval + e * interval, Grid(interval, MAX_GAP))
+        for i, e in enumerate(jitter, 1)
     ]
     assert advances == [1] * len(jitter)
 
@@ -83,16 +84,16 @@ def test_jitter(interval: float, skipped: int, jitter: list[float]) -> None:
 def test_ticks_are_steps_of_the_grid(interval: float, steps: list[int]) -> None:
     """On the grid a sample's tick is the sum of the steps up to it."""
     one = series()
-    one.place(START, interval, MAX_GAP)
+    one.place(START, Grid(interval, MAX_GAP))
     for step, total in zip(steps, itertools.accumulate(steps), strict=True):
-        assert (one.place(START + total * interval, interval, MAX_GAP), one.tick) == (step, total)
+        assert (one.place(START + total * interval, Grid(interval, MAX_GAP)), one.tick) == (step, total)
 
 
 @given(st.lists(st.floats(0, LATEST, exclude_max=True), unique=True, min_size=1, max_size=30))
 def test_without_interval(times: list[float]) -> None:
     """Without an interval every later message is the next tick, however far away."""
     one = series()
-    assert [one.place(time, None, MAX_GAP) for time in sorted(times)] == [1] * len(times)
+    assert [one.place(time, Grid(None, MAX_GAP)) for time in sorted(times)] == [1] * len(times)
     assert one.tick == len(times) - 1
 
 
@@ -103,7 +104,7 @@ def test_any_times(interval: float | None, times: list[float]) -> None:
     for time in times:
         before = (one.tick, one.time)
         try:
-            advance = one.place(time, interval, MAX_GAP)
+            advance = one.place(time, Grid(interval, MAX_GAP))
         except Rejected:
             assert (one.tick, one.time) == before
         else:
@@ -115,9 +116,9 @@ def test_any_times(interval: float | None, times: list[float]) -> None:
 def test_half_a_tick_off(interval: float, first: int, count: int) -> None:
     """A phase of half a tick to the anchor's loses and doubles nothing: each sample is a tick of its own, in order."""
     one = series()
-    one.place(0.0, interval, MAX_GAP)
+    one.place(0.0, Grid(interval, MAX_GAP))
     for i in range(first, first + count):
-        assert one.place((i + 0.5) * interval, interval, MAX_GAP) == (first + 1 if i == first else 1)
+        assert one.place((i + 0.5) * interval, Grid(interval, MAX_GAP)) == (first + 1 if i == first else 1)
         assert one.tick == i + 1
 
 
@@ -125,26 +126,26 @@ def test_half_a_tick_off(interval: float, first: int, count: int) -> None:
 def test_anchor_after_a_long_gap(interval: float, max_gap: int, phase: float, beyond: int, count: int) -> None:
     """The grid is laid anew through the first sample after a long gap: from there, jitter is about its phase."""
     one = series()
-    one.place(START, interval, max_gap)
+    one.place(START, Grid(interval, max_gap))
     again = START + (max_gap + 2 + beyond + phase) * interval
-    before = one.tick + one.place(again, interval, max_gap)
+    before = one.tick + one.place(again, Grid(interval, max_gap))
     assert one.tick == before > max_gap + 1
     assert one.anchor + one.tick * interval == pytest.approx(again, abs=1e-6)
     for i in range(1, count + 1):
         off = 0.49 * (-1) ** i
-        assert one.place(again + (i + off) * interval, interval, max_gap) == 1
+        assert one.place(again + (i + off) * interval, Grid(interval, max_gap)) == 1
 
 
 @given(intervals, st.integers(0, 50), st.data())
 def test_anchor_through_short_gaps(interval: float, max_gap: int, data: st.DataObject) -> None:
     """The anchor stays the first sample's time as long as no gap is longer than max_gap, and so without an interval."""
     one, other = series(), series()
-    one.place(START, interval, max_gap)
-    other.place(START, None, max_gap)
+    one.place(START, Grid(interval, max_gap))
+    other.place(START, Grid(None, max_gap))
     for step in data.draw(st.lists(st.integers(1, max_gap + 1), max_size=20)):
         time = START + (one.tick + step) * interval
-        assert one.place(time, interval, max_gap) == step
-        other.place(time + 1e9, None, max_gap)
+        assert one.place(time, Grid(interval, max_gap)) == step
+        other.place(time + 1e9, Grid(None, max_gap))
     assert (one.anchor, other.anchor) == (START, START)
 
 
@@ -152,10 +153,10 @@ def test_anchor_through_short_gaps(interval: float, max_gap: int, data: st.DataO
 def test_held(interval: float | None, max_gap: int, steps: list[int]) -> None:
     """Every tick that is a sample or is bridged is held: the ticks up to now, where no gap is longer than max_gap."""
     one, held, time = series(), 1, START
-    one.place(time, interval, max_gap)
+    one.place(time, Grid(interval, max_gap))
     for step in (min(step, max_gap + 1) for step in steps):
         time += step * (interval or 1.0)
-        held += one.place(time, interval, max_gap)
+        held += one.place(time, Grid(interval, max_gap))
         assert one.held == held == one.tick + 1
 
 
@@ -163,69 +164,77 @@ def test_long_gaps_are_not_held() -> None:
     """Of a gap longer than max_gap no tick is held, only the sample after it."""
     one = series()
     for time in (0.0, 102.0, 1000.0, 1001.0):
-        one.place(START + time, 1.0, 100)
+        one.place(START + time, Grid(1.0, 100))
     assert (one.tick, one.held) == (1001, 4)
 
 
-def add(waves: TickBatcher, one: Series, time: float, *values: float) -> None:
-    """One sample at a time, on a grid of one second."""
-    waves.add(one, values, one.place(time, 1.0, waves.max_gap), time + 0.5)
+class Batcher(TickBatcher):
+    """On a grid of one second."""
+
+    def __init__(self, d: int, max_gap: int) -> None:
+        self.grid = Grid(1.0, max_gap)
+        super().__init__(d, self.grid)
+
+
+def add(batcher: Batcher, one: Series, time: float, *values: float) -> int:
+    """One sample at a time."""
+    return batcher.add(one, values, one.place(time, batcher.grid), time + 0.5)
 
 
 def test_two_samples_of_one_series() -> None:
-    """Two samples of one series in a batch land in two waves, in order, beside those of others."""
-    waves, a, b = TickBatcher(1, 5), series(3), series(8)
-    add(waves, a, START, 1.0)
-    add(waves, b, START, 10.0)
-    add(waves, a, START + 1, 2.0)
-    first, second = waves.take()
+    """Two samples of one series in a batch land in two batcher, in order, beside those of others."""
+    batcher, a, b = Batcher(1, 5), series(3), series(8)
+    add(batcher, a, START, 1.0)
+    add(batcher, b, START, 10.0)
+    add(batcher, a, START + 1, 2.0)
+    first, second = batcher.take()
     assert (first.rows.tolist(), first.x.tolist(), first.tick.tolist()) == ([3, 8], [[1], [10]], [0, 0])
     assert (first.fresh.tolist(), first.time.tolist()) == ([True, True], [START, START])
     assert first.arrived.tolist() == [START + 0.5, START + 0.5]
     assert (second.rows.tolist(), second.x.tolist(), second.tick.tolist()) == ([3], [[2]], [1])
     assert second.fresh.tolist() == [False]
-    assert waves.take() == []
+    assert batcher.take() == []
 
 
 def test_missing_ticks() -> None:
-    """Up to max_gap missing ticks become rows of NaN, each in its own wave before the sample."""
-    waves, one = TickBatcher(2, 3), series()
-    add(waves, one, START, 1.0, 2.0)
-    waves.take()
-    add(waves, one, START + 4, 5.0, 6.0)
-    taken = waves.take()
-    assert [wave.tick.tolist() for wave in taken] == [[1], [2], [3], [4]]
-    assert all(np.isnan(wave.x).all() and wave.x.shape == (1, 2) and np.isnan(wave.time) for wave in taken[:3])
+    """Up to max_gap missing ticks become rows of NaN, each in a tick batch of its own before the sample."""
+    batcher, one = Batcher(2, 3), series()
+    add(batcher, one, START, 1.0, 2.0)
+    batcher.take()
+    assert add(batcher, one, START + 4, 5.0, 6.0) == 3
+    taken = batcher.take()
+    assert [batch.tick.tolist() for batch in taken] == [[1], [2], [3], [4]]
+    assert all(np.isnan(batch.x).all() and batch.x.shape == (1, 2) and np.isnan(batch.time) for batch in taken[:3])
     assert taken[3].x.tolist() == [[5.0, 6.0]]
-    assert not any(wave.fresh.any() for wave in taken)
+    assert not any(batch.fresh.any() for batch in taken)
 
 
 def test_gap_beyond_max_gap() -> None:
     """One missing tick more than max_gap starts the series anew: no rows of NaN, the sample fresh at its tick."""
-    waves, one = TickBatcher(1, 3), series()
-    add(waves, one, START, 1.0)
-    waves.take()
-    add(waves, one, START + 5, 2.0)
-    (wave,) = waves.take()
-    assert (wave.tick.tolist(), wave.x.tolist(), wave.fresh.tolist()) == ([5], [[2.0]], [True])
+    batcher, one = Batcher(1, 3), series()
+    add(batcher, one, START, 1.0)
+    batcher.take()
+    assert add(batcher, one, START + 5, 2.0) == 0
+    (batch,) = batcher.take()
+    assert (batch.tick.tolist(), batch.x.tolist(), batch.fresh.tolist()) == ([5], [[2.0]], [True])
 
 
-def test_wave_by_mask() -> None:
-    """A wave indexed by a mask is the wave of those rows."""
-    waves = TickBatcher(1, 0)
+def test_tick_batch_by_mask() -> None:
+    """A tick batch indexed by a mask is the tick batch of those rows."""
+    batcher = Batcher(1, 0)
     for row in range(3):
-        add(waves, series(row), START + row, float(row))
-    (wave,) = waves.take()
-    part = wave[np.array([True, False, True])]
+        add(batcher, series(row), START + row, float(row))
+    (batch,) = batcher.take()
+    part = batch[np.array([True, False, True])]
     assert (part.rows.tolist(), part.x.tolist(), part.time.tolist()) == ([0, 2], [[0], [2]], [START, START + 2])
 
 
 def replayed(batches: list[list[TickBatch]]) -> dict[int, list[tuple[int, float, bool]]]:
     """What each row has met: tick, value (-1 where missing) and whether it began anew."""
     met: dict[int, list[tuple[int, float, bool]]] = {}
-    for wave in itertools.chain(*batches):
-        assert len(set(wave.rows.tolist())) == len(wave.rows)
-        for row, tick, x, fresh in zip(wave.rows, wave.tick, wave.x[:, 0], wave.fresh, strict=True):
+    for batch in itertools.chain(*batches):
+        assert len(set(batch.rows.tolist())) == len(batch.rows)
+        for row, tick, x, fresh in zip(batch.rows, batch.tick, batch.x[:, 0], batch.fresh, strict=True):
             met.setdefault(int(row), []).append((int(tick), float(np.nan_to_num(x, nan=-1.0)), bool(fresh)))
     return met
 
@@ -234,23 +243,23 @@ def replayed(batches: list[list[TickBatch]]) -> dict[int, list[tuple[int, float,
     st.lists(st.tuples(st.integers(0, 3), st.integers(1, 6), st.booleans()), max_size=40),
     st.integers(0, 4),
 )
-def test_waves_against_an_oracle(steps: list[tuple[int, int, bool]], max_gap: int) -> None:
-    """Every row meets each of its ticks once, in order, in waves of differing rows, however batches are cut."""
-    waves, all_series = TickBatcher(1, max_gap), [series(row) for row in range(4)]
+def test_tick_batches_against_an_oracle(steps: list[tuple[int, int, bool]], max_gap: int) -> None:
+    """Every row meets each of its ticks once, in order, in tick batches of differing rows, however batches are cut."""
+    batcher, all_series = Batcher(1, max_gap), [series(row) for row in range(4)]
     expected: dict[int, list[tuple[int, float, bool]]] = {}
     batches = []
     for row, step, cut in steps:
         one, met = all_series[row], expected.setdefault(row, [])
         last = one.tick
-        add(waves, one, START if last < 0 else START + last + step, float(one.tick + 1))
+        add(batcher, one, START if last < 0 else START + last + step, float(one.tick + 1))
         if last < 0 or step > max_gap + 1:
             met.append((one.tick, float(last + 1), True))
         else:
             met += [(tick, -1.0, False) for tick in range(last + 1, one.tick)]
             met.append((one.tick, float(last + 1), False))
         if cut:
-            batches.append(waves.take())
-    batches.append(waves.take())
+            batches.append(batcher.take())
+    batches.append(batcher.take())
     assert replayed(batches) == expected
 
 
@@ -278,12 +287,43 @@ def test_spacing() -> None:
     """The mean spacing is the time from the first sample by the ticks since."""
     one = series()
     for time in (0.0, 1.0, 4.0):
-        one.place(START + time, None, MAX_GAP)
+        one.place(START + time, Grid(None, MAX_GAP))
     assert one.spacing(one.tick, one.time) == 2.0
 
 
 def test_spacing_of_one_sample() -> None:
     """With one sample there is no spacing yet: it is 0."""
     one = series()
-    one.place(START, None, MAX_GAP)
+    one.place(START, Grid(None, MAX_GAP))
     assert one.spacing(one.tick, one.time) == 0.0
+
+
+def test_intervals() -> None:
+    """With an interval it is that of every series; without one it is what each series has shown."""
+    some = [series(0), series(1)]
+    for one, step in zip(some, (2.0, 5.0), strict=True):
+        one.place(START, Grid(None, MAX_GAP))
+        one.place(START + step, Grid(None, MAX_GAP))
+    tick, time = np.array([1, 1]), np.array([START + 2.0, START + 5.0])
+    assert Grid(None, MAX_GAP).intervals(some, tick, time).tolist() == [2.0, 5.0]
+    assert Grid(7.0, MAX_GAP).intervals(some, tick, time).tolist() == [7.0, 7.0]
+
+
+def test_a_sample_without_a_time() -> None:
+    """It is of its arrival; where every message is a tick, it is later than the one before whatever the clock says."""
+    one = series()
+    one.place(START, Grid(None, MAX_GAP))
+    assert Grid(60.0, MAX_GAP).date(one, START - 5) == START - 5
+    assert Grid(None, MAX_GAP).date(one, START + 5) == START + 5
+    assert Grid(None, MAX_GAP).date(one, START - 5) == START + CLOCK_STEP
+
+
+def test_the_series_of_multiseries_messages() -> None:
+    """They are found by topic and part, an empty one too, and by name; others by row alone."""
+    many, plain = SeriesIndex(multiseries=True), SeriesIndex(multiseries=False)
+    for part in ("", "a"):
+        many.add(Series(len(many.rows), 7, "plant", part))
+        plain.add(Series(len(plain.rows), 7, f"plant{part}"))
+    assert many.parts == {("plant", ""): many.rows[0], ("plant", "a"): many.rows[1]}
+    assert many.names == {"plant", "plant/a"}
+    assert (len(plain.rows), plain.parts, plain.names) == (2, {}, set())

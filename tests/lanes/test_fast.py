@@ -16,7 +16,7 @@ from streamer.errors import StateBlocked
 from streamer.lanes.fast import FastLane
 from streamer.records import Message, MessageBatch
 from streamer.store import samples
-from tests.streams import NOW, fast_lane, feed, message, read, resumed, sample, save, stream, timed
+from tests.streams import NOW, fast_lane, feed, message, process, read, resumed, sample, save, timed, untimed
 
 
 @pytest.fixture
@@ -54,17 +54,17 @@ def test_late_and_duplicate_samples_are_counted_and_change_nothing(fast: FastLan
     """Neither a sample of the past nor a second one of a tick is forecast or journaled."""
     feed(fast, [sample("plant/a", t, t) for t in (0, 1, 5)])
     assert feed(fast, [sample("plant/a", 4, 9), sample("plant/a", 5, 9), sample("plant/a", 5.3, 9)]) == []
-    (lane,) = fast.lanes
-    assert lane.counts.rejected == {"late": 1, "duplicate": 2}
+    (stream,) = fast.streams
+    assert stream.counts.rejected == {"late": 1, "duplicate": 2}
     ticks, values = fast.journal.newest(1, 10, 99)
     assert ticks.tolist() == [0, 1, 5]
     assert values.ravel().tolist() == [0, 1, 5]
-    assert lane.counts.bridged == 3
+    assert stream.counts.bridged == 3
 
 
 def test_every_message_is_a_tick_without_an_interval(tmp_path: Path) -> None:
     """With `interval: null` times may be anything that grows; the message tells their mean distance."""
-    fast = fast_lane(tmp_path, stream(interval=None))
+    fast = fast_lane(tmp_path, untimed(interval=None))
     forecasts = feed(fast, [message("plant/a", b"1", NOW + t) for t in (0, 1, 5, 6)])
     assert [f["interval"] for f in forecasts] == [1.0, 2.5, 2.0]
     fast.journal.close()
@@ -72,7 +72,7 @@ def test_every_message_is_a_tick_without_an_interval(tmp_path: Path) -> None:
 
 def test_vectors_are_forecast_as_vectors(tmp_path: Path) -> None:
     """With d > 1 the mean is a list of k·p lists."""
-    fast = fast_lane(tmp_path, stream(payload={"format": "array", "d": 2}))
+    fast = fast_lane(tmp_path, untimed(payload={"format": "array", "d": 2}))
     (forecast,) = feed(fast, [message("plant/a", b"[1,2]"), message("plant/a", b"[3,4.5]", NOW + 1)])
     assert forecast["mean"] == [[3, 4.5]] * 6
     fast.journal.close()
@@ -80,49 +80,49 @@ def test_vectors_are_forecast_as_vectors(tmp_path: Path) -> None:
 
 def test_a_forecast_is_not_forecast_again(tmp_path: Path) -> None:
     """A filter that also selects the daemon's own output does not feed it back."""
-    fast = fast_lane(tmp_path, stream(topics=["#"]))
+    fast = fast_lane(tmp_path, untimed(topics=["#"]))
     feed(fast, [message("forecast/plant/a", b"1"), message("plant/a", b"1")])
-    (lane,) = fast.lanes
-    assert [series.topic for series in lane.series] == ["plant/a"]
-    assert lane.counts.rejected == {"own_forecast": 1}
+    (stream,) = fast.streams
+    assert [series.topic for series in stream.series] == ["plant/a"]
+    assert stream.counts.rejected == {"own_forecast": 1}
     fast.journal.close()
 
 
 def test_series_beyond_the_cap_are_refused(tmp_path: Path) -> None:
     """`max_series` bounds memory: messages of further topics are counted, the known ones go on."""
-    fast = fast_lane(tmp_path, stream(max_series=2))
+    fast = fast_lane(tmp_path, untimed(max_series=2))
     feed(fast, [message(f"plant/{i}", b"1") for i in range(5)])
     assert len(feed(fast, [message(f"plant/{i}", b"1", NOW + 1) for i in range(5)])) == 2
-    assert fast.lanes[0].counts.rejected == {"series_limit": 6}
+    assert fast.streams[0].counts.rejected == {"series_limit": 6}
     fast.journal.close()
 
 
 def test_old_retained_messages_without_a_time_are_refused(tmp_path: Path) -> None:
     """A retained message is of unknown age: without a time of its own it is no sample of now."""
-    fast = fast_lane(tmp_path, stream())
+    fast = fast_lane(tmp_path, untimed())
     feed(fast, [message("plant/a", b"1", retain=True)])
-    assert fast.lanes[0].counts.rejected == {"retained": 1}
+    assert fast.streams[0].counts.rejected == {"retained": 1}
     fast.journal.close()
 
 
 def test_times_ahead_of_the_clock_are_refused(fast: FastLane) -> None:
     """One sample from a sensor whose clock is years ahead does not make all later ones late."""
     feed(fast, [sample("plant/a", NOW + 90_000, 1), sample("plant/a", NOW, 1), sample("plant/a", NOW + 1, 1)])
-    assert fast.lanes[0].counts.rejected == {"future": 1}
-    assert fast.lanes[0].counts.samples == 2
+    assert fast.streams[0].counts.rejected == {"future": 1}
+    assert fast.streams[0].counts.samples == 2
 
 
 def test_large_payloads_are_refused_unread(fast: FastLane) -> None:
     """A payload over mqtt.max_payload is counted, whatever is in it."""
     feed(fast, [message("plant/a", b" " * 70_000 + b'{"time": 1, "value": 1}')])
-    assert fast.lanes[0].counts.rejected == {"too_large": 1}
+    assert fast.streams[0].counts.rejected == {"too_large": 1}
 
 
 def test_the_first_stream_that_matches_gets_the_topic(tmp_path: Path) -> None:
     """Streams are asked in the order of the file."""
-    fast = fast_lane(tmp_path, stream(topics=["plant/a"], name="one"), stream(topics=["plant/+"], name="rest"))
+    fast = fast_lane(tmp_path, untimed(topics=["plant/a"], name="one"), untimed(topics=["plant/+"], name="rest"))
     feed(fast, [message("plant/a", b"1"), message("plant/b", b"1"), message("elsewhere", b"1")])
-    assert [[series.topic for series in lane.series] for lane in fast.lanes] == [["plant/a"], ["plant/b"]]
+    assert [[series.topic for series in stream.series] for stream in fast.streams] == [["plant/a"], ["plant/b"]]
     assert fast.unrouted == 1
     fast.journal.close()
 
@@ -144,7 +144,7 @@ def test_the_buffer_is_trimmed_to_its_window(tmp_path: Path, monkeypatch: pytest
         save(fast)
         feed(fast, [sample("plant/a", t, t) for t in range(begin, begin + 10)])
     ticks, _ = fast.journal.newest(1, 10_000, 10_000)
-    assert [ident for ident, _ in fast.surplus(10_000)] == [1]
+    assert [ident for ident, _ in fast.retention.surplus(10_000)] == [1]
     assert ticks[-1] == 999
     assert 200 <= len(ticks) <= 200 + 2 * 64 + samples.full(24)
     fast.journal.close()
@@ -158,20 +158,20 @@ def test_a_restarted_lane_goes_on_where_it_was(tmp_path: Path) -> None:
     again = resumed(tmp_path, timed())
     (forecast,) = feed(again, [sample("plant/a", 104, 4), sample("plant/a", 105, 5)])
     assert forecast["time"] == "1970-01-01T00:01:45.000Z"
-    assert again.lanes[0].counts.rejected == {"duplicate": 1}
-    assert again.lanes[0].series[0].held == 6
+    assert again.streams[0].counts.rejected == {"duplicate": 1}
+    assert again.streams[0].series[0].held == 6
     again.journal.close()
 
 
 def test_a_restart_with_other_topics_forgets_what_they_do_not_select(tmp_path: Path) -> None:
     """Series that today's filters do not select, or give to another stream, are not sampled by yesterday's."""
-    fast = fast_lane(tmp_path, stream(topics=["#"]))
+    fast = fast_lane(tmp_path, untimed(topics=["#"]))
     feed(fast, [message("plant/a", b"1"), message("other/a", b"1")])
     fast.journal.close()
-    again = resumed(tmp_path, stream(topics=["other/#"], name="first"), stream(topics=["plant/#"]))
+    again = resumed(tmp_path, untimed(topics=["other/#"], name="first"), untimed(topics=["plant/#"]))
     feed(again, [message("plant/a", b"1", NOW + 1), message("other/a", b"1", NOW + 1), message("x", b"1", NOW + 1)])
-    assert [[series.topic for series in lane.series] for lane in again.lanes] == [["other/a"], ["plant/a"]]
-    assert [lane.series[0].tick for lane in again.lanes] == [0, 1]
+    assert [[series.topic for series in stream.series] for stream in again.streams] == [["other/a"], ["plant/a"]]
+    assert [stream.series[0].tick for stream in again.streams] == [0, 1]
     assert again.unrouted == 1
     again.journal.close()
 
@@ -179,15 +179,12 @@ def test_a_restart_with_other_topics_forgets_what_they_do_not_select(tmp_path: P
 def test_a_dead_series_does_not_hold_up_training(tmp_path: Path) -> None:
     """A training is due when any series has grown enough, whichever has lived longest."""
     fast = fast_lane(tmp_path, timed(retrain={"minimum": 30, "every": 20, "window": 200}))
-    (lane,) = fast.lanes
-    feed(fast, [sample("plant/old", t, t) for t in range(100)])
-    assert lane.due()
-    assert not lane.due()
-    dues = 0
-    for t in range(100, 160):
-        feed(fast, [sample("plant/new", t, t)])
-        dues += lane.due()
-    assert dues == 3
+    (stream,) = fast.streams
+    first = fast.process(MessageBatch([sample("plant/old", t, t) for t in range(100)], 1))
+    assert first.due == [stream]
+    assert not stream.training_due()
+    dues = [fast.process(MessageBatch([sample("plant/new", t, t)], 1)).due for t in range(100, 160)]
+    assert [20 + i for i, due in enumerate(dues, 1) if due] == [40, 60, 80]
     fast.journal.close()
 
 
@@ -195,22 +192,22 @@ def test_a_sample_of_1970_and_one_of_today_are_no_reason_to_train(tmp_path: Path
     """Ticks of a gap too long to bridge do not count as grown."""
     fast = fast_lane(tmp_path, timed(max_gap=5))
     feed(fast, [sample("plant/a", 3, 1), sample("plant/a", NOW, 1)])
-    assert not fast.lanes[0].due()
+    assert not fast.streams[0].training_due()
     fast.journal.close()
 
 
 def test_a_bad_time_makes_no_series(fast: FastLane) -> None:
     """What is rejected before it is a sample takes no place of a series."""
     feed(fast, [sample("plant/a", -5, 1), sample("plant/b", 1e300, 1)])
-    assert fast.lanes[0].counts.rejected == {"time": 2}
-    assert not fast.lanes[0].series
+    assert fast.streams[0].counts.rejected == {"time": 2}
+    assert not fast.streams[0].series
 
 
 def test_a_clock_set_back_loses_no_message_where_every_one_is_a_tick(tmp_path: Path) -> None:
     """Without a time of its own and without an interval, a message is the next tick whatever the clock says."""
-    fast = fast_lane(tmp_path, stream())
+    fast = fast_lane(tmp_path, untimed())
     feed(fast, [message("plant/a", b"1", NOW + t) for t in (0, 1, -3600, -3600, 2)])
-    assert fast.lanes[0].counts.samples == 5
+    assert fast.streams[0].counts.samples == 5
     fast.journal.close()
 
 
@@ -237,40 +234,40 @@ def delivered(payload: bytes, mid: int, *, dup: bool = False, topic: str = "plan
 
 def heard(fast: FastLane, *messages: Message, session: int = 0) -> list[float]:
     """The first value of each forecast that a batch causes."""
-    return [read(out)["mean"][0] for out in fast.process(MessageBatch(list(messages), 1, session))]
+    return [read(out)["mean"][0] for out in process(fast, messages, session)]
 
 
 def test_a_message_without_a_time_that_comes_again_is_no_sample(tmp_path: Path) -> None:
     """The broker repeats what it got no acknowledgement of: with dup, the same packet identifier, topic and payload it
     is the same sample, whatever came in between; with any of them different it is another."""
-    fast = fast_lane(tmp_path, stream())
+    fast = fast_lane(tmp_path, untimed())
     heard(fast, delivered(b"1", 7), delivered(b"2", 8), delivered(b"2", 9))
     assert heard(fast, delivered(b"1", 7, dup=True), delivered(b"2", 8, dup=True)) == []
     assert heard(fast, delivered(b"2", 9, dup=True)) == []
-    (lane,) = fast.lanes
-    assert lane.counts.rejected == {"redelivered": 3}
+    (stream,) = fast.streams
+    assert stream.counts.rejected == {"redelivered": 3}
     assert heard(fast, delivered(b"2", 10, dup=True), delivered(b"3", 7, dup=True), delivered(b"2", 8)) == [2, 3, 2]
     heard(fast, delivered(b"3", 7, dup=True, topic="plant/b"))
-    assert lane.counts.samples == 7
+    assert stream.counts.samples == 7
     assert fast.journal.newest(1, 99)[1].ravel().tolist() == [1, 2, 2, 2, 3, 2]
     fast.journal.close()
 
 
 def test_what_comes_again_after_a_restart_is_no_sample_either(tmp_path: Path) -> None:
     """Packet identifiers are journaled with their samples; a new session on the broker counts them anew."""
-    fast = fast_lane(tmp_path, stream())
+    fast = fast_lane(tmp_path, untimed())
     heard(fast, delivered(b"1", 7), delivered(b"2", 8))
     fast.journal.close()
-    fast = resumed(tmp_path, stream())
+    fast = resumed(tmp_path, untimed())
     assert heard(fast, delivered(b"2", 8, dup=True), delivered(b"2", 9, dup=True)) == [2]
-    assert fast.lanes[0].counts.rejected == {"redelivered": 1}
+    assert fast.streams[0].counts.rejected == {"redelivered": 1}
     fast.journal.close()
     for session, repeated in ((1, False), (0, True)):  # what a session began with is all that the next start knows
-        fast = resumed(tmp_path, stream())
+        fast = resumed(tmp_path, untimed())
         heard(fast, delivered(b"2", 8, dup=True), session=session)
-        assert fast.lanes[0].counts.rejected == ({"redelivered": 1} if repeated else {})
+        assert fast.streams[0].counts.rejected == ({"redelivered": 1} if repeated else {})
         fast.journal.close()
-    fast = resumed(tmp_path, stream())
+    fast = resumed(tmp_path, untimed())
     assert heard(fast, delivered(b"2", 9, dup=True)) == [2]
     fast.journal.close()
 
@@ -278,11 +275,11 @@ def test_what_comes_again_after_a_restart_is_no_sample_either(tmp_path: Path) ->
 def test_an_identifier_that_has_gone_round_means_another_message(tmp_path: Path) -> None:
     """A constant sensor sends the same under each identifier again and again: only what is half a round old or younger
     can be taken for its repetition."""
-    fast = fast_lane(tmp_path, stream())
+    fast = fast_lane(tmp_path, untimed())
     heard(fast, delivered(b"1", 7))
     heard(fast, delivered(b"1", 7 + 2**15))
     assert heard(fast, delivered(b"1", 7, dup=True)) == [1]
-    assert fast.lanes[0].counts.rejected == {}
+    assert fast.streams[0].counts.rejected == {}
     fast.journal.close()
 
 
@@ -291,29 +288,32 @@ def test_a_message_with_a_time_of_its_own_needs_no_identifier(fast: FastLane) ->
     one = sample("plant/a", 10, 1)
     feed(fast, [one])
     assert feed(fast, [replace(one, dup=True), replace(one, mid=9)]) == []
-    assert fast.lanes[0].counts.rejected == {"duplicate": 2}
+    assert fast.streams[0].counts.rejected == {"duplicate": 2}
 
 
 def test_a_blocked_journal_gets_the_same_batch_later(tmp_path: Path) -> None:
     """A commit that fails leaves the batch as it is: nothing of it is journaled, and the next attempt writes it all,
     once, new series under the ids they have."""
-    fast = fast_lane(tmp_path, stream())
-    fast.process(MessageBatch([message("plant/a", b"0")], 1, 1))
+    fast = fast_lane(tmp_path, untimed())
+    heard(fast, message("plant/a", b"0"), session=1)
     batch = [delivered(b"1", 7), delivered(b"2", 8, topic="plant/b"), delivered(b"3", 9, topic="plant/b")]
-    accepted = fast.accept(MessageBatch(batch, 1, 2))
+    fast.accept(MessageBatch(batch, 1, 2))
     with closing(sqlite3.connect(fast.journal.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         fast.journal.database.execute("PRAGMA busy_timeout = 0")
         for _ in range(2):
             with pytest.raises(StateBlocked, match="locked"):
-                fast.commit(accepted)
+                fast.finish()
+            assert fast.blocked
+        with pytest.raises(AssertionError, match="the journal may not have"):
+            fast.snapshots()
         other.execute("ROLLBACK")
     assert len(fast.journal.newest(1, 9)[0]) == 1
-    fast.commit(accepted)
-    assert [read(out)["mean"][0] for out in fast.advance()] == [1, 3]
+    assert [read(out)["mean"][0] for out in fast.finish().forecasts] == [1, 3]
+    assert (fast.blocked, fast.open) == (False, None)
     assert fast.journal.newest(2, 9)[1].ravel().tolist() == [2, 3]
     heard(fast, message("plant/c", b"4"), session=2)
-    rows = fast.journal.series(fast.lanes[0].source)
+    rows = fast.journal.series(fast.streams[0].source)
     assert [(row.ident, row.topic, row.tick) for row in rows] == [
         (1, "plant/a", 1),
         (2, "plant/b", 1),
@@ -366,7 +366,7 @@ def test_nothing_on_the_wire_disturbs_the_good_series(tmp_path: Path, batches: l
         sent += len(among) + 1
         heard = feed(noisy, [*among[::2], good, *among[1::2]])
         assert [one for one in heard if one["series"] == "good"] == feed(alone, [good])
-    (lane,) = noisy.lanes
-    assert lane.counts.samples + lane.counts.rejected.total() + noisy.unrouted == sent
+    (stream,) = noisy.streams
+    assert stream.counts.samples + stream.counts.rejected.total() + noisy.unrouted == sent
     noisy.journal.close()
     alone.journal.close()

@@ -12,14 +12,14 @@ from streamer.config import Stream
 from streamer.lanes.fast import LONGEST_PART, FastLane
 from streamer.records import Message, MessageBatch
 from tests.edge import double, payload
-from tests.streams import NOW, fast_lane, feed, message, resumed, save, stream
+from tests.streams import NOW, fast_lane, feed, message, process, resumed, save, untimed
 
 FIELDS: dict[str, Any] = {"format": "json", "fields": "*", "time": "time"}
 
 
 def several(**changes: Any) -> Stream:
     """A stream whose messages are JSON with several numbers and a time, one tick per second."""
-    return stream(**{"payload": FIELDS, "interval": 1.0, **changes})
+    return untimed(**{"payload": FIELDS, "interval": 1.0, **changes})
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def event(time: float, topic: str = "plant/a", **values: Any) -> Message:
 
 
 def rejections(fast: FastLane) -> dict[str, int]:
-    return dict(fast.lanes[0].counts.rejected)
+    return dict(fast.streams[0].counts.rejected)
 
 
 def test_each_part_is_a_series(fast: FastLane) -> None:
@@ -46,7 +46,7 @@ def test_each_part_is_a_series(fast: FastLane) -> None:
         ("forecast/plant/a/rpm", "plant/a/rpm", 901),
     ]
     assert all(one["time"] == "1970-01-01T00:00:11.000Z" for one in forecasts)
-    assert fast.lanes[0].counts.samples == 5
+    assert fast.streams[0].counts.samples == 5
 
 
 def test_one_bad_part_does_not_cost_the_others(tmp_path: Path) -> None:
@@ -63,13 +63,13 @@ def test_a_fault_of_the_message_is_counted_once(fast: FastLane) -> None:
     """A time that cannot be, or no JSON, is one rejection however many parts there are; nothing is learnt from it."""
     feed(fast, [event(NOW + 90_000, a=1, b=2), event(-5, a=1, b=2), message("plant/a", b"{")])
     assert rejections(fast) == {"future": 1, "time": 1, "syntax": 1}
-    assert not fast.lanes[0].series
+    assert not fast.streams[0].series
 
 
 def test_nothing_to_take(fast: FastLane) -> None:
     """A message without a number is no sample and no fault; it is counted apart."""
     feed(fast, [event(10, state="on")])
-    assert (rejections(fast), fast.lanes[0].counts.ignored) == ({}, 1)
+    assert (rejections(fast), fast.streams[0].counts.ignored) == ({}, 1)
 
 
 def test_parts_count_as_series(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_parts_count_as_series(tmp_path: Path) -> None:
     fast = fast_lane(tmp_path, several(max_series=2))
     for t in (1, 2):
         feed(fast, [event(t, a=1, b=2, c=3)])
-    assert [one.name for one in fast.lanes[0].series] == ["plant/a/a", "plant/a/b"]
+    assert [one.name for one in fast.streams[0].series] == ["plant/a/a", "plant/a/b"]
     assert rejections(fast) == {"series_limit": 2}
     fast.journal.close()
 
@@ -105,12 +105,12 @@ def test_a_message_that_comes_again(tmp_path: Path) -> None:
     untimed = several(payload={"format": "json", "fields": ["a", "b"]}, interval=None)
     fast = fast_lane(tmp_path, untimed)
     one = replace(message("plant/a", b'{"a": 1, "b": 2}'), mid=7)
-    fast.process(MessageBatch([one, replace(one, dup=True), replace(one, mid=8)], 1))
+    process(fast, [one, replace(one, dup=True), replace(one, mid=8)])
     assert rejections(fast) == {"redelivered": 1}
-    assert fast.lanes[0].counts.samples == 4
+    assert fast.streams[0].counts.samples == 4
     fast.journal.close()
     again = resumed(tmp_path, untimed)
-    assert again.process(MessageBatch([replace(one, mid=8, dup=True)], 1)) == []
+    assert process(again, [replace(one, mid=8, dup=True)]) == []
     assert rejections(again) == {"redelivered": 1}
     again.journal.close()
 
@@ -125,7 +125,7 @@ def test_a_restart(tmp_path: Path, *, snapshot: bool) -> None:
     feed(fast, [event(6, temp=6, new=1)])
     fast.journal.close()
     again = resumed(tmp_path, several())
-    assert [(one.ident, one.topic, one.part, one.name, one.tick) for one in again.lanes[0].series] == [
+    assert [(one.ident, one.topic, one.part, one.name, one.tick) for one in again.streams[0].series] == [
         (1, "plant/a", "temp", "plant/a/temp", 6),
         (2, "plant/a", "rpm", "plant/a/rpm", 5),
         (3, "plant/a", "new", "plant/a/new", 0),
@@ -137,21 +137,21 @@ def test_a_restart(tmp_path: Path, *, snapshot: bool) -> None:
 
 
 def test_other_fields_after_a_restart(tmp_path: Path) -> None:
-    """Fields that are no longer asked for are no series of the lane, and come back as they were when asked for again;
+    """Fields that are no longer asked for are no series of the stream, and come back as they were when asked for again;
     another format makes other series of the same topic."""
     both, one = (several(payload={**FIELDS, "fields": fields}) for fields in (["a", "b"], ["b"]))
     fast = fast_lane(tmp_path, both)
     feed(fast, [event(t, a=t, b=t) for t in range(3)])
     fast.journal.close()
     fast = resumed(tmp_path, one)
-    assert [(series.name, series.tick) for series in fast.lanes[0].series] == [("plant/a/b", 2)]
+    assert [(series.name, series.tick) for series in fast.streams[0].series] == [("plant/a/b", 2)]
     assert [one["series"] for one in feed(fast, [event(3, a=3, b=3)])] == ["plant/a/b"]
     fast.journal.close()
     fast = resumed(tmp_path, both)
-    assert [(series.name, series.tick) for series in fast.lanes[0].series] == [("plant/a/a", 2), ("plant/a/b", 3)]
+    assert [(series.name, series.tick) for series in fast.streams[0].series] == [("plant/a/a", 2), ("plant/a/b", 3)]
     fast.journal.close()
     fast = resumed(tmp_path, several(payload={"format": "json", "value": "b", "time": "time"}))
-    assert fast.lanes[0].series == []
+    assert fast.streams[0].series == []
     fast.journal.close()
 
 
@@ -168,7 +168,7 @@ def test_a_forecast_is_not_forecast_again(tmp_path: Path) -> None:
 def test_labels(tmp_path: Path) -> None:
     """Named levels are labels in the forecast, and may stand in its topic; the first filter that matches gives them."""
     templates = {"topics": ["plant/{machine}/temp", "{area}/{machine}/#"]}
-    fast = fast_lane(tmp_path, stream(**templates, publish={"topic": "f/{machine}/{topic}"}))
+    fast = fast_lane(tmp_path, untimed(**templates, publish={"topic": "f/{machine}/{topic}"}))
     for t in (0, 1):
         forecasts = feed(fast, [message(topic, b"1", NOW + t) for topic in ("plant/press 3/temp", 'x/"y"/z')])
     assert [(one["topic"], one["labels"]) for one in forecasts] == [
@@ -194,7 +194,7 @@ def edge(tmp_path: Path) -> Iterator[FastLane]:
 
 
 def sparkplug(name: str, *topics: str) -> Stream:
-    return stream(name=name, topics=topics, payload={"format": "sparkplug"})
+    return untimed(name=name, topics=topics, payload={"format": "sparkplug"})
 
 
 def spoken(kind: str, seq: int, *metrics: dict[str, Any], time: float = NOW, node: str = "edge") -> Message:
@@ -205,34 +205,35 @@ def test_an_edge_node(edge: FastLane) -> None:
     """A node that is not known is asked for a rebirth, once the batch is journaled; then its data are series, labelled
     by its topic, and a restart asks again."""
     data = {"alias": 1, "double_value": 1.5}
-    feed(edge, [spoken("NDATA", 3, data)])
+    processed = edge.process(MessageBatch([spoken("NDATA", 3, data)], 1))
     assert rejections(edge) == {"alias": 1}
-    assert [one.topic for one in edge.take_commands()] == ["spBv1.0/plant/NCMD/edge"]
-    assert edge.take_commands() == []
-    feed(edge, [spoken("NBIRTH", 0, double(1.0, name="power", alias=1)), spoken("NDATA", 1, data, time=NOW + 1)])
+    assert [one.topic for one in processed.commands] == ["spBv1.0/plant/NCMD/edge"]
+    born = [spoken("NBIRTH", 0, double(1.0, name="power", alias=1)), spoken("NDATA", 1, data, time=NOW + 1)]
+    assert edge.process(MessageBatch(born, 1)).commands == []
     (forecast,) = feed(edge, [spoken("NDATA", 2, data, time=NOW + 2)])
     assert (forecast["series"], forecast["topic"]) == ("spBv1.0/plant/edge/power", "forecast/spBv1.0/plant/edge/power")
     assert forecast["labels"] == {"group": "plant", "node": "edge"}
-    assert edge.take_commands() == []
     edge.journal.close()
-    again = resumed(edge.journal.path.parent, edge.lanes[0].stream)
-    assert [(one.name, one.tick) for one in again.lanes[0].series] == [("spBv1.0/plant/edge/power", 1)]
-    assert feed(again, [spoken("NDATA", 3, data, time=NOW + 3)]) == []
-    assert again.take_commands()
+    again = resumed(edge.journal.path.parent, edge.streams[0].config)
+    assert [(one.name, one.tick) for one in again.streams[0].series] == [("spBv1.0/plant/edge/power", 1)]
+    processed = again.process(MessageBatch([spoken("NDATA", 3, data, time=NOW + 3)], 1))
+    assert (processed.forecasts, len(processed.commands)) == ([], 1)
     again.journal.close()
 
 
 def test_own_commands_and_other_hosts(tmp_path: Path) -> None:
     """What passes on the same topics and is no data is neither a sample nor a fault."""
     fast = fast_lane(tmp_path, sparkplug("all", "spBv1.0/#"))
-    feed(fast, [spoken("NCMD", 0), message("spBv1.0/STATE/host", b"{}"), spoken("NDEATH", 0)])
-    assert (rejections(fast), fast.lanes[0].counts.ignored, fast.take_commands()) == ({}, 3, [])
+    processed = fast.process(
+        MessageBatch([spoken("NCMD", 0), message("spBv1.0/STATE/host", b"{}"), spoken("NDEATH", 0)], 1)
+    )
+    assert (rejections(fast), fast.streams[0].counts.ignored, processed.commands) == ({}, 3, [])
     fast.journal.close()
 
 
 def test_line_protocol(tmp_path: Path) -> None:
     """Points of one payload are samples of their series at their own times; one that is late is rejected alone."""
-    fast = fast_lane(tmp_path, stream(payload={"format": "influx", "precision": "s"}, interval=1.0))
+    fast = fast_lane(tmp_path, untimed(payload={"format": "influx", "precision": "s"}, interval=1.0))
     forecasts = feed(fast, [message("plant/a", b"m,h=a v=1,w=5 10\nm,h=a v=2 12\nm,h=a w=6 11\nm,h=a v=9 11\n")])
     assert {(one["series"], one["time"][17:19], one["mean"][0]) for one in forecasts} == {
         ("plant/a/m,h=a/v", "12", 2),

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from streamer.config import Config, Mqtt, Stream, Training
 from streamer.errors import ConfigError
 from streamer.lanes.fast import FastLane
-from streamer.lanes.reload import reload
+from streamer.lanes.reload import Reloader
 from streamer.lanes.slow import SlowLane
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
@@ -41,15 +41,10 @@ class Running:
     """A fast lane and what else a reload changes, without a broker."""
 
     def __init__(self, start: Config) -> None:
-        self.config = start
         self.fast: FastLane = fast_lane(start.state.path, *start.streams)
-        self.slow = SlowLane(start, self.fast.journal, lambda: NOW)
-        self.link = Link(start.mqtt, ["a/+", "b/+"])
-
-    async def reload(self, new: Config) -> str:
-        changes = await reload(self.config, new, self.fast, self.slow, self.link)
-        self.config = new
-        return changes
+        self.slow = SlowLane(start, self.fast.journal, self.fast.lock, lambda: NOW)
+        link = Link(start.mqtt, ["a/+", "b/+"])
+        self.reload = Reloader(start, self.fast, self.slow, link).reload
 
     def hear(self, *names: str, at: range) -> list[dict[str, Any]]:
         return feed(self.fast, [sample(f"{name}/x", t, float(t % 7)) for t in at for name in names])
@@ -71,18 +66,18 @@ async def test_other_fields(tmp_path: Path) -> None:
     assert [one["series"] for one in hear(3)] == ["a/x/b", "a/x/c"]
     await made.reload(asked("c"))
     assert [(one["series"], one["mean"][0]) for one in hear(4)] == [("a/x/c", -4)]
-    assert made.fast.lanes[0].counts.rejected == {}
+    assert made.fast.streams[0].counts.rejected == {}
     made.fast.journal.close()
 
 
 async def test_untouched_streams_do_not_notice(tmp_path: Path) -> None:
-    """A stream that stays as it was keeps its very lane; others come and go beside it; training is taken over."""
+    """A stream that stays as it was keeps its very stream; others come and go beside it; training is taken over."""
     made = Running(config(tmp_path, stream("a"), stream("b")))
-    (kept, _) = made.fast.lanes
+    (kept, _) = made.fast.streams
     made.hear("a", "b", at=range(20))
     changes = await made.reload(config(tmp_path, stream("c"), stream("a"), training=Training(epochs=3)))
     assert changes == "added=c removed=b changed=none"
-    assert made.fast.lanes[1] is kept
+    assert made.fast.streams[1] is kept
     heard = made.hear("a", "b", "c", at=range(20, 22))
     assert [one["series"] for one in heard] == ["c/x", "a/x", "a/x"]
     assert made.fast.unrouted == 2
@@ -94,10 +89,10 @@ async def test_a_changed_stream_goes_on_from_its_states(tmp_path: Path) -> None:
     """With other topics and another rate of publishing, known series forecast as if nothing had been."""
     plain, changed = (Running(config(tmp_path / name, stream("a", season=5))) for name in ("plain", "changed"))
     assert plain.hear("a", at=range(40)) == changed.hear("a", at=range(40))
-    (before,) = changed.fast.lanes
+    (before,) = changed.fast.streams
     new = stream("a", season=5, publish={"every": 2, "retain": False}, lowest=-5.0)
     assert await changed.reload(config(tmp_path / "changed", new)) == "added=none removed=none changed=a"
-    (after,) = changed.fast.lanes
+    (after,) = changed.fast.streams
     assert before.retired
     assert not after.retired
     assert after.counts.samples == 40
@@ -114,9 +109,9 @@ async def test_a_removed_stream_that_returns_goes_on(tmp_path: Path) -> None:
     await made.reload(config(tmp_path, stream("a")))
     made.hear("a", at=range(30, 35))
     await made.reload(config(tmp_path, stream("a"), stream("b")))
-    (_, again) = made.fast.lanes
+    (_, again) = made.fast.streams
     assert [(one.topic, one.tick) for one in again.series] == [("b/x", 29)]
-    assert again.scores.weight[0].max() > 0
+    assert again.panel.scores.weight[0].max() > 0
     made.fast.journal.close()
 
 
@@ -126,10 +121,10 @@ async def test_a_removed_stream_that_returns_goes_on(tmp_path: Path) -> None:
 async def test_what_needs_a_restart_is_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     """A change of broker, metrics or state directory is refused by name, and nothing else of the file is taken."""
     made = Running(config(tmp_path, stream("a")))
-    before = made.fast.lanes
+    before = made.fast.streams
     with pytest.raises(ConfigError, match=f"^{next(iter(changes))}: changed.*restart"):
         await made.reload(config(tmp_path, stream("a"), stream("b"), **changes))
-    assert made.fast.lanes is before
+    assert made.fast.streams is before
     made.fast.journal.close()
 
 

@@ -13,6 +13,7 @@ from streamer.config import Config
 from streamer.errors import StateError
 from streamer.lanes.fast import FastLane
 from streamer.lanes.slow import SlowLane
+from streamer.records import MessageBatch
 from streamer.stream.state import StreamState
 from tests.streams import NOW, fast_lane, feed, sample, timed
 from tests.train.test_process import failing
@@ -29,8 +30,14 @@ def fast(tmp_path: Path) -> Iterator[FastLane]:
     made.journal.close()
 
 
-def grow(fast: FastLane, begin: int, end: int) -> None:
-    feed(fast, [sample("plant/a", t, float(np.sin(t))) for t in range(begin, end)])
+def grow(fast: FastLane, begin: int, end: int) -> bool:
+    """More ticks of the series; whether they made a training due."""
+    return bool(fast.process(MessageBatch([sample("plant/a", t, float(np.sin(t))) for t in range(begin, end)], 1)).due)
+
+
+def fail(stream: StreamState, times: int) -> None:
+    """The newest trainings have failed, so many in a row."""
+    stream.schedule.restore(**{**stream.schedule.state(), "failures": times})
 
 
 def slow_lane(fast: FastLane, trouble: str, **training: Any) -> SlowLane:
@@ -39,12 +46,12 @@ def slow_lane(fast: FastLane, trouble: str, **training: Any) -> SlowLane:
     config = Config.model_validate(
         {
             "mqtt": {"url": "mqtt://localhost"},
-            "streams": [lane.stream.model_dump() for lane in fast.lanes],
+            "streams": [stream.config.model_dump() for stream in fast.streams],
             "state": {"path": fast.journal.path.parent},
             "training": short,
         }
     )
-    return SlowLane(config, fast.journal, lambda: NOW, failing(trouble))
+    return SlowLane(config, fast.journal, fast.lock, lambda: NOW, failing(trouble))
 
 
 @pytest.mark.parametrize(
@@ -61,12 +68,12 @@ async def test_a_training_that_fails_is_counted_and_changes_nothing(
     fast: FastLane, trouble: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever ends a training, it counts under its reason once per network, a line says so, forecasts go on."""
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     slow = slow_lane(fast, trouble, stall=0.5 if trouble == "hang" else 60)
-    await slow.attempt(lane)
-    assert lane.counts.retrainings == {("memoryless", reason): 1, ("traditional", reason): 1}
-    assert lane.failures == 1
-    assert not lane.live
+    await slow.attempt(stream)
+    assert stream.counts.retrainings == {("memoryless", reason): 1, ("traditional", reason): 1}
+    assert stream.schedule.failures == 1
+    assert not stream.panel.networks
     assert reason in caplog.text
     (forecast,) = feed(fast, [sample("plant/a", 150, 1.0)])
     assert forecast["model"] == "persistence"
@@ -74,49 +81,47 @@ async def test_a_training_that_fails_is_counted_and_changes_nothing(
 
 async def test_what_fails_on_a_gpu_is_trained_on_the_cpu(fast: FastLane, caplog: pytest.LogCaptureFixture) -> None:
     """A GPU that fails in mid-run costs one warning; the networks come from the CPU and go live, nothing waits."""
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     caplog.set_level(logging.INFO)
     slow = slow_lane(fast, "lose_gpu_or_train", tune_decoder=True)
-    lane.failures = 3
-    await slow.attempt(lane)
+    fail(stream, 3)
+    await slow.attempt(stream)
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert "CPU" in warning
     assert "unspecified launch failure" in warning
-    assert lane.counts.retrainings == {
+    assert stream.counts.retrainings == {
         (kind, result): 1 for kind in ("memoryless", "traditional") for result in ("device", "swapped")
     }
     assert "tuned stream=plant model=traditional" in caplog.text
-    assert set(lane.live) == {"memoryless", "traditional"}
-    assert lane.failures == 0
-    assert slow.request_of(lane).device == "auto"
+    assert set(stream.panel.networks) == {"memoryless", "traditional"}
+    assert stream.schedule.failures == 0
+    assert slow.request_of(stream).device == "auto"
 
 
 async def test_a_gpu_that_fails_is_not_asked_twice(fast: FastLane) -> None:
     """Where the training on the CPU fails as well, that is a failed training, not another try."""
-    (lane,) = fast.lanes
-    await slow_lane(fast, "lose_gpu").attempt(lane)
-    assert lane.counts.retrainings == {("memoryless", "device"): 2, ("traditional", "device"): 2}
-    assert lane.failures == 1
+    (stream,) = fast.streams
+    await slow_lane(fast, "lose_gpu").attempt(stream)
+    assert stream.counts.retrainings == {("memoryless", "device"): 2, ("traditional", "device"): 2}
+    assert stream.schedule.failures == 1
 
 
 def dues(fast: FastLane, failures: int, ticks: int) -> list[int]:
     """The ticks from now on, of that many, at which a training is due after so many failures in a row."""
-    (lane,) = fast.lanes
-    lane.failures, found, begin = failures, [], lane.series[0].tick + 1
-    for t in range(begin, begin + ticks):
-        grow(fast, t, t + 1)
-        if lane.due():
-            found.append(t - begin + 1)
-    return found
+    (stream,) = fast.streams
+    fail(stream, failures)
+    begin = stream.series[0].tick + 1
+    due = [grow(fast, t, t + 1) for t in range(begin, begin + ticks)]
+    return [ticks for ticks, is_due in enumerate(due, 1) if is_due]
 
 
 async def test_failures_make_the_next_training_wait_in_ticks(fast: FastLane) -> None:
     """Twice the ticks for each failure in a row, sixteen times at most; of the `minimum` until there is a network."""
-    (lane,) = fast.lanes
-    assert lane.due()
+    (stream,) = fast.streams
+    assert stream.schedule.state() == {"begun": True, "growth": 0, "failures": 0}
     assert dues(fast, 1, 160) == [80, 160]
     assert dues(fast, 2, 160) == [160]
-    await slow_lane(fast, "lose_gpu_or_train").attempt(lane)
+    await slow_lane(fast, "lose_gpu_or_train").attempt(stream)
     assert dues(fast, 0, 10) == [5, 10]
     assert dues(fast, 1, 20) == [10, 20]
     assert dues(fast, 4, 80) == [80]
@@ -126,7 +131,7 @@ async def test_failures_make_the_next_training_wait_in_ticks(fast: FastLane) -> 
 async def test_what_came_due_during_a_failed_training_is_withdrawn(tmp_path: Path) -> None:
     """A stream that was queued again while its training ran does not go on at once when that one fails."""
     fast = fast_lane(tmp_path, timed(retrain=RETRAIN, topics=["plant/a"]), timed(retrain=RETRAIN, name="other"))
-    first, other = fast.lanes
+    first, other = fast.streams
     slow = slow_lane(fast, "diverge")
     begun, done = list[StreamState](), asyncio.Event()
 
@@ -159,4 +164,4 @@ async def test_what_came_due_during_a_failed_training_is_withdrawn(tmp_path: Pat
 async def test_a_candidate_that_does_not_fit_ends_the_daemon(fast: FastLane) -> None:
     """What a promotion cannot read is a bug, and no failed training: it is raised."""
     with pytest.raises(StateError):
-        await slow_lane(fast, "misfit").attempt(fast.lanes[0])
+        await slow_lane(fast, "misfit").attempt(fast.streams[0])

@@ -46,7 +46,7 @@ MESSAGES = st.builds(
     mid=MIDS,
     arrived=st.just(NOW),
     dup=st.booleans(),
-).map(lambda message: message if message.qos else replace(message, mid=0, dup=False))
+).map(lambda message: message if message.qos else replace(message, mid=None, dup=False))
 PUBACKS = st.builds(Refusal, MIDS, st.sampled_from([0, 16, 128, 135, 151]))
 SUBACKS = st.builds(Answer, MIDS, st.lists(st.sampled_from([0, 1, 128]), min_size=1, max_size=4).map(bytes))
 CONNACKS = st.builds(
@@ -291,13 +291,13 @@ def test_publishes(messages: list[Message]) -> None:
     five, three = Publishes(five=True), Publishes(five=False)
     for message in messages:
         outgoing = Outgoing(message.topic, message.payload, message.qos, message.retain)
-        read, _ = mqtt5.read(memoryview(b"".join(five.encode(outgoing, message.mid))))
+        read, _ = mqtt5.read(memoryview(b"".join(five.encode(outgoing, message.mid or 0))))
         assert isinstance(read, mqtt5.PublishPacket)
         assert (read.topic, read.payload, int(read.qos), read.retain) == outgoing_fields(outgoing)
-        assert read.packet_id == (message.mid or None)
-        old = read_amqtt(PublishPacket, b"".join(three.encode(outgoing, message.mid)))
+        assert read.packet_id == message.mid
+        old = read_amqtt(PublishPacket, b"".join(three.encode(outgoing, message.mid or 0)))
         assert (old.topic_name, old.data, old.qos, old.retain_flag) == outgoing_fields(outgoing)
-        assert (old.packet_id or 0) == message.mid
+        assert (old.packet_id or None) == message.mid
     mids = [message.mid for message in messages if message.mid]
     assert encoder.pubacks(mids) == b"".join(mqtt5.PubAckPacket(mid).write() for mid in mids)
 

@@ -47,7 +47,7 @@ def test_inbox_void(qos: list[int]) -> None:
     ] == [(0, number) for number in numbers]
     kept = lost.take(100)
     assert [waiting.qos for waiting in kept] == qos
-    assert all(waiting.mid == 0 for waiting in kept if waiting.qos)
+    assert all(waiting.mid is None for waiting in kept if waiting.qos)
 
 
 @given(limit=st.integers(1, 4), topics=st.lists(st.sampled_from("abcde")))

@@ -12,7 +12,7 @@ from streamer.records import MessageBatch, Outgoing
 from tests.broker import Mosquitto, Proxy, until
 from tests.mqtt.test_link import detour, linked, watcher
 
-Seen = tuple[bytes, int, bool]
+Seen = tuple[bytes, int | None, bool]
 PROTOCOLS = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 
 

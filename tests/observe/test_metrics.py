@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from asyncio.subprocess import PIPE, STDOUT
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from streamer.mqtt.link import Link
 from streamer.observe.http import serve
 from streamer.observe.metrics import RESULTS, Readings, registry
 from tests.broker import free_port, program
-from tests.streams import fast_lane, feed, message, sample, stream, timed
+from tests.streams import fast_lane, feed, message, sample, timed, untimed
 
 SOURCES = list(Path("streamer").rglob("*.py"))
 Values = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -37,7 +38,7 @@ def fast(tmp_path: Path) -> Iterator[FastLane]:
 
 async def text(fast: FastLane, per_series: int = 0) -> str:
     link = Link(Mqtt(url="mqtt://localhost"), [])
-    return generate_latest(registry(Readings(fast, link, per_series))).decode()
+    return generate_latest(registry(Readings(fast, link, Counter(), per_series))).decode()
 
 
 def values(exposed: str) -> Values:
@@ -76,7 +77,7 @@ async def test_series_of_a_message_by_name_and_label(tmp_path: Path) -> None:
     """Series that share a message are told apart by their names, their labels are a gauge of 1 beside, and a message
     that holds none is counted."""
     form = {"format": "json", "fields": "*"}
-    fast = fast_lane(tmp_path, stream(topics=["plant/{machine}"], payload=form))
+    fast = fast_lane(tmp_path, untimed(topics=["plant/{machine}"], payload=form))
     feed(fast, [message("plant/press", b'{"a": 1, "b": 2}'), message("plant/press", b'{"c": "on"}')])
     got = values(await text(fast, per_series=5))
     assert got["streamer_series_actual", labels(series="plant/press/a", element="0")] == 1
@@ -120,7 +121,7 @@ async def test_limits_and_results_are_there_before_anything_happens(fast: FastLa
     limits = Mqtt(url="mqtt://localhost")
     assert got["streamer_queue_limit_messages", frozenset()] == limits.queue
     assert got["streamer_outbox_limit_messages", frozenset()] == limits.outbox
-    assert got["streamer_retrain_every_ticks", labels()] == fast.lanes[0].stream.retrain.every
+    assert got["streamer_retrain_every_ticks", labels()] == fast.streams[0].config.retrain.every
     assert got["streamer_retrainings_total", labels(model="memoryless", result="timeout")] == 0
     sources = [path.read_text(encoding="utf-8") for path in SOURCES]
     reasons = set(re.findall(r'TrainingFailed\(\s*"(\w+)"', "\n".join(sources)))
@@ -143,7 +144,7 @@ async def test_http_serves_metrics_and_health(fast: FastLane) -> None:
     """/metrics is the exposition, /healthz and /readyz are 200 or 503 with the reason, anything else 404."""
     link = Link(Mqtt(url="mqtt://localhost"), [])
     wrong: list[str] = []
-    made = registry(Readings(fast, link, 0))
+    made = registry(Readings(fast, link, Counter(), 0))
     with serve("127.0.0.1", 0, made, lambda: None, lambda: wrong[0] if wrong else None) as port:
 
         def get(path: str) -> tuple[int, str]:

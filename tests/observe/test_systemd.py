@@ -36,7 +36,7 @@ def test_a_manager_that_does_not_listen_is_no_error(tmp_path: Path, monkeypatch:
 
 
 def test_progress_is_a_batch_taken_or_nothing_to_take() -> None:
-    """A lane that has taken a batch, or has none to take, moves; one whose queue stands still does not."""
+    """A stream that has taken a batch, or has none to take, moves; one whose queue stands still does not."""
     progress = Progress()
     assert progress.made(taken=0, waiting=0)
     assert progress.made(taken=3, waiting=7)

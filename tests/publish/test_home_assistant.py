@@ -17,8 +17,8 @@ from jsonschema import Draft202012Validator
 from streamer.config import Stream
 from streamer.publish.encode import encode
 from streamer.publish.home_assistant import Discovery, duration, identifier
-from streamer.records import MessageBatch, Outgoing
-from tests.streams import fast_lane, feed, sample, stream, timed
+from streamer.records import Outgoing
+from tests.streams import fast_lane, feed, process, sample, timed, untimed
 
 SCHEMA = Draft202012Validator(json.loads(Path(__file__).with_name("home_assistant.json").read_text("utf-8")))
 OBJECT_ID = r"[a-zA-Z0-9_-]+"
@@ -32,7 +32,7 @@ def discovery(of: Stream) -> Discovery:
 
 
 def announcing(**changes: Any) -> Stream:
-    return stream(**{"publish": {"home_assistant": ON}, **changes})
+    return untimed(**{"publish": {"home_assistant": ON}, **changes})
 
 
 def checked(out: Outgoing, prefix: str = "homeassistant") -> dict[str, Any]:
@@ -85,7 +85,7 @@ def test_elements_of_a_sample() -> None:
 
 
 def test_thresholds(tmp_path: Path) -> None:
-    """Each threshold is a duration, read from the messages that the lane publishes: seconds, or what Home Assistant
+    """Each threshold is a duration, read from the messages that the stream publishes: seconds, or what Home Assistant
     takes for unknown."""
     of = timed(thresholds=[{"name": "full", "above": 95.0}], publish={"home_assistant": ON})
     (out,) = discovery(of).announce(["plant/a"], ["forecast/plant/a"])
@@ -125,18 +125,17 @@ def test_once_each() -> None:
     told = discovery(announcing())
     assert len(told.announce(["a", "b"], ["forecast/a", "forecast/b"])) == 2
     assert len(told.announce(["b", "c"], ["forecast/b", "forecast/c"])) == 1
-    told.announced.clear()
+    told.forget()
     assert len(told.announce(["b", "c"], ["forecast/b", "forecast/c"])) == 2
 
 
 def test_a_broker_that_forgot_is_told_again(tmp_path: Path) -> None:
     """On a new session, which the broker's retained messages may not have outlived, series are announced once more."""
     of = timed(publish={"home_assistant": {}})
-    fast = fast_lane(tmp_path, of)
-    fast.lanes[0].discovery = discovery(of)
+    fast = fast_lane(tmp_path, of, availability="streamer/status")
     told = []
     for t, session in enumerate([0, 0, 0, 1, 1]):
-        out = fast.process(MessageBatch([sample("plant/a", t, 1.0)], 1, session))
+        out = process(fast, [sample("plant/a", t, 1.0)], session)
         told.append([one.topic.partition("/")[0] for one in out])
     assert told == [[], ["homeassistant", "forecast"], ["forecast"], ["homeassistant", "forecast"], ["forecast"]]
     fast.journal.close()

@@ -17,8 +17,8 @@ from streamer.config import Stream, Threshold
 from streamer.ingest.grid import Series
 from streamer.publish.thresholds import Thresholds, ahead
 from streamer.records import Floats, ForecastBatch, TickBatch
-from streamer.resume.resume import resumed as resume_async
-from tests.streams import NOW, fast_lane, feed, read, resumed, sample, save, stream, timed
+from streamer.resume.fold import resumed as resume_async
+from tests.streams import NOW, fast_lane, feed, read, resumed, sample, save, timed, untimed
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 grids = st.integers(-4, 4).map(float)
@@ -60,7 +60,7 @@ def test_any_finite_numbers(values: Floats, limit: float) -> None:
 
 
 def thresholds(*some: dict[str, Any], rows: int = 1, **changes: Any) -> Thresholds:
-    made = Thresholds(stream(thresholds=some, **changes))
+    made = Thresholds(untimed(thresholds=some, **changes))
     made.grow(rows)
     return made
 
@@ -107,7 +107,7 @@ def said(of: Stream, ahead: list[float], time: float, interval: float) -> list[t
 def test_messages() -> None:
     """A crossing has its seconds and its moment, one that is over has null for both; the latter is sent at QoS 1,
     whatever forecasts are, for nothing would put its loss right; what is not news is not sent."""
-    of = stream(thresholds=[FULL, {"name": "empty", "below": 5}, {"name": "off", "above": 0.0}])
+    of = untimed(thresholds=[FULL, {"name": "empty", "below": 5}, {"name": "off", "above": 0.0}])
     about = {
         "series": "plant/a",
         "time": "2026-03-01T12:00:00.250Z",
@@ -125,14 +125,14 @@ def test_messages() -> None:
 
 def test_sent_as_forecasts_are() -> None:
     """A countdown has the QoS and the retain flag of the stream's forecasts."""
-    of = stream(thresholds=[FULL], publish={"qos": 1, "retain": False})
+    of = untimed(thresholds=[FULL], publish={"qos": 1, "retain": False})
     assert [one[2:] for one in said(of, [1.0], 0.0, 1.0)] == [(1, False)]
 
 
 @pytest.mark.parametrize("interval", [1e6, 1e300])
 def test_a_moment_after_the_year_9999(interval: float) -> None:
     """A crossing too far away to be written as a date is dated to the last second that can be."""
-    ((_, message, _, _),) = said(stream(thresholds=[FULL]), [10.0], 253402300799.0, interval)
+    ((_, message, _, _),) = said(untimed(thresholds=[FULL]), [10.0], 253402300799.0, interval)
     assert message["seconds"] == 10 * interval
     assert message["at"] == "9999-12-31T23:59:59.000Z"
 
@@ -168,7 +168,7 @@ def test_many_series(tmp_path: Path) -> None:
 
 def test_without_an_interval_ticks_are_as_long_as_they_were(tmp_path: Path) -> None:
     """Where the configuration has no interval, seconds are by the mean spacing of the series, as in its forecasts."""
-    slow = stream(payload={"format": "json", "time": "time"}, **RISING)
+    slow = untimed(payload={"format": "json", "time": "time"}, **RISING)
     fast = fast_lane(tmp_path, slow)
     out = [out for t in range(58) for out in feed(fast, [sample("plant/a", 20.0 * t, t)])]
     assert out[-1]["threshold"] == "full"
@@ -184,8 +184,8 @@ def test_own_crossings_are_no_input(tmp_path: Path, template: str, topic: str) -
     """A filter that selects everything does not take announcements for samples, of a former threshold neither."""
     fast = fast_lane(tmp_path, timed(topics=["#"], thresholds=[FULL], publish={"topic": template}))
     feed(fast, [sample(topic, 0, 1.0), sample(topic.replace("full", "gone-2.5"), 0, 1.0), sample("a/soon/x", 0, 1.0)])
-    assert fast.lanes[0].counts.rejected == {"own_forecast": 2}
-    assert [one.topic for one in fast.lanes[0].series] == ["a/soon/x"]
+    assert fast.streams[0].counts.rejected == {"own_forecast": 2}
+    assert [one.topic for one in fast.streams[0].series] == ["a/soon/x"]
     fast.journal.close()
 
 
@@ -199,7 +199,7 @@ HOT = {"name": "hot", "above": 50.0}
 
 @pytest.mark.parametrize("moment", ["before", "after", "never"])
 def test_a_restart_knows_what_was_said(tmp_path: Path, moment: str) -> None:
-    """With a snapshot from before or after a crossing was announced, or without one, a lane that is resumed says that
+    """With a snapshot from before or after a crossing was announced, or without one, a stream that is resumed says that
     it is over when it is, and once."""
     of = timed(thresholds=[HOT, {"name": "cold", "below": -50.0}])
     fast = fast_lane(tmp_path, of)
@@ -240,10 +240,10 @@ async def test_what_a_killed_daemon_may_not_have_said_is_said_again(tmp_path: Pa
     (last,) = [out for out in feed(fast, [sample("plant/a", 3, 30)]) if out.get("threshold") == "hot"]
     fast.journal.close()
     again = fast_lane(tmp_path, of)
-    (lane,) = again.lanes
-    forecasts = await resume_async(lane, again.known(lane, again.lanes), again.journal)
+    (stream,) = again.streams
+    forecasts = await resume_async(stream, again.known(stream, again.streams), again.journal)
     assert forecasts is not None
-    out = [read(one) for one in lane.encode(forecasts, NOW)]
+    out = [read(one) for one in stream.encode(forecasts, NOW)]
     assert crossings(out) == {"hot": None, "warm": 0.0}
     assert last in out
     again.journal.close()

@@ -22,7 +22,7 @@ from streamer.records import Sizes
 from streamer.store import database
 from streamer.store.database import CHECKPOINT_PAGES, FILE, LOCK, SNAPSHOTS, Durability, checkpoint
 from streamer.store.journal import Journal, SeriesRow, Source
-from streamer.store.models import Span, fingerprint, outcomes_after
+from streamer.store.models import Span, outcomes_after
 from streamer.store.samples import SampleRow
 from streamer.store.schema import MIGRATIONS
 from tests.broker import until
@@ -405,7 +405,7 @@ def test_version_1(tmp_path: Path) -> None:
         database.executescript(f"{MIGRATIONS[0]} PRAGMA user_version = 1;")
         database.execute("INSERT INTO series VALUES (3, 's', 't', '', 1, 0.0, 7.0)")
         database.execute("INSERT INTO samples VALUES (3, 0, 1000.0, ?)", (struct.pack("<d", 4.0),))
-        sizes, scales = fingerprint(Sizes()), '{"3": [[0.5], [2.0]]}'
+        sizes, scales = Sizes().fingerprint(), '{"3": [[0.5], [2.0]]}'
         for version, kind, error in ((1, "memoryless", 2.0), (2, "memoryless", 0.5), (2, "traditional", 0.25)):
             errors = f'{{"{kind}": {error}, "persistence": 1.0}}'
             row = "s", kind, version, sizes, 1000.0 + version, '{"3": [5, 70], "4": [0, 9]}', errors, scales, b"w"

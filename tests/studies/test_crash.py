@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streamer.config import Metrics, Stream
-from streamer.resume.resume import capture
+from streamer.resume.snapshot import capture
 from streamer.store.database import FILE
 from streamer.store.journal import Journal
 from streamer.store.models import newest_version, outcomes_after
@@ -67,14 +67,14 @@ def at_swap(directory: Path, streams: list[Stream]) -> Moment:
 
 
 def folded(directory: Path, copy: Path, streams: list[Stream]) -> list[Any]:
-    """The lanes that the journal alone leads to: all its samples and swaps, in order, from an empty lane."""
+    """The streams that the journal alone leads to: all its samples and swaps, in order, from an empty stream."""
     copy.mkdir()
     shutil.copy(directory / FILE, copy)
     for stream in streams:
         write(copy, stream.name, capture(StreamState(stream, Metrics())))
     fast = resumed(copy, *streams)
     fast.journal.close()
-    return [capture(lane) for lane in fast.lanes]
+    return [capture(stream) for stream in fast.streams]
 
 
 @pytest.mark.slow

@@ -221,15 +221,15 @@ def test_a_million_wrong_messages(tmp_path: Path, caplog: pytest.LogCaptureFixtu
         batch.append(message)
         several += message.topic.startswith(("fields/", "lines/", "spBv1.0/"))
         if len(batch) == BATCH:
-            published += len(fast.process(MessageBatch(batch, 1)))
+            published += len(fast.process(MessageBatch(batch, 1)).forecasts)
             batch = []
         if number % (MESSAGES // 10) == 0:
             save(fast)
             resident.append(psutil.Process().memory_info().rss)
-    rejected: Counter[str] = sum((lane.counts.rejected for lane in fast.lanes), Counter())
-    samples = sum(lane.counts.samples for lane in fast.lanes)
+    rejected: Counter[str] = sum((stream.counts.rejected for stream in fast.streams), Counter())
+    samples = sum(stream.counts.samples for stream in fast.streams)
     one, many = (
-        [lane.counts for lane in fast.lanes if bool(lane.intake.multiseries) == some] for some in (False, True)
+        [stream.counts for stream in fast.streams if bool(stream.intake.multiseries) == some] for some in (False, True)
     )
     outcomes = sum(counts.samples + counts.rejected.total() + counts.ignored for counts in many)
     fast.journal.close()

@@ -28,13 +28,13 @@ NAMES = [f"plant/{i}" for i in range(70)]
 """More series than fit one tile."""
 
 
-def candidates(lane: StreamState, e_p: float = 0.5) -> list[Candidate]:
+def candidates(stream: StreamState, e_p: float = 0.5) -> list[Candidate]:
     """Random networks, trained on the first half of the series, say."""
     out = []
     for i, kind in enumerate(KINDS):
         torch.manual_seed(i)
-        weights = dump(build(kind, lane.sizes).state_dict())
-        scales = {one.ident: (np.array([0.5]), np.array([2.0])) for one in lane.series[: len(lane.series) // 2]}
+        weights = dump(build(kind, stream.config.sizes).state_dict())
+        scales = {one.ident: (np.array([0.5]), np.array([2.0])) for one in stream.series[: len(stream.series) // 2]}
         out.append(Candidate(kind, weights, scales, e_p, None, 1.0))
     return out
 
@@ -43,18 +43,23 @@ def values(ticks: range, names: list[str]) -> list[Any]:
     return [sample(name, t, float(np.sin(t + 3 * i))) for t in ticks for i, name in enumerate(names)]
 
 
-def expected(lane: StreamState, kind: Kind, candidate: Candidate, ticks: range, i: int) -> Floats:
+def expected(stream: StreamState, kind: Kind, candidate: Candidate, ticks: range, i: int) -> Floats:
     z = (np.sin(np.array(ticks) + 3.0 * i) - 0.5) / 2.0
-    return REFERENCES[kind](network_of(kind, lane.sizes, candidate.weights), z[:, None], 1)[0]
+    return REFERENCES[kind](network_of(kind, stream.config.sizes, candidate.weights), z[:, None], 1)[0]
+
+
+def created(stream: StreamState) -> dict[str, float]:
+    """When each live network went live."""
+    return {kind: network.created for kind, network in stream.panel.networks.items()}
 
 
 async def test_samples_that_come_while_states_are_warmed_are_not_missed(tmp_path: Path) -> None:
     """Forecasts go on by the old model during a promotion; the new states have seen every sample when it is done."""
     fast = fast_lane(tmp_path, timed(publish={"model": "memoryless"}))
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
-    proposed = candidates(lane)
-    promotion = asyncio.create_task(promote(lane, proposed, "memoryless", fast.journal, NOW))
+    proposed = candidates(stream)
+    promotion = asyncio.create_task(promote(stream, proposed, "memoryless", fast.journal, fast.lock, NOW))
     await asyncio.sleep(0)
     t = 50
     while not promotion.done():
@@ -66,25 +71,25 @@ async def test_samples_that_come_while_states_are_warmed_are_not_missed(tmp_path
     assert t > 51, "nothing came meanwhile: the test has shown nothing"
     heard = feed(fast, values(range(t, t + 1), NAMES))
     assert [(one["model"], one["version"]) for one in heard] == [("memoryless", 1)] * len(NAMES)
-    begun = 50 - 4 * lane.sizes.m
+    begun = 50 - 4 * stream.config.sizes.m
     for candidate in proposed:
         for i in (0, 20, 34):
-            state = lane.live[candidate.kind].s[i].numpy()
-            wanted = expected(lane, candidate.kind, candidate, range(begun, t + 1), i)
+            state = stream.panel.networks[candidate.kind].s[i]
+            wanted = expected(stream, candidate.kind, candidate, range(begun, t + 1), i)
             np.testing.assert_allclose(state, wanted, atol=1e-5)
-    (gate,) = outcomes_after(fast.journal, "plant", lane.sizes, 0)
-    assert (gate.version, gate.preferred, gate.created) == (1, "memoryless", NOW)
-    assert gate.spans[lane.series[0].ident] == Span(begun, t - 1, 0)
-    assert newest_model(fast.journal, "plant", "memoryless", lane.sizes) is not None
+    (outcome,) = outcomes_after(fast.journal, "plant", stream.config.sizes, 0)
+    assert (outcome.version, outcome.preferred, outcome.created) == (1, "memoryless", NOW)
+    assert outcome.spans[stream.series[0].ident] == Span(begun, t - 1, 50)
+    assert newest_model(fast.journal, "plant", "memoryless", stream.config.sizes) is not None
     fast.journal.close()
 
 
 async def test_a_series_that_appears_during_the_promotion_is_forecast(tmp_path: Path) -> None:
     """A topic whose first sample comes while states are warmed is stepped and forecast like the others."""
     fast = fast_lane(tmp_path, timed(publish={"model": "traditional"}))
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     feed(fast, values(range(50), NAMES[:3]))
-    promotion = asyncio.create_task(promote(lane, candidates(lane), None, fast.journal, NOW))
+    promotion = asyncio.create_task(promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW))
     await asyncio.sleep(0)
     feed(fast, values(range(50, 53), ["plant/new"]))
     await promotion
@@ -95,59 +100,59 @@ async def test_a_series_that_appears_during_the_promotion_is_forecast(tmp_path: 
 
 
 async def test_a_clean_restart_gives_the_same_forecasts_to_the_last_bit(tmp_path: Path) -> None:
-    """With a snapshot of the stop, the next forecasts equal those of a lane that never stopped."""
+    """With a snapshot of the stop, the next forecasts equal those of a stream that never stopped."""
     fast = fast_lane(tmp_path, timed(publish={"model": "memoryless"}))
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
-    await promote(lane, candidates(lane), None, fast.journal, NOW)
+    await promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW)
     feed(fast, values(range(50, 90), NAMES))
     save(fast)
     fast.journal.close()
     again = resumed(tmp_path, timed(publish={"model": "memoryless"}))
     assert feed(again, values(range(90, 91), NAMES)) == await unbroken(tmp_path / "other")
-    for kind, bank in again.lanes[0].live.items():
-        assert bank.version == 1, kind
+    for kind, network in again.streams[0].panel.networks.items():
+        assert network.version == 1, kind
     again.journal.close()
 
 
 async def test_after_a_restart_the_winner_at_the_gate_goes_on_speaking(tmp_path: Path) -> None:
     """A restart costs no series its network: what won when it went live is published at once."""
     fast = fast_lane(tmp_path, timed())
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
     save(fast)
-    memoryless, traditional = candidates(lane)
-    await promote(lane, [memoryless, replace(traditional, e_p=0.4)], "traditional", fast.journal, NOW)
+    memoryless, traditional = candidates(stream)
+    await promote(stream, [memoryless, replace(traditional, e_p=0.4)], "traditional", fast.journal, fast.lock, NOW)
     fast.journal.close()
     again = resumed(tmp_path, timed())
     assert {one["model"] for one in feed(again, values(range(50, 51), NAMES))} == {"traditional"}
-    assert again.lanes[0].counts.swapped_at == {"memoryless": NOW, "traditional": NOW}
+    assert created(again.streams[0]) == {"memoryless": NOW, "traditional": NOW}
     again.journal.close()
 
 
 async def test_a_cancelled_promotion_leaves_no_work_behind(tmp_path: Path) -> None:
-    """Cancelling ends the warming thread at its next tick, and the lane is as it was."""
+    """Cancelling ends the warming thread at its next tick, and the stream is as it was."""
     fast = fast_lane(tmp_path, timed())
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
-    promotion = asyncio.create_task(promote(lane, candidates(lane), None, fast.journal, NOW))
+    promotion = asyncio.create_task(promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW))
     await asyncio.sleep(0)
     promotion.cancel()
     with pytest.raises(asyncio.CancelledError):
         await promotion
     async with asyncio.timeout(2):
         await asyncio.get_running_loop().shutdown_default_executor()
-    assert lane.backlog is None
-    assert not lane.live
+    assert not stream.promotions.under_way
+    assert not stream.panel.networks
     fast.journal.close()
 
 
 async def unbroken(directory: Path) -> list[dict[str, Any]]:
     """The same samples and swap without a stop: the forecasts of the last tick."""
     fast = fast_lane(directory, timed(publish={"model": "memoryless"}))
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
-    await promote(lane, candidates(lane), None, fast.journal, NOW)
+    await promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW)
     feed(fast, values(range(50, 90), NAMES))
     heard = feed(fast, values(range(90, 91), NAMES))
     fast.journal.close()
@@ -157,19 +162,18 @@ async def unbroken(directory: Path) -> list[dict[str, Any]]:
 async def test_without_a_snapshot_states_are_warmed_anew(tmp_path: Path) -> None:
     """Where no snapshot can be read the networks are live at once, their states those of the newest 4·m samples."""
     fast = fast_lane(tmp_path, timed())
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
-    proposed = candidates(lane)
-    await promote(lane, proposed, None, fast.journal, NOW)
+    proposed = candidates(stream)
+    await promote(stream, proposed, None, fast.journal, fast.lock, NOW)
     feed(fast, values(range(50, 60), NAMES))
     fast.journal.close()
     again = resumed(tmp_path, timed())
-    (other,) = again.lanes
+    (other,) = again.streams
     for candidate in proposed:
-        wanted = expected(other, candidate.kind, candidate, range(60 - 4 * other.sizes.m, 60), 7)
-        np.testing.assert_allclose(other.live[candidate.kind].s[7].numpy(), wanted, atol=1e-5)
-    assert other.trained
-    assert other.growth == 10
+        wanted = expected(other, candidate.kind, candidate, range(60 - 4 * other.config.sizes.m, 60), 7)
+        np.testing.assert_allclose(other.panel.networks[candidate.kind].s[7], wanted, atol=1e-5)
+    assert other.schedule.state() == {"begun": True, "growth": 10, "failures": 0}
     again.journal.close()
 
 
@@ -178,9 +182,9 @@ async def test_the_loser_at_the_gate_is_not_published(tmp_path: Path) -> None:
     itself on the series."""
     for preferred, model in (("traditional", "traditional"), (None, "persistence")):
         fast = fast_lane(tmp_path / str(preferred), timed())
-        (lane,) = fast.lanes
+        (stream,) = fast.streams
         feed(fast, [message_at(t) for t in range(50)])
-        await promote(lane, candidates(lane), preferred, fast.journal, NOW)  # type: ignore[arg-type]
+        await promote(stream, candidates(stream), preferred, fast.journal, fast.lock, NOW)  # type: ignore[arg-type]
         (heard,) = feed(fast, [message_at(50)])
         assert heard["model"] == model
         fast.journal.close()
@@ -194,7 +198,7 @@ async def test_nothing_is_trimmed_that_a_swap_reads(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(samples, "SETTLE", 4)
     monkeypatch.setattr(samples, "PER_SERIES", 1)
     fast = fast_lane(tmp_path, timed(retrain={"minimum": 30, "window": 30}))
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     t = 0
 
     def more(ticks: int) -> int:
@@ -211,14 +215,14 @@ async def test_nothing_is_trimmed_that_a_swap_reads(tmp_path: Path, monkeypatch:
     oldest = [saved() for _ in range(4)][-1]
     assert t - 200 - SLACK <= oldest <= t - 200
     before = t
-    async with lane.lock:
-        promotion = asyncio.create_task(promote(lane, candidates(lane), None, fast.journal, NOW))
+    async with fast.lock:
+        promotion = asyncio.create_task(promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW))
         await asyncio.sleep(0)
     await asyncio.sleep(0)
-    assert lane.backlog is not None
+    assert stream.promotions.under_way
     assert [saved(), saved()] == [oldest, oldest]
     await promotion
-    first = before - 4 * lane.sizes.m
+    first = before - 4 * stream.config.sizes.m
     assert first - SLACK <= saved() <= first
     oldest = saved()
     assert t - 200 - SLACK <= oldest <= t - 200
@@ -229,18 +233,21 @@ async def test_a_training_that_admits_nothing_is_a_version_too(tmp_path: Path) -
     """With no candidate the live networks stay as they are, to the last bit, and the preference that changed is known
     after a restart."""
     fast = fast_lane(tmp_path, timed())
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     feed(fast, values(range(50), NAMES[:2]))
-    await promote(lane, candidates(lane), "memoryless", fast.journal, NOW)
+    await promote(stream, candidates(stream), "memoryless", fast.journal, fast.lock, NOW)
     save(fast)
-    states = {kind: bank.s.clone() for kind, bank in lane.live.items()}
-    assert await promote(lane, [], "traditional", fast.journal, NOW + 1) == 2
-    assert all(torch.equal(states[kind], bank.s) for kind, bank in lane.live.items())
-    assert (lane.preferred, lane.version, lane.counts.swapped_at["memoryless"]) == ("traditional", 2, NOW)
+    states = {kind: network.s.copy() for kind, network in stream.panel.networks.items()}
+    assert await promote(stream, [], "traditional", fast.journal, fast.lock, NOW + 1) == 2
+    assert all(np.array_equal(states[kind], network.s) for kind, network in stream.panel.networks.items())
+    assert (stream.panel.preferred, stream.promotions.version) == ("traditional", 2)
+    assert created(stream)["memoryless"] == NOW
     fast.journal.close()
     again = resumed(tmp_path, timed())
-    assert (again.lanes[0].preferred, again.lanes[0].version) == ("traditional", 2)
-    assert {kind: bank.version for kind, bank in again.lanes[0].live.items()} == dict.fromkeys(KINDS, 1)
+    assert (again.streams[0].panel.preferred, again.streams[0].promotions.version) == ("traditional", 2)
+    assert {kind: network.version for kind, network in again.streams[0].panel.networks.items()} == dict.fromkeys(
+        KINDS, 1
+    )
     assert {one["model"] for one in feed(again, values(range(50, 51), NAMES[:2]))} == {"traditional"}
     again.journal.close()
 
@@ -248,16 +255,16 @@ async def test_a_training_that_admits_nothing_is_a_version_too(tmp_path: Path) -
 async def test_a_journal_that_cannot_be_written_keeps_the_live_networks(tmp_path: Path) -> None:
     """A swap that cannot be written down does not happen: the training has failed, for the reason `journal`."""
     fast = fast_lane(tmp_path, timed())
-    (lane,) = fast.lanes
+    (stream,) = fast.streams
     feed(fast, values(range(50), NAMES[:2]))
     with closing(sqlite3.connect(fast.journal.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         fast.journal.database.execute("PRAGMA busy_timeout = 0")
         with pytest.raises(TrainingFailed, match="journal") as failed:
-            await promote(lane, candidates(lane), "memoryless", fast.journal, NOW)
+            await promote(stream, candidates(stream), "memoryless", fast.journal, fast.lock, NOW)
     assert failed.value.reason == "journal"
-    assert (lane.live, lane.version, lane.backlog) == ({}, 0, None)
-    assert await promote(lane, candidates(lane), "memoryless", fast.journal, NOW) == 1
+    assert (stream.panel.networks, stream.promotions.version, stream.promotions.under_way) == ({}, 0, False)
+    assert await promote(stream, candidates(stream), "memoryless", fast.journal, fast.lock, NOW) == 1
     fast.journal.close()
 
 

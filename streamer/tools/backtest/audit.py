@@ -2,51 +2,44 @@
 
 import numpy as np
 
-from streamer.forecast.score import Scores
-from streamer.records import MODELS, Floats, TickBatch
+from streamer.part import Column, Rows
+from streamer.records import Floats, ForecastBatch, Ints, TickBatch
 from streamer.stream.state import StreamState
 
-SPEAKERS = (*MODELS, "published")
-"""Who is judged, in the order of the axis M + 1."""
+PUBLISHED = "published"
+"""What is judged beside the models: the forecasts that were published, whoever made them."""
 
 
-class Audit(Scores):
-    """Scores of a lane that keep plain sums of the whole run beside the rolling ones, and of what was published.
+class Audit(Rows):
+    """Watches a stream, and keeps plain sums of the whole run for every model and for what was published.
 
-    total: [N, 2, M + 1, L], how many and the sum of squared errors; spoken: [N, h] who was published at each tick.
+    speakers: who is judged, in the order of the axis M + 1. total: [N, 2, M + 1, L], how many and the sum of squared
+    errors. published: [N, h], the model that was published at each tick, in slot tick mod h, -1 for none.
     """
 
-    def __init__(self, lane: StreamState, window: int) -> None:
-        of = lane.scores
-        super().__init__(of.leads.tolist(), of.horizon, of.d, window)
-        self.lane = lane
-        self.total = np.zeros((0, 2, len(SPEAKERS), len(of.leads)))
-        self.spoken = np.zeros((0, of.horizon), np.int64)
-        self.asked = np.zeros(0, np.int64)
+    name = "audit"
+    total: Floats
+    published: Ints
 
-    def grow(self, rows: int) -> None:
-        super().grow(rows)
-        more = rows - len(self.total)
-        if more > 0:
-            self.total = np.concatenate([self.total, np.zeros((more, *self.total.shape[1:]))])
-            self.spoken = np.concatenate([self.spoken, np.full((more, self.horizon), -1)])
-            self.asked = np.concatenate([self.asked, np.full(more, -1)])
+    def __init__(self, stream: StreamState) -> None:
+        self.speakers = (*stream.panel.models, PUBLISHED)
+        self.horizon, self.leads = stream.config.sizes.horizon, stream.panel.scores.leads
+        super().__init__(
+            total=Column((2, len(self.speakers), len(self.leads))),
+            published=Column((self.horizon,), np.int64, start=-1),
+        )
 
-    def truth(self, wave: TickBatch) -> None:
-        super().truth(wave)
-        rows = wave.rows
-        spoke = rows[self.asked[rows] >= 0]
-        self.spoken[spoke, self.asked[spoke] % self.horizon] = self.lane.published_model[spoke]
-        self.asked[rows] = -1
-        self.spoken[rows[wave.fresh]] = -1
-        errors = np.square(self.matured[rows] - wave.x[:, None, None, :]).mean(3)
-        who = self.spoken[rows[:, None], (wave.tick[:, None] - self.leads) % self.horizon]
+    def scored(self, stream: StreamState, batch: TickBatch) -> None:
+        self.grow(stream.room)
+        rows = batch.rows
+        self.published[rows[batch.fresh]] = -1
+        errors = np.square(stream.panel.scores.matured[rows] - batch.x[:, None, None, :]).mean(3)
+        who = self.published[rows[:, None], (batch.tick[:, None] - self.leads) % self.horizon]
         published = np.take_along_axis(errors, who[:, None].clip(0), 1)
         errors = np.concatenate([errors, np.where(who[:, None] < 0, np.nan, published)], 1)
         known = ~np.isnan(errors)
         self.total[rows] += np.stack([known, np.where(known, errors, 0.0)], 1)
-        self.spoken[rows, wave.tick % self.horizon] = -1
+        self.published[rows, batch.tick % self.horizon] = -1
 
-    def predicted(self, wave: TickBatch, mean: Floats) -> None:
-        super().predicted(wave, mean)
-        self.asked[wave.rows] = wave.tick
+    def forecast(self, stream: StreamState, batch: ForecastBatch) -> None:
+        self.published[batch.ticks.rows, batch.ticks.tick % self.horizon] = batch.chosen

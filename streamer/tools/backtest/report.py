@@ -7,9 +7,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from streamer.forecast.contract import REFERENCE
 from streamer.records import Floats
 from streamer.stream.state import StreamState
-from streamer.tools.backtest.audit import SPEAKERS, Audit
+from streamer.tools.backtest.audit import PUBLISHED, Audit
 from streamer.tools.backtest.run import Backtest
 
 
@@ -18,38 +19,39 @@ def result(done: Backtest) -> dict[str, Any]:
     return {
         "messages": done.messages,
         "unrouted": done.fast.unrouted,
-        "streams": [stream(lane) for lane in done.fast.lanes],
+        "streams": [stream(one, done.audits[one.name]) for one in done.fast.streams],
     }
 
 
-def stream(lane: StreamState) -> dict[str, Any]:
+def stream(state: StreamState, audit: Audit) -> dict[str, Any]:
     """One stream: its series, and what came of messages and trainings."""
-    counts = lane.counts
+    counts = state.counts
     return {
-        "stream": lane.stream.name,
-        "leads": lane.scores.leads.tolist(),
+        "stream": state.name,
+        "leads": audit.leads.tolist(),
         "samples": counts.samples,
         "rejected": dict(counts.rejected),
         "trainings": {f"{model} {what}": count for (model, what), count in sorted(counts.retrainings.items())},
-        "series": [{"series": one.name, "models": models(lane, [one.row])} for one in lane.series],
-        "models": models(lane, [one.row for one in lane.series]),
+        "series": [{"series": one.name, "models": models(audit, [one.row])} for one in state.series],
+        "models": models(audit, [one.row for one in state.series]),
     }
 
 
-def models(lane: StreamState, rows: list[int]) -> dict[str, dict[str, list[float | None]]]:
+def models(audit: Audit, rows: list[int]) -> dict[str, dict[str, list[float | None]]]:
     """RMSE and skill by lead of everyone who spoke for these rows; skill is that of the mean over series."""
-    assert isinstance(lane.scores, Audit)
-    count, squares = lane.scores.total[rows, 0], lane.scores.total[rows, 1]
+    count, squares = audit.total[rows, 0], audit.total[rows, 1]
+    reference = audit.speakers.index(REFERENCE)
     with np.errstate(invalid="ignore", divide="ignore"):
         rmse = np.sqrt(squares.sum(0) / count.sum(0))
-        ratios = np.sqrt((squares / count) / (squares / count)[:, :1])
+        each = squares / count
+        ratios = np.sqrt(each / each[:, reference, None])
     skill = np.full(rmse.shape, np.nan)
     for i, j in np.ndindex(*rmse.shape):
         known = ratios[:, i, j][np.isfinite(ratios[:, i, j])]
         skill[i, j] = 1 - known.mean() if len(known) else np.nan
     return {
         who: {"rmse": numbers(rmse[i]), "skill": numbers(skill[i])}
-        for i, who in enumerate(SPEAKERS)
+        for i, who in enumerate(audit.speakers)
         if np.isfinite(rmse[i]).any()
     }
 
@@ -79,7 +81,7 @@ def show(found: dict[str, Any], most: int) -> None:
                     "" if i else name,
                     who,
                     *(cell(rmse, skill) for rmse, skill in pairs),
-                    end_section=who == "published",
+                    end_section=who == PUBLISHED,
                 )
         console.print(table)
         if len(rank) > most:
@@ -91,7 +93,7 @@ def show(found: dict[str, Any], most: int) -> None:
 
 def worst_first(series: dict[str, Any]) -> float:
     """The least skill of what was published, over the leads."""
-    skills = [skill for skill in series["models"].get("published", {"skill": []})["skill"] if skill is not None]
+    skills = [skill for skill in series["models"].get(PUBLISHED, {"skill": []})["skill"] if skill is not None]
     return min(skills, default=0.0)
 
 

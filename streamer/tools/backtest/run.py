@@ -18,11 +18,11 @@ from typing import Any, TextIO
 from streamer.config import Config, State
 from streamer.errors import SourceError
 from streamer.ingest.topics import joined
-from streamer.lanes.fast import Accepted, FastLane
+from streamer.lanes.fast import FastLane
 from streamer.lanes.machine import prepare
 from streamer.lanes.slow import SlowLane
-from streamer.records import Message, Outgoing
-from streamer.resume.resume import swap
+from streamer.records import ForecastBatch, Message, Outgoing, TickBatch
+from streamer.resume.fold import conclude
 from streamer.store.journal import Journal
 from streamer.store.models import TrainingOutcome, outcomes_after
 from streamer.stream.state import StreamState
@@ -39,14 +39,14 @@ Progress = Callable[[int, str], None]
 
 @dataclass(slots=True)
 class Pending:
-    """The swaps of a live run that are still to come in a lane, and the series that have not got to the next one."""
+    """The swaps of a live run that are still to come in a stream, and the series that have not got to the next one."""
 
-    gates: list[TrainingOutcome]
+    outcomes: list[TrainingOutcome]
     last: dict[str, int] = field(default_factory=dict)
 
     def next(self, names: Mapping[int, str]) -> None:
         """Look to the next swap; `names` are those of series by the live run's ids."""
-        self.last = {names[ident]: span.last for ident, span in self.gates[0].spans.items() if ident in names}
+        self.last = {names[ident]: span.last for ident, span in self.outcomes[0].spans.items() if ident in names}
 
 
 class Backtest:
@@ -55,87 +55,92 @@ class Backtest:
     def __init__(self, config: Config, directory: Path, models: Path | None) -> None:
         self.config = config.model_copy(update={"state": State(path=directory)})
         self.journal = Journal.open(directory)
-        lanes = [StreamState(stream, config.metrics) for stream in config.streams]
-        for lane in lanes:
-            lane.scores = Audit(lane, config.metrics.window)
+        streams = [StreamState(one, config.metrics, observer=self) for one in config.streams]
+        self.audits = {stream.name: Audit(stream) for stream in streams}
         self.time = 0.0
-        self.fast = FastLane(lanes, self.journal, config.mqtt.max_payload, lambda: self.time)
-        self.slow = SlowLane(self.config, self.journal, lambda: self.time)
+        self.fast = FastLane(streams, self.journal, config.mqtt.max_payload, lambda: self.time)
+        self.slow = SlowLane(self.config, self.journal, self.fast.lock, lambda: self.time)
         self.names: dict[int, str] = {}
         self.pending = {} if models is None else self.swaps_of(models)
         self.trains = models is None
         self.messages = 0
 
+    def scored(self, stream: StreamState, batch: TickBatch) -> None:
+        self.audits[stream.name].scored(stream, batch)
+
+    def forecast(self, stream: StreamState, batch: ForecastBatch) -> None:
+        self.audits[stream.name].forecast(stream, batch)
+
     def swaps_of(self, models: Path) -> dict[str, Pending]:
         """By stream, what went live in a live run. Raises StateError."""
         pending = {}
         with closing(Journal.read(models)) as journal:
-            for lane in self.fast.lanes:
-                self.names |= {row.ident: joined(row.topic, row.part) for row in journal.series(lane.source)}
-                gates = outcomes_after(journal, lane.stream.name, lane.sizes, 0)
-                if gates:
-                    pending[lane.stream.name] = Pending(gates)
-                    pending[lane.stream.name].next(self.names)
+            for stream in self.fast.streams:
+                self.names |= {row.ident: joined(row.topic, row.part) for row in journal.series(stream.source)}
+                outcomes = outcomes_after(journal, stream.name, stream.config.sizes, 0)
+                if outcomes:
+                    pending[stream.name] = Pending(outcomes)
+                    pending[stream.name].next(self.names)
         return pending
 
     async def run(self, messages: Iterable[Message], out: TextIO | None, progress: Progress) -> None:
         """All messages in their order; forecasts go to `out` as a recording."""
-        accepted = Accepted()
         for message in messages:
             self.messages += 1
             self.time = max(self.time, message.arrived)
-            before = len(accepted.samples)
-            self.fast.accept_message(message, accepted)
-            ready = self.pending and self.ready(message.topic, [sample[0] for sample in accepted.samples[before:]])
+            ready = self.accept(message)
             if ready or self.messages % BATCH == 0:
-                self.advance(accepted, out)
-                accepted = Accepted()
+                due = self.finish(out)
                 if ready:
                     self.swap(ready)
-                elif self.trains:
-                    await self.train(progress)
+                for stream in due if self.trains else ():
+                    progress(self.messages, stream.name)
+                    await self.slow.attempt(stream)
                 progress(self.messages, "")
-        self.advance(accepted, out)
+        self.finish(out)
 
-    def advance(self, accepted: Accepted, out: TextIO | None) -> None:
-        """Journal, step, score and forecast what has been heard."""
-        self.fast.commit(accepted)
-        for message in self.fast.advance():
+    def accept(self, message: Message) -> StreamState | None:
+        """One message more in the open batch; the stream whose next swap is at this very sample, if there is one."""
+        before = len(self.fast.open.samples) if self.fast.open else 0
+        self.fast.accept_message(message)
+        if not self.pending or self.fast.open is None:
+            return None
+        return self.ready(message.topic, [sample[0] for sample in self.fast.open.samples[before:]])
+
+    def finish(self, out: TextIO | None) -> list[StreamState]:
+        """Journal, step, score and forecast the open batch; the streams whose training it made due."""
+        processed = self.fast.finish()
+        for message in processed.forecasts:
             if out is not None:
                 out.write(line(message, self.time))
+        return processed.due
 
     def ready(self, topic: str, idents: Sequence[int]) -> StreamState | None:
-        """The lane whose series have all got to its next swap, last those with these ids, heard under this topic."""
-        lane, _ = self.fast.table.get(topic, (None, None))
-        if lane is None or lane.stream.name not in self.pending:
+        """The stream whose series have all got to its next swap, last those with these ids, heard under this topic."""
+        route = self.fast.routing.routes.get(topic)
+        if route is None or route.stream.name not in self.pending:
             return None
-        waiting, arrived = self.pending[lane.stream.name].last, False
+        stream, waiting, arrived = route.stream, self.pending[route.stream.name].last, False
         for ident in idents:
-            series = lane.series[bisect_left(lane.series, ident, key=attrgetter("ident"))]
+            series = stream.series[bisect_left(stream.series, ident, key=attrgetter("ident"))]
             if series.tick >= waiting.get(series.name, series.tick + 1):
                 del waiting[series.name]
                 arrived = True
-        return lane if arrived and not waiting else None
+        return stream if arrived and not waiting else None
 
-    def swap(self, lane: StreamState) -> None:
-        """Put the live run's networks into a lane, its ids made this run's."""
-        pending = self.pending[lane.stream.name]
-        gate = pending.gates.pop(0)
-        own = {series.name: series.ident for series in lane.series}
+    def swap(self, stream: StreamState) -> None:
+        """Put the live run's networks into a stream, its ids made this run's."""
+        pending = self.pending[stream.name]
+        outcome = pending.outcomes.pop(0)
+        own = {series.name: series.ident for series in stream.series}
         ids = {ident: own[name] for ident, name in self.names.items() if name in own}
-        rows = [replace(row, scales=renamed(row.scales, ids)) for row in gate.models]
-        swap(lane, replace(gate, spans=renamed(gate.spans, ids), models=tuple(rows)), self.journal, Event())
-        if pending.gates:
+        rows = [replace(row, scales=renamed(row.scales, ids)) for row in outcome.models]
+        translated = replace(outcome, spans=renamed(outcome.spans, ids), models=tuple(rows))
+        conclude(stream, translated, self.journal, Event())
+        if pending.outcomes:
             pending.next(self.names)
         else:
-            del self.pending[lane.stream.name]
-
-    async def train(self, progress: Progress) -> None:
-        """Whatever is due, before the next message."""
-        for lane in self.fast.lanes:
-            if lane.due():
-                progress(self.messages, lane.stream.name)
-                await self.slow.attempt(lane)
+            del self.pending[stream.name]
 
 
 def renamed(by_id: Mapping[int, Any], ids: Mapping[int, int]) -> dict[int, Any]:

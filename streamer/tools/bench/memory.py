@@ -15,7 +15,7 @@ from streamer.errors import StreamerError
 from streamer.lanes.fast import FastLane
 from streamer.lanes.machine import prepare
 from streamer.records import Message, MessageBatch
-from streamer.resume.resume import resume
+from streamer.resume.fold import resume
 from streamer.store.journal import Journal
 from streamer.stream.state import StreamState
 from streamer.tools.bench import subject
@@ -56,15 +56,15 @@ def grow(tell: Connection, directory: Path, settings: Settings) -> None:
     stream = subject.stream(settings.series, settings.cell)
     subject.seed(directory, stream)
     with closing(Journal.open(directory)) as journal:
-        lane = StreamState(stream, Metrics())
-        fast = FastLane([lane], journal, 65536, time.time)
-        resume(lane, {}, journal, threading.Event())
+        state = StreamState(stream, Metrics())
+        fast = FastLane([state], journal, 65536, time.time)
+        resume(state, {}, journal, threading.Event())
         samples(fast, range(AT_ONCE))
         begun = resident_bytes(os.getpid())
         samples(fast, range(AT_ONCE, settings.series))
         gained = resident_bytes(os.getpid()) - begun
-    room, arrays = len(lane.newest), sum(array.nbytes for array in arrays_of(lane))
-    rings = lane.scores.arrays()["ring"].nbytes
+    room, arrays = state.room, sum(array.nbytes for array in arrays_of(state))
+    rings = state.panel.scores.ring.nbytes
     per = {"arrays": arrays / room, "rings": rings / room, "resident": gained / (settings.series - AT_ONCE)}
     tell.send({"series": settings.series, **per})
 
@@ -75,4 +75,4 @@ def samples(fast: FastLane, series: range) -> None:
         some = range(begin, min(begin + AT_ONCE, series.stop))
         for tick in range(TICKS):
             payload, now = b'{"time":%d,"value":%d}' % (subject.START + tick, tick), time.time()
-            fast.process(MessageBatch([Message(subject.topic(one), payload, 0, False, 0, now) for one in some], 1))
+            fast.process(MessageBatch([Message(subject.topic(one), payload, 0, False, None, now) for one in some], 1))

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from streamer.config import Metrics, Stream
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.scale import Scale
-from streamer.ingest.grid import Series, TickBatcher
-from streamer.models import KINDS, build
+from streamer.ingest.grid import Grid, Series, TickBatcher
+from streamer.models import KINDS, Kind, build
 from streamer.models.frozen import TILE
 from streamer.publish.encode import encode_all, rounded
-from streamer.records import MODELS, Floats, Message, Sizes, TickBatch
+from streamer.records import Floats, Message, Sizes, TickBatch
 from streamer.store.journal import Journal
 from streamer.stream.state import StreamState
 from streamer.tools.bench import subject
@@ -35,30 +35,31 @@ Taken = dict[str, list[float]]
 
 
 class Subject:
-    """A lane of N series in mid-stream: both networks live, baselines warm, whole forecasts at every phase."""
+    """A stream of N series in mid-stream: both networks live, baselines warm, whole forecasts at every phase."""
 
     def __init__(self, stream: Stream, directory: Path) -> None:
         self.stream, rows, d = stream, stream.max_series, stream.sizes.d
         self.rng = np.random.default_rng(0)
-        self.lane = StreamState(stream, Metrics())
+        self.state = StreamState(stream, Metrics())
         for row in range(rows):
-            self.lane.add(row, subject.topic(row))
+            self.state.add(row, subject.topic(row))
         torch.manual_seed(0)
-        banks = {
+        networks: dict[Kind, NetworkForecaster] = {
             kind: NetworkForecaster(build(kind, stream.sizes).requires_grad_(False), Scale(d, 50), 1) for kind in KINDS
         }
-        for bank in banks.values():
-            bank.grow(len(self.lane.newest))
-        self.lane.live = banks
+        for network in networks.values():
+            network.grow(self.state.room)
+        self.state.conclude(networks, None, 1)
         self.tick = np.full(rows, -1)
         self.at = 0
         for _ in range(4):
             for _ in range(0, rows, 1024):
-                self.lane.tick(self.wave(min(1024, rows)))
-        origin = self.lane.scores.arrays()["origin"]
+                self.state.tick(self.wave(min(1024, rows)))
+        origin = self.state.panel.trajectories.origin
         origin[:rows] = self.tick - self.rng.integers(0, stream.sizes.horizon, rows)
         self.series = [Series(row, row, "") for row in range(rows)]
-        self.waves = TickBatcher(d, 100)
+        self.grid_of = Grid(1.0, 100)
+        self.batcher = TickBatcher(d, self.grid_of)
         self.journal = Journal.open(directory)
         self.payloads = [orjson.dumps({"time": subject.START + i, "value": self.value(i)}) for i in range(1024)]
 
@@ -77,47 +78,48 @@ class Subject:
 
     def stages(self) -> Stages:
         """What each stage does with one wave; they are timed apart, so each is handed what it needs."""
-        lane = self.lane
-        means: dict[int, Floats] = {}
+        panel, means = self.state.panel, dict[int, Floats]()
+        baseline = panel.forecasters["holt-winters"]
 
         def mean(wave: TickBatch) -> Floats:
             b = len(wave.rows)
             if b not in means:
-                means[b] = lane.forecast(wave)
+                means[b] = panel.predict(wave)
             return means[b]
 
         def score(wave: TickBatch) -> None:
-            lane.scores.truth(wave)
-            lane.scores.predicted(wave, mean(wave))
-            lane.choose(wave.rows, mean(wave))
+            panel.scores.truth(wave)
+            panel.trajectories.truth(wave)
+            panel.scores.predicted(wave, mean(wave))
+            panel.trajectories.predicted(wave, mean(wave))
+            panel.choose(wave.rows, mean(wave))
 
         def smooth(wave: TickBatch) -> None:
-            assert lane.baseline is not None
-            lane.baseline.learn(wave)
-            lane.baseline.forecast(wave)
+            baseline.step(wave)
+            baseline.forecast(wave)
 
         return {
             "decode": self.decode,
             "grid": self.grid,
             "journal": self.append,
-            "step": lambda wave: [bank.step(wave.rows, wave.x, wave.fresh) for bank in lane.live.values()],
-            "forecast": lambda wave: [bank.forecast(wave.rows) for bank in lane.live.values()],
+            "step": lambda wave: [network.step(wave) for network in panel.networks.values()],
+            "forecast": lambda wave: [network.forecast(wave) for network in panel.networks.values()],
             "score": score,
             "baseline": smooth,
-            "encode": lambda wave: self.encode(wave, mean(wave)[:, MODELS.index("memoryless")]),
+            "encode": lambda wave: self.encode(wave, mean(wave)[:, panel.models.index("memoryless")]),
         }
 
     def decode(self, wave: TickBatch) -> None:
         for payload in self.payloads[: len(wave.rows)]:
-            self.lane.intake.read(Message("a", payload, 0, False, 1, subject.START, False))
+            self.state.intake.read(Message("a", payload, 0, False, 1, subject.START, False))
 
     def grid(self, wave: TickBatch) -> None:
         columns = (wave.rows.tolist(), wave.x.tolist(), wave.time.tolist())
         for row, x, at in zip(*columns, strict=True):
             series = self.series[row]
-            advance = series.place(at, 1.0, 100)
-            self.waves.add(series, tuple(x), advance, at)
-        self.waves.take()
+            advance = series.place(at, self.grid_of)
+            self.batcher.add(series, tuple(x), advance, at)
+        self.batcher.take()
 
     def append(self, wave: TickBatch) -> None:
         rows = zip(wave.rows.tolist(), wave.tick.tolist(), wave.time.tolist(), map(bytes, wave.x), strict=True)
@@ -125,7 +127,7 @@ class Subject:
             self.journal.append(list(rows))
 
     def encode(self, wave: TickBatch, mean: Floats) -> None:
-        b, topics = len(wave.rows), [self.lane.series[row].topic for row in wave.rows.tolist()]
+        b, topics = len(wave.rows), [self.state.series[row].topic for row in wave.rows.tolist()]
         encode_all(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, rounded(mean))
 
 
@@ -216,7 +218,7 @@ def costs(stream: Stream, batches: Sequence[int], rounds: int) -> dict[int, Cost
     try:
         with tempfile.TemporaryDirectory(prefix="streamer-bench-") as directory:
             subject = Subject(stream, Path(directory))
-            held = sum(array.nbytes for array in arrays_of(subject.lane)) / len(subject.lane.newest)
+            held = sum(array.nbytes for array in arrays_of(subject.state)) / subject.state.room
             found = {
                 b: Costs(*take(subject, b, rounds), held) for b in sorted({min(b, stream.max_series) for b in batches})
             }
@@ -226,12 +228,9 @@ def costs(stream: Stream, batches: Sequence[int], rounds: int) -> dict[int, Cost
     return found
 
 
-def arrays_of(lane: StreamState) -> list[NDArray[Any]]:
-    """Everything that a lane's parts keep in arrays, a row per series."""
-    parts = [lane.scores.arrays(), *(bank.arrays() for bank in lane.live.values())]
-    if lane.baseline:
-        parts.append(lane.baseline.arrays())
-    return [array for part in parts for array in part.values()]
+def arrays_of(state: StreamState) -> list[NDArray[Any]]:
+    """Everything that a stream's parts keep in arrays, a row per series."""
+    return [array for part in state.parts() for array in part.arrays().values()]
 
 
 def measure(settings: Settings, tell: Tell) -> list[Row]:

@@ -43,11 +43,6 @@ def stream(series: int, cell: CellName, d: int = 1, **model: int) -> Stream:
     return Stream.model_validate(settings(series, cell, d, **model))
 
 
-def source(of: Stream) -> Source:
-    """What the journal knows of its series."""
-    return Source(of.name, of.payload.field, of.sizes.d, of.interval or 0.0)
-
-
 def seed(directory: Path, of: Stream) -> None:
     """Networks with random weights, live, in a state directory."""
     rows = []
@@ -64,6 +59,6 @@ def fill(directory: Path, of: Stream, series: Iterable[int], ticks: int) -> None
     with closing(Journal.open(directory)) as journal, journal.transaction():
         for number in series:
             ident = number + 1
-            journal.add_series([(ident, source(of), topic(number), "")])
+            journal.add_series([(ident, Source.of(of), topic(number), "")])
             journal.append((ident, tick, START + tick, x) for tick, x in enumerate(values))
             journal.anchor([(START, ident)])

@@ -1,0 +1,47 @@
+"""A topic in, the stream and the series that it belongs to out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streamer.errors import Rejected
+from streamer.ingest.grid import Series
+from streamer.stream.state import StreamState
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where the messages of a topic go; `series` where each is one sample of it, None where they are multiseries."""
+
+    stream: StreamState
+    series: Series | None
+
+
+class Routing:
+    """All streams, in the order of the configuration, and the routes of the topics that gave a sample."""
+
+    def __init__(self, streams: Sequence[StreamState]) -> None:
+        self.take_over(streams)
+
+    def take_over(self, streams: Sequence[StreamState]) -> None:
+        """From now on these streams, with the series they hold."""
+        self.streams = streams
+        held = [(stream, one) for stream in streams if not stream.intake.multiseries for one in stream.series]
+        self.routes = {one.topic: Route(stream, one) for stream, one in held if select(one.topic, streams) is stream}
+
+    def select(self, topic: str) -> StreamState | None:
+        """The stream that the topic belongs to."""
+        return select(topic, self.streams)
+
+    def check(self, topic: str) -> None:
+        """Raises Rejected (own_forecast) for a topic that one of the streams publishes on."""
+        if any(stream.outlet.owns(topic) for stream in self.streams):
+            raise Rejected("own_forecast", "a forecast is not forecast again")
+
+    def learn(self, topic: str, stream: StreamState, series: Series | None) -> None:
+        """This topic has given a sample."""
+        self.routes[topic] = Route(stream, series)
+
+
+def select(topic: str, streams: Sequence[StreamState]) -> StreamState | None:
+    """The first stream whose filters select the topic."""
+    return next((stream for stream in streams if stream.intake.takes(topic)), None)

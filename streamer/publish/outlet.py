@@ -1,0 +1,85 @@
+"""Forecasts of one stream in, the messages to publish about them out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from streamer.config import Stream
+from streamer.part import Part
+from streamer.publish import thresholds
+from streamer.publish.encode import encode_all, rounded
+from streamer.publish.home_assistant import Discovery
+from streamer.publish.pattern import Pattern
+from streamer.publish.thresholds import Thresholds
+from streamer.records import Floats, ForecastBatch, Outgoing
+
+
+class Named(thresholds.Published, Protocol):
+    """A series whose forecasts are published; `labels` are what its topic's levels are called."""
+
+    labels: Mapping[str, str]
+
+
+class Outlet:
+    """Topics, encoding, thresholds and discovery of a stream.
+
+    `frame` is what stands before and after a series' name in the topic of its forecasts, None where labels may stand in
+    it. Without `availability`, the topic on which the daemon says that it is there, Home Assistant is told nothing.
+    """
+
+    def __init__(self, config: Stream, labelled: bool, availability: str | None) -> None:
+        self.name, self.publish, self.labelled = config.name, config.publish, labelled
+        self.thresholds = Thresholds(config) if config.thresholds else None
+        announced = config.publish.home_assistant
+        self.discovery = Discovery(config, announced, availability) if announced and availability else None
+        template = config.publish.topic.replace("{stream}", config.name)
+        self.pattern = Pattern(template)
+        self.frame = None if labelled else template.split("{topic}")
+
+    def parts(self) -> Iterator[Part]:
+        if self.thresholds:
+            yield self.thresholds
+
+    def owns(self, topic: str) -> bool:
+        """Whether this topic is one that the stream publishes on, or may have published on before."""
+        if self.discovery and self.discovery.owns(topic):
+            return True
+        return self.pattern.matches(topic) or self.pattern.matches(thresholds.forecast_of(topic))
+
+    def forget_announced(self) -> None:
+        """The session on the broker is a new one."""
+        if self.discovery:
+            self.discovery.forget()
+
+    def meet(self, batch: ForecastBatch) -> ForecastBatch:
+        """The same forecasts with what is new about their crossings of thresholds."""
+        if self.thresholds is None:
+            return batch
+        ahead = self.thresholds.meet(batch.ticks.rows, batch.ticks.x, batch.published)
+        return ForecastBatch(batch.ticks, batch.mean, batch.chosen, ahead)
+
+    def repeat(self, batch: ForecastBatch) -> ForecastBatch:
+        """The same forecasts with what was last published about their crossings."""
+        ahead = self.thresholds.lead[batch.ticks.rows] if self.thresholds else None
+        return ForecastBatch(batch.ticks, batch.mean, batch.chosen, ahead)
+
+    def encode(
+        self, batch: ForecastBatch, series: Sequence[Named], interval: Floats, speakers: Sequence[tuple[str, int]]
+    ) -> list[Outgoing]:
+        """The messages of a batch, with its series and their intervals [b]; (model, version) of each of its models."""
+        spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
+        names, topics = [one.name for one in series], self.topics(series)
+        extra = [one.extra for one in series] if self.labelled else None
+        payloads = encode_all(names, batch.ticks.time, interval, spoken, rounded(batch.published), extra)
+        qos, retain = self.publish.qos, self.publish.retain
+        out = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
+        if self.thresholds and batch.ahead is not None:
+            out += self.thresholds.encode(batch, series, topics, interval, spoken)
+        return self.discovery.announce(names, topics) + out if self.discovery else out
+
+    def topics(self, series: Sequence[Named]) -> list[str]:
+        """Where the forecasts of these series go; made each time, since keeping it would take a hundred bytes each."""
+        if self.frame is None:
+            template = self.publish.topic
+            return [template.format(topic=one.name, stream=self.name, **one.labels) for one in series]
+        start, end = self.frame
+        return [f"{start}{one.name}{end}" for one in series]

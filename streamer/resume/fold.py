@@ -1,0 +1,148 @@
+"""A new stream and the journal in, the stream as it was out.
+
+The state is a fold over the journal: what a snapshot does not hold yet, samples and outcomes of trainings in their
+order, goes through the same code as live, so that the next forecasts are those of a daemon that never stopped, to the
+last bit.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from streamer.models import KINDS
+from streamer.records import ForecastBatch
+from streamer.resume import snapshot
+from streamer.store.journal import Journal, SeriesRow
+from streamer.store.models import TrainingOutcome, newest_model, outcomes_after
+from streamer.store.samples import NEWEST
+from streamer.stream.state import StreamState
+from streamer.swap.warm import WARM_WINDOWS, forecaster_of, in_reader_thread, warm_between
+
+log = logging.getLogger("streamer.store")
+
+CHUNK = 256
+"""Ticks of each series that are read and replayed at a time."""
+
+
+@dataclass(slots=True)
+class Replayed:
+    """How many samples were, and the rows that have any after the last outcome."""
+
+    samples: int = 0
+    rows: set[int] = field(default_factory=set)
+
+    def add(self, row: int, samples: int) -> None:
+        """So many samples of one row, perhaps none."""
+        self.samples += samples
+        if samples:
+            self.rows.add(row)
+
+
+async def resumed(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal) -> ForecastBatch | None:
+    """Bring a new stream to the end of the journal, in a thread that ends when this is cancelled.
+
+    Gives the newest forecasts of the series that had samples after the snapshot: they may not have been published.
+    """
+    begun = time.monotonic()
+    replayed = await in_reader_thread(journal, lambda reader, halt: resume(stream, known, reader, halt))
+    if known:
+        fields = stream.name, len(stream.series), replayed.samples, time.monotonic() - begun
+        log.info("resumed stream=%s series=%d replayed=%d seconds=%.1f", *fields)
+    return stream.repeat(np.array(sorted(replayed.rows), np.int64), time.time())
+
+
+def resume(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
+    """Bring a new stream to the end of the journal, with the series `known` by id."""
+    found = snapshot.newest(stream, known, journal)
+    if found is None:
+        return resume_without_snapshot(stream, known, journal, halt)
+    snapshot.load(stream, found, known, journal)
+    return catch_up(stream, known, journal, halt)
+
+
+def catch_up(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
+    """Samples and outcomes after those that the stream knows of, in their order."""
+    held = {one.ident for one in stream.series}
+    for row in known.values():
+        if row.ident not in held:
+            stream.add(row.ident, row.topic, row.part)
+    samples = 0
+    for outcome in outcomes_after(journal, stream.name, stream.config.sizes, stream.promotions.version):
+        spans = outcome.spans
+        last = {one.ident: spans[one.ident].last if one.ident in spans else -1 for one in stream.series}
+        samples += replay(stream, {}, last, journal, halt).samples
+        conclude(stream, outcome, journal, halt)
+    replayed = replay(stream, {}, {}, journal, halt)
+    return Replayed(samples + replayed.samples, replayed.rows)
+
+
+def resume_without_snapshot(
+    stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event
+) -> Replayed:
+    """The newest networks, and the newest 4·m samples of every series as if they were its first."""
+    if known:
+        log.warning("no snapshot stream=%s: states are warmed on the newest samples", stream.name)
+    sizes, before = stream.config.sizes, {}
+    for row in known.values():
+        stream.add(row.ident, row.topic, row.part)
+        ticks, _ = journal.newest(row.ident, WARM_WINDOWS * sizes.m)
+        before[row.ident] = int(ticks[0]) - 1
+    outcomes = outcomes_after(journal, stream.name, sizes, 0)
+    created = {outcome.version: outcome.created for outcome in outcomes}
+    found = [model for kind in KINDS if (model := newest_model(journal, stream.name, kind, sizes))]
+    networks = {model.kind: forecaster_of(model, created[model.version], stream) for model in found}
+    if outcomes:
+        stream.conclude(networks, None, outcomes[-1].version)
+    replayed = replay(stream, before, {}, journal, halt)
+    for series in stream.series:
+        row = known[series.ident]
+        span = outcomes[-1].spans.get(series.ident) if outcomes else None
+        trained = max(0, row.held - series.tick + span.last) if span else 0
+        series.restore({"held": row.held, "anchor": row.anchor, "trained": trained})
+    if outcomes:
+        stream.conclude({}, outcomes[-1].preferred, outcomes[-1].version)
+    stream.recount_growth()
+    return replayed
+
+
+def replay(
+    stream: StreamState,
+    after: Mapping[int, int],
+    until: Mapping[int, int],
+    journal: Journal,
+    halt: threading.Event,
+) -> Replayed:
+    """Samples of all series after a tick, by default that they stand at, to a tick, by default their last.
+
+    `after` and `until` give ticks by series id.
+    """
+    replayed = Replayed()
+    going = {series.ident: series for series in stream.series}
+    reached = {series.ident: after.get(series.ident, series.tick) for series in stream.series}
+    while going and not halt.is_set():
+        for ident, series in list(going.items()):
+            ticks, times, values = journal.between(ident, reached[ident], until.get(ident, NEWEST), CHUNK)
+            for tick, moment, x in zip(ticks, times, values.tolist(), strict=True):
+                stream.replay_sample(series, tick, moment, tuple(x))
+            replayed.add(series.row, len(ticks))
+            reached[ident] = series.tick
+            if len(ticks) < CHUNK:
+                del going[ident]
+        stream.advance()
+    return replayed
+
+
+def conclude(stream: StreamState, outcome: TrainingOutcome, journal: Journal, halt: threading.Event) -> None:
+    """What a training led to, at the ticks it did."""
+    networks = {row.kind: forecaster_of(row, outcome.created, stream) for row in outcome.models}
+    spans = {ident: (span.first, span.last) for ident, span in outcome.spans.items()}
+    warm_between(list(networks.values()), stream.series, spans, stream, journal, halt)
+    stream.conclude(networks, outcome.preferred, outcome.version)
+    for series in stream.series:
+        if series.ident in outcome.spans:
+            series.train_to(outcome.spans[series.ident].trained)
+    stream.recount_growth()

@@ -1,0 +1,93 @@
+"""A stream in, its snapshot out; a snapshot in, the stream as it was then out."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from streamer.ingest.grid import Series
+from streamer.ingest.topics import joined
+from streamer.models import KINDS
+from streamer.resume.migrate import FORMAT, migrated
+from streamer.store import snapshots
+from streamer.store.journal import Journal, SeriesRow
+from streamer.store.models import model, newest_version
+from streamer.store.snapshots import Snapshot
+from streamer.stream.state import StreamState
+from streamer.swap.warm import forecaster_of
+
+log = logging.getLogger("streamer.store")
+
+
+def capture(stream: StreamState) -> Snapshot:
+    """The stream as it stands between two batches; its series without a sample are left out (they are the last)."""
+    series = [one for one in stream.series if one.tick >= 0]
+    arrays = {
+        f"series.{name}": np.array([getattr(one, name) for one in series], kind) for name, kind in Series.PLACE.items()
+    }
+    parts = {}
+    for part in stream.parts():
+        parts[part.name] = {"fit": part.fit(), "labels": part.labels()}
+        arrays |= {f"{part.name}.{name}": array[: len(series)].copy() for name, array in part.arrays().items()}
+    about = {
+        "format": FORMAT,
+        "source": source(stream),
+        "topics": [one.name for one in series],
+        "parts": parts,
+        "networks": {kind: network.version for kind, network in stream.panel.networks.items()},
+        "version": stream.promotions.version,
+        "preferred": stream.panel.preferred,
+        "schedule": stream.schedule.state(),
+    }
+    return Snapshot(about, arrays)
+
+
+def source(stream: StreamState) -> list[Any]:
+    """What a snapshot must be of for the stream to go on from it."""
+    return [stream.source.field, stream.source.d, stream.source.interval]
+
+
+def newest(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal) -> Snapshot | None:
+    """The newest snapshot that the stream can go on from, in today's format; None for none."""
+    readable = map(migrated, snapshots.newest_first(journal.path.parent, stream.name))
+    return next((one for one in readable if one and usable(one, stream, known, journal)), None)
+
+
+def usable(snapshot: Snapshot, stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal) -> bool:
+    """Whether the stream can go on from a snapshot: not where the journal, after a power cut, falls short of it."""
+    about, arrays = snapshot.about, snapshot.arrays
+    if about["source"] != source(stream) or about["version"] > newest_version(journal, stream.name):
+        return False
+    places = zip(arrays["series.ident"].tolist(), arrays["series.tick"].tolist(), strict=True)
+    return all(tick <= known[ident].tick for ident, tick in places if ident in known)
+
+
+def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow], journal: Journal) -> None:
+    """Take over what a snapshot holds of the known series."""
+    about, arrays = snapshot.about, snapshot.arrays
+    idents: list[int] = arrays["series.ident"].tolist()
+    kept = [
+        i
+        for i, (ident, name) in enumerate(zip(idents, about["topics"], strict=True))
+        if ident in known and joined(known[ident].topic, known[ident].part) == name
+    ]
+    for i in kept:
+        series = stream.add(idents[i], known[idents[i]].topic, known[idents[i]].part)
+        series.restore({name: arrays[f"series.{name}"][i].item() for name in Series.PLACE})
+    networks = {}
+    for kind in KINDS:
+        version = about["networks"].get(kind)
+        found = None if version is None else model(journal, stream.name, kind, version, stream.config.sizes)
+        if found:
+            networks[kind] = forecaster_of(*found, stream)
+    stream.conclude(networks, about["preferred"] if networks else None, about["version"])
+    stream.schedule.restore(**about["schedule"])
+    for part in stream.parts():
+        saved = about["parts"].get(part.name)
+        if saved is None or saved["fit"] != part.fit():
+            log.info("begins anew stream=%s part=%s: the configuration has changed", stream.name, part.name)
+            continue
+        prefix = f"{part.name}."
+        rows = {name.removeprefix(prefix): array[kept] for name, array in arrays.items() if name.startswith(prefix)}
+        part.restore(saved["labels"], rows)

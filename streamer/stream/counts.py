@@ -1,0 +1,63 @@
+"""What a stream has done since the daemon started; the metrics read it from other threads."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from streamer.models import KINDS
+from streamer.records import Candidate, Floats, Ints
+
+LATENCIES = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0])
+"""Upper bounds of the sample-to-forecast histogram, in seconds."""
+
+
+class Counts:
+    """Counters of one stream.
+
+    latency: samples by LATENCIES, [L + 1], and their sum of seconds. retrainings: by kind and result. gated: E_p of the
+    newest training on its held-out ticks, by model.
+    """
+
+    def __init__(self) -> None:
+        self.samples = self.bridged = self.ignored = 0
+        self.rejected: Counter[str] = Counter()
+        self.forecasts: Counter[str] = Counter()
+        self.latency = np.zeros(len(LATENCIES) + 1, np.int64)
+        self.latency_sum = 0.0
+        self.retrainings: Counter[tuple[str, str]] = Counter()
+        self.training_seconds = 0.0
+        self.gated: dict[str, float] = {}
+
+    def accept(self, bridged: int) -> None:
+        """One sample, after so many missing ticks."""
+        self.samples += 1
+        self.bridged += bridged
+
+    def reject(self, reason: str) -> None:
+        """One message, or one part of it, that is no sample."""
+        self.rejected[reason] += 1
+
+    def ignore(self) -> None:
+        """One message without a value that is asked for."""
+        self.ignored += 1
+
+    def forecast(self, models: Sequence[str], chosen: Ints, latency: Floats) -> None:
+        """Forecasts handed over: the index of the model of each, and seconds since its sample arrived, both [b]."""
+        for model, count in zip(models, np.bincount(chosen, minlength=len(models)).tolist(), strict=True):
+            self.forecasts[model] += count
+        self.latency += np.bincount(np.searchsorted(LATENCIES, latency), minlength=len(LATENCIES) + 1)
+        self.latency_sum += float(latency.sum())
+
+    def retrain(self, result: str, kinds: Iterable[str] = KINDS) -> None:
+        """What came of a training for these kinds of networks."""
+        for kind in kinds:
+            self.retrainings[kind, result] += 1
+
+    def spend(self, seconds: float) -> None:
+        """Time that a training took."""
+        self.training_seconds += seconds
+
+    def gate(self, candidate: Candidate) -> None:
+        """The errors that the gate compared."""
+        self.gated |= {candidate.kind: candidate.e_p, "persistence": candidate.e_p_persistence}
