@@ -19,7 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Forecast live sensor series: MQTT in, forecasts out, errors to Prometheus.\n\n"
-    "Start with `streamer demo`. For your own broker: copy configs/minimal.yaml, `streamer check` it, then `run` it.",
+    "Start with `streamer demo`. For your own broker, copy configs/minimal.yaml, `streamer check` it, then `run` it.",
 )
 
 COMMANDS: tuple[Callable[..., None], ...] = (
@@ -41,7 +41,7 @@ for command in COMMANDS:
 
 
 def main() -> None:
-    """The command line; a known error is one line (or a list of problems) on standard error and its exit code."""
+    """Run the command line; a known error becomes a line (or a list) on standard error and an exit code of its own."""
     try:
         app(standalone_mode=True)
     except StreamerError as error:

@@ -12,21 +12,24 @@ from streamer.cli.options import ConfigPath
 def backtest(
     config: ConfigPath,
     source: Annotated[str, typer.Argument(metavar="FILE", help="A recording (.jsonl), or a .csv file with --topic.")],
-    topic: Annotated[list[str] | None, typer.Option(help="Topic of each --column of a CSV file, in its order.")] = None,
-    column: Annotated[list[str] | None, typer.Option(help="CSV column by name or position, a series each.")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="Topic of a CSV file's --column, in the same order.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="CSV column, by name or position. Each column is a series.")
+    ] = None,
     time_column: Annotated[str | None, typer.Option(help="CSV column of the time.")] = None,
     models: Annotated[
-        Path | None, typer.Option(metavar="STATE", help="Train nothing: take a live run's networks from its state.")
+        Path | None,
+        typer.Option(metavar="STATE", help="Train nothing: use a live run's networks, from its state directory."),
     ] = None,
-    forecasts: Annotated[Path | None, typer.Option(help="Write the forecasts here, as a recording.")] = None,
-    series: Annotated[int, typer.Option(min=0, help="Series of a stream to list at most, the worst first.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole result as JSON instead of a table.")] = False,
+    forecasts: Annotated[Path | None, typer.Option(help="File to write the forecasts to, as a recording.")] = None,
+    series: Annotated[int, typer.Option(min=0, help="Largest number of series listed per stream, worst first.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON instead of tables.")] = False,
 ) -> None:
     """Run a recording through the whole daemon offline, and print the errors by series, model and lead.
 
-    Trainings happen in event time, so two runs are the same. Skill is 1 - RMSE / RMSE of persistence: above 0 is better
-    than "nothing will change". Messages go on the topics of the recording; a CSV file makes a JSON message of time
-    and value for each column:
+    Trainings happen in event time, so that two runs give the same result. Skill is 1 - RMSE / RMSE of persistence:
+    above 0 is better than "nothing will change". A recording has topics of its own. Each column of a CSV file becomes
+    JSON messages of time and value on its topic:
     `streamer backtest lab.yaml ETTh1.csv --time-column date --column OT --topic lab/oil --column HUFL --topic lab/load`
     """
     from streamer.config.loader import load

@@ -18,23 +18,29 @@ class Cell(StrEnum):
 
 
 def bench(
-    quick: Annotated[bool, typer.Option("--quick", help="Shorter loads and fewer series: within a minute.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Shorter loads and fewer series; takes less than a minute.")
+    ] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="PART", help="end-to-end, stages, sizes, memory or training; may be repeated."),
+        typer.Option(metavar="PART", help="end-to-end, stages, sizes, memory or training. May be repeated."),
     ] = None,
     cell: Annotated[Cell, typer.Option(help="Cell of the networks.")] = Cell.lstm,
-    series: Annotated[int, typer.Option(min=1, help="Series that samples come from.")] = 1000,
+    series: Annotated[int, typer.Option(min=1, help="Number of series that send samples.")] = 1000,
     as_json: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures here, and what machine it was.")
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="File to write all figures and a description of the machine to."),
     ] = None,
-    compare: Annotated[Path | None, typer.Option(metavar="FILE", help="Show ratios to an earlier --json file.")] = None,
+    compare: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Show ratios to the figures of an earlier --json file.")
+    ] = None,
 ) -> None:
-    """Measure what this machine holds: the daemon behind a broker, its stages, its memory, a retraining.
+    """Measure what this machine can take: the daemon behind a broker, its stages, its memory, a retraining.
 
-    End to end, a daemon of its own runs with random networks behind mosquitto where that is installed, else behind the
-    embedded broker. Other work on the machine shows in every figure; ratios within one run are the most that one can
-    trust then: `streamer bench --json before.json`, and later `streamer bench --compare before.json`.
+    The end-to-end part starts a daemon with random networks behind mosquitto, or behind the embedded broker where
+    mosquitto is not installed. Other work on the machine affects every figure: on a busy machine, trust only ratios
+    within one run. To compare two versions, run `streamer bench --json before.json` with the first and
+    `streamer bench --compare before.json` with the second.
     """
     from streamer.observe import logs
     from streamer.tools.bench.part import Settings

@@ -8,9 +8,9 @@ from streamer.cli.options import ConfigPath
 
 
 def check(config: ConfigPath) -> None:
-    """Check a configuration without connecting, and print it whole: defaults filled in, secrets masked.
+    """Check a configuration without connecting, and print it with all defaults, secrets masked.
 
-    Every problem is listed at once, by dotted path; exit code 78 if there is any.
+    Problems are listed all at once, by dotted path, and end with exit code 78.
     """
     from streamer.config.loader import load
 

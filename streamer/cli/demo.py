@@ -7,11 +7,17 @@ import typer
 
 
 def demo(
-    seconds: Annotated[float | None, typer.Option("--for", metavar="SECONDS", help="Stop after this long.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port of the broker; by default 1883, or a free one.")] = None,
-    metrics_port: Annotated[int | None, typer.Option(help="Port of /metrics; by default 9464, or a free one.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--for", metavar="SECONDS", help="Stop after this many seconds.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the broker. Default: 1883, or a free port if it is taken.")
+    ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Port of /metrics. Default: 9464, or a free port if it is taken.")
+    ] = None,
 ) -> None:
-    """See it work: a broker in this process, a real sensor and two test waves through it, forecasts on the screen.
+    """See Streamer work: an embedded broker, a real sensor, two test waves, and their forecasts on the screen.
 
     Subscribe with any MQTT client to `forecast/#` on the port shown. Nothing is kept afterwards.
     """

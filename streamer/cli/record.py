@@ -10,23 +10,24 @@ from streamer.cli.options import LOCAL_BROKER, BrokerUrl, CaFile, PasswordFile, 
 
 
 def record(
-    topics: Annotated[list[str], typer.Option("--topics", "--topic", help="Topic filter; may be given again.")],
-    out: Annotated[Path, typer.Option(help="File to write: .jsonl, or .jsonl.gz to pack it.")],
+    topics: Annotated[list[str], typer.Option("--topics", "--topic", help="Topic filter. May be repeated.")],
+    out: Annotated[Path, typer.Option(help="File to write: .jsonl, or .jsonl.gz to compress it.")],
     broker: BrokerUrl = LOCAL_BROKER,
     seconds: Annotated[
-        float | None, typer.Option("--for", metavar="SECONDS", min=0, help="Stop after this long.")
+        float | None, typer.Option("--for", metavar="SECONDS", min=0, help="Stop after this many seconds.")
     ] = None,
     count: Annotated[int | None, typer.Option(min=1, help="Stop after this many messages.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     qos: QoS = 1,
     username: Username = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
 ) -> None:
-    """Record live messages, for `streamer replay`, until SIGTERM or Ctrl-C: topic, payload, QoS, retain flag, time.
+    """Record live messages for `streamer replay` and `streamer backtest`, until SIGTERM or Ctrl-C.
 
-    Example: `streamer record --topics 'plant/#' --out plant.jsonl.gz --for 3600`. Exit codes: 0 stopped, 69 no broker,
-    73 the file is there already or cannot be written.
+    Each is recorded with its topic, payload, QoS, retain flag and time. Example:
+    `streamer record --topics 'plant/#' --out plant.jsonl.gz --for 3600`.
+    Exit codes: 0 stopped, 69 no broker, 73 file exists or cannot be written.
     """
     from streamer.config.loader import broker as broker_of
     from streamer.observe import logs

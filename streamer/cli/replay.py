@@ -12,7 +12,7 @@ from streamer.cli.options import LOCAL_BROKER, BrokerUrl, CaFile, PasswordFile, 
 
 
 class PayloadStyle(StrEnum):
-    """How a replayed sample is written."""
+    """Payload of a replayed sample."""
 
     json = "json"
     number = "number"
@@ -21,31 +21,35 @@ class PayloadStyle(StrEnum):
 def replay(
     source: Annotated[
         str,
-        typer.Argument(help="sine, trapezoid or waterflow; a .csv file; a .jsonl recording (either may end in .gz)."),
+        typer.Argument(help="sine, trapezoid, waterflow, a .csv file or a .jsonl recording; files may end in .gz."),
     ],
     broker: BrokerUrl = LOCAL_BROKER,
-    topic: Annotated[str | None, typer.Option(help="Topic to publish on; recordings have their own.")] = None,
+    topic: Annotated[str | None, typer.Option(help="Topic to publish on. Recordings have their own.")] = None,
     rate: Annotated[float | None, typer.Option(help="Samples per second.")] = None,
-    speed: Annotated[float | None, typer.Option(help="Times faster than the samples' own time.")] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Repeat for ever, time going on.")] = False,
+    speed: Annotated[
+        float | None, typer.Option(help="Speed relative to the samples' own times; 1 is real time.")
+    ] = None,
+    loop: Annotated[
+        bool, typer.Option("--loop", help="Repeat for ever; the times continue from pass to pass.")
+    ] = False,
     count: Annotated[int | None, typer.Option(min=1, help="Stop after this many samples.")] = None,
     column: Annotated[
-        list[str] | None, typer.Option(help="CSV column by name or position; several make one sample of d > 1.")
+        list[str] | None, typer.Option(help="CSV column, by name or position. Repeat it for samples of d > 1 elements.")
     ] = None,
     time_column: Annotated[
-        str | None, typer.Option(help="CSV column of the time; without it --interval counts.")
+        str | None, typer.Option(help="CSV column of the time. Without it, samples are --interval apart.")
     ] = None,
     interval: Annotated[float, typer.Option(help="Seconds between samples that have no time of their own.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Seed of the waves' noise.")] = 0,
     payload: Annotated[
-        PayloadStyle, typer.Option(help='json: {"time": …, "value": …}; number: bare.')
+        PayloadStyle, typer.Option(help='json: {"time": …, "value": …}. number: the bare value.')
     ] = PayloadStyle.json,
     qos: QoS = 1,
     username: Username = None,
     password_file: PasswordFile = None,
     ca_file: CaFile = None,
 ) -> None:
-    """Publish a test stream or a recording: as fast as the broker takes it, or at --rate, or at --speed.
+    """Publish test data, a CSV file or a recording: as fast as the broker takes it, or at --rate or --speed.
 
     Examples: `streamer replay waterflow --topic plant/flow --speed 3600`,
     `streamer replay data.csv --column OT --time-column date --topic lab/ot --rate 100`.

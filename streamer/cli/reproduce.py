@@ -20,17 +20,22 @@ def reproduce(
     quick: Annotated[
         bool, typer.Option("--quick", help="One n, three ratios, two seeds: minutes on two cores.")
     ] = False,
-    out: Annotated[Path, typer.Option(help="Folder of figures, results and summary; what it holds is kept.")] = Path(
-        "reproduction"
-    ),
-    n: Annotated[list[int] | None, typer.Option("--n", min=10, help="Neurons, instead of 50, 100 and 220.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Repetitions with noise and weights of their own.")] = None,
+    out: Annotated[
+        Path, typer.Option(help="Folder for figures, results and summary. Results already there are kept.")
+    ] = Path("reproduction"),
+    n: Annotated[
+        list[int] | None,
+        typer.Option("--n", min=10, help="Number of neurons, instead of 50, 100 and 220. May be repeated."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Number of repetitions, each with its own noise and weights.")
+    ] = None,
     noise: Annotated[NoiseName, typer.Option(help="Distribution of the waves' noise.")] = NoiseName.gaussian,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; by default a GPU where there is one.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda. Default: a GPU if there is one.")] = None,
 ) -> None:
-    """Repeat the paper's experiments, and what goes beyond them: figures, results.json and a one-page SUMMARY.md.
+    """Repeat the paper's experiments and some beyond it: figures, results.json and a one-page SUMMARY.md.
 
-    Stopped, it goes on where it was when started again with the same options. It needs the extra `paper`:
+    A study that was stopped continues when started again with the same options. It needs the extra `paper`:
     `pip install 'streamer[paper]'`.
     """
     try:

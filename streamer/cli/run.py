@@ -19,7 +19,7 @@ class LogFormat(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """The least that is logged."""
+    """Lowest level that is logged."""
 
     debug = "debug"
     info = "info"
@@ -28,19 +28,19 @@ class LogLevel(StrEnum):
 
 
 Format = Annotated[LogFormat, typer.Option(help="text for people, json for log collectors.")]
-Level = Annotated[LogLevel, typer.Option(help="The least that is logged.")]
+Level = Annotated[LogLevel, typer.Option(help="Lowest level that is logged.")]
 
 
 def run(config: ConfigPath, log_format: Format = LogFormat.text, log_level: Level = LogLevel.info) -> None:
-    """Forecast until SIGTERM or Ctrl-C; SIGHUP reads streams and training anew from CONFIG.
+    """Forecast until SIGTERM or Ctrl-C; SIGHUP reloads streams and training from CONFIG.
 
-    Any key outside streams can be overridden by the environment: STREAMER_MQTT__PASSWORD for mqtt.password.
-    Exit codes: 0 stopped, 78 bad configuration, 69 a port cannot be had, 73 the state cannot be written.
+    Any key outside streams can be overridden by the environment: STREAMER_MQTT__PASSWORD sets mqtt.password.
+    Exit codes: 0 stopped, 78 bad configuration, 69 port not available, 73 state not writable.
     """
     from streamer.config.loader import load
     from streamer.observe import logs
 
-    # Until the daemon takes over: its imports take seconds.
+    # Until the daemon sets its own handlers: its imports take seconds.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     logs.configure(log_format.value, log_level.value)

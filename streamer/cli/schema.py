@@ -11,8 +11,8 @@ def schema(
 ) -> None:
     """Print the JSON Schema of the configuration, so that an editor completes and checks it.
 
-    With the YAML extension of VS Code: `streamer schema > streamer.schema.json`, and as the first line of the file
-    `# yaml-language-server: $schema=streamer.schema.json`.
+    For the YAML extension of VS Code, run `streamer schema > streamer.schema.json` and begin your configuration with
+    the line `# yaml-language-server: $schema=streamer.schema.json`.
     """
     from streamer import config
     from streamer.config import loader
