@@ -9,5 +9,5 @@ Slow lane, once per retraining (lanes/slow.py):
 
     store.journal -> train.worker (a process of its own) -> swap.gate -> swap.promote -> the fast lane's networks
 
-app.py starts and stops both; observe/ shows what they did; cli.py is what users type.
+app.py starts and stops both; observe/ shows what they did; cli/ is what users type.
 """

@@ -4,11 +4,12 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-
-from amqtt.broker import Broker
-from amqtt.errors import BrokerError
+from typing import TYPE_CHECKING
 
 from streamer.errors import StartError
+
+if TYPE_CHECKING:
+    from amqtt.broker import Broker
 
 PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
 
@@ -19,6 +20,10 @@ async def embedded_broker(host: str, port: int) -> AsyncIterator[int]:
 
     It speaks MQTT 3.1.1 to anybody who reaches `host`: keep to the loopback address.
     """
+    # Here, because only the demo and embedded:// need amqtt: a daemon with a broker of its own never loads it.
+    from amqtt.broker import Broker
+    from amqtt.errors import BrokerError
+
     logging.getLogger("transitions").setLevel(logging.WARNING)
     # amqtt logs the traceback of a failed start; StartError says it in a line.
     logging.getLogger("amqtt").setLevel(logging.CRITICAL)
@@ -37,7 +42,7 @@ async def embedded_broker(host: str, port: int) -> AsyncIterator[int]:
         await _stop(broker)
 
 
-async def _stop(broker: Broker) -> None:
+async def _stop(broker: "Broker") -> None:
     readers = [handler._reader_task for _, handler in broker.sessions.values()]
     stopping = asyncio.create_task(broker.shutdown(), name="embedded broker stops")
     # A reader busy at this moment can miss its cancellation (wait_for before Python 3.12), and amqtt waits for ever.

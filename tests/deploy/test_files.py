@@ -1,5 +1,5 @@
-"""The unit, the image, compose and Kubernetes: checked by their own tools where they are installed, and for what this
-project promises everywhere."""
+"""The unit, the image, compose, Kubernetes and CI: checked by their own tools where they are installed, and for what
+this project promises everywhere."""
 
 import os
 import re
@@ -16,6 +16,8 @@ from tests.deploy.prometheus import DEPLOY
 
 KUBERNETES = DEPLOY / "kubernetes"
 UNIT = DEPLOY / "systemd" / "streamer.service"
+ROOT = DEPLOY.parent
+WORKFLOW = ROOT / ".github" / "workflows" / "ci.yaml"
 GENERATED = {"ca.crt", "server.crt", "server.key", "passwords", "streamer_password", "grafana_password"}
 WORST = 5.0
 """Exposure from which on `systemd-analyze security` no longer says OK."""
@@ -134,3 +136,32 @@ def test_kustomize_puts_the_manifests_together(tmp_path: Path, operator: bool) -
     labels = by_kind["StatefulSet"]["spec"]["template"]["metadata"]["labels"]
     if operator:
         assert by_kind["PodMonitor"]["spec"]["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_the_workflow_is_what_its_schema_wants() -> None:
+    """check-jsonschema accepts the workflow of GitHub Actions."""
+    said(optional("check-jsonschema"), "--builtin-schema", "vendor.github-workflows", WORKFLOW)
+
+
+def test_the_workflow_may_read_only_and_runs_everything() -> None:
+    """Every job runs .ci/run with no right but to read, within a time limit, from the oldest Python supported on."""
+    workflow = YAML(typ="safe").load(WORKFLOW)
+    oldest = re.search(r'requires-python = ">=(.*)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert workflow["permissions"] == {"contents": "read"}
+    assert oldest
+    for job in workflow["jobs"].values():
+        assert "permissions" not in job
+        assert job["timeout-minutes"] <= 60
+        assert job["strategy"]["matrix"]["python"][0] == oldest.group(1)
+        assert [step["run"] for step in job["steps"] if "run" in step] == [".ci/run"]
+
+
+def test_hooks_check_what_the_test_command_checks() -> None:
+    """The hooks of pre-commit are the checks of tests/run before pytest, from the environment that README.md makes."""
+    (hooks,) = YAML(typ="safe").load(ROOT / ".pre-commit-config.yaml")["repos"]
+    told = (ROOT / "tests" / "run").read_text(encoding="utf-8")
+    checks = re.findall(r'^"\$python" -m (ruff \w+|mypy)|/(lint-imports)"', told, re.MULTILINE)
+    entries = [re.match(r"\.venv/bin/(ruff \w+|[\w-]+)", hook["entry"]) for hook in hooks["hooks"]]
+    assert hooks["repo"] == "local"
+    assert [entry and entry.group(1) for entry in entries] == [one or other for one, other in checks]
+    assert {hook["language"] for hook in hooks["hooks"]} == {"system"}

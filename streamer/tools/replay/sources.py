@@ -78,7 +78,8 @@ def signal(name: str, seed: int = 0, interval: float = 1.0, start_time: float = 
 
 def waterflow() -> Iterator[Sample]:
     """River's hourly water flow in litres per second, at its own times; hours are missing where the data has none."""
-    from river.datasets import WaterFlow  # here, because importing river takes a second
+    # Here, because no other source needs river, and importing it takes more than a second.
+    from river.datasets import WaterFlow
 
     # As a list, because river closes its file only when read to the end; there are 1,268 samples.
     for x, value in list(WaterFlow()):

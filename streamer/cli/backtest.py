@@ -1,0 +1,55 @@
+"""`streamer backtest`: a recording, run through the daemon offline."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from streamer.cli.options import ConfigPath
+
+
+def backtest(
+    config: ConfigPath,
+    source: Annotated[str, typer.Argument(metavar="FILE", help="A recording (.jsonl), or a .csv file with --topic.")],
+    topic: Annotated[list[str] | None, typer.Option(help="Topic of a CSV file's --column, in the same order.")] = None,
+    column: Annotated[
+        list[str] | None, typer.Option(help="CSV column, by name or position. Each column is a series.")
+    ] = None,
+    time_column: Annotated[str | None, typer.Option(help="CSV column of the time.")] = None,
+    models: Annotated[
+        Path | None,
+        typer.Option(metavar="STATE", help="Train nothing: use a live run's networks, from its state directory."),
+    ] = None,
+    forecasts: Annotated[Path | None, typer.Option(help="File to write the forecasts to, as a recording.")] = None,
+    series: Annotated[int, typer.Option(min=0, help="Largest number of series listed per stream, worst first.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON instead of tables.")] = False,
+) -> None:
+    """Run a recording through the whole daemon offline, and print the errors by series, model and lead.
+
+    Trainings happen in event time, so that two runs give the same result. Skill is 1 - RMSE / RMSE of persistence:
+    above 0 is better than "nothing will change". A recording has topics of its own. Each column of a CSV file becomes
+    JSON messages of time and value on its topic:
+    `streamer backtest lab.yaml ETTh1.csv --time-column date --column OT --topic lab/oil --column HUFL --topic lab/load`
+    """
+    from streamer.config.loader import load
+    from streamer.observe import logs
+    from streamer.tools.backtest.report import result, show
+    from streamer.tools.backtest.run import backtest as run_all
+    from streamer.tools.backtest.run import messages
+    from streamer.tools.replay.sources import SourceOptions, open_source
+
+    logs.configure("text", "warning")
+    parsed = load(config)
+    samples = open_source(source, SourceOptions(tuple(column or ()), time_column))
+
+    def progress(count: int, training: str) -> None:
+        typer.echo(f"\r{count} messages{f', training {training}' if training else '':40}", nl=False, err=True)
+
+    done = run_all(parsed, messages(samples, topic or ()), models, forecasts, progress)
+    typer.echo("", err=True)
+    found = result(done)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        show(found, series)

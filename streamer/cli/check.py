@@ -1,0 +1,22 @@
+"""`streamer check`: a configuration, checked and printed."""
+
+import json
+
+import typer
+
+from streamer.cli.options import ConfigPath
+
+
+def check(config: ConfigPath) -> None:
+    """Check a configuration without connecting, and print it with all defaults, secrets masked.
+
+    Problems are listed all at once, by dotted path, and end with exit code 78.
+    """
+    from streamer.config.loader import load
+
+    parsed = load(config)
+    typer.echo(json.dumps(parsed.model_dump(mode="json"), indent=2))
+    typer.echo(f"{config}: good", err=True)
+    for key, path in parsed.mqtt.files():
+        if not path.exists():
+            typer.echo(f"{config}: mqtt.{key}: there is no {path} on this machine; run needs it", err=True)

@@ -1,0 +1,28 @@
+"""`streamer demo`: the daemon at work, without a broker or a sensor."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+
+def demo(
+    seconds: Annotated[
+        float | None, typer.Option("--for", metavar="SECONDS", help="Stop after this many seconds.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the broker. Default: 1883, or a free port if it is taken.")
+    ] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Port of /metrics. Default: 9464, or a free port if it is taken.")
+    ] = None,
+) -> None:
+    """See Streamer work: an embedded broker, a real sensor, two test waves, and their forecasts on the screen.
+
+    Subscribe with any MQTT client to `forecast/#` on the port shown. Nothing is kept afterwards.
+    """
+    from streamer.observe import logs
+    from streamer.tools.demo import demo as show
+
+    logs.configure("text", "error")
+    asyncio.run(show(seconds, port, metrics_port))
