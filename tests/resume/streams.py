@@ -1,0 +1,76 @@
+"""Streams of every kind, messages for them, and networks that may go live."""
+
+import json
+import random
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from streamer.config import Stream
+from streamer.models import KINDS, Kind, build
+from streamer.records import Candidate, Message
+from streamer.stream.state import StreamState
+from streamer.train.weights import dump
+from tests.streams import NOW, SMALL, message, sample, timed, untimed
+
+PUBLISH = {"every": 2}
+THRESHOLDS = [{"name": "high", "above": 0.9}, {"name": "low", "below": -0.9}]
+
+
+def streams(window: int) -> tuple[Stream, ...]:
+    """One of every kind: with a grid, season and short gaps; vectors; bare numbers, each a tick; several a message."""
+    retrain = {"every": 0, "minimum": 30, "window": window}
+    fields = {"retrain": retrain, "max_gap": 4, "thresholds": THRESHOLDS}
+    vector = {"format": "json", "value": ["value.0", "value.1"], "time": "time"}
+    parts = {"format": "json", "fields": "*", "time": "time"}
+    return (
+        timed(name="grid", topics=["grid/+"], baseline="holt-winters", season=5, **fields),
+        untimed(
+            name="grid.2", topics=["two/+"], payload=vector, interval=0.5, model={**SMALL, "cell": "lstm"}, **fields
+        ),
+        untimed(name="bare", topics=["bare/+"], baseline="holt-winters", publish=PUBLISH, **fields),
+        untimed(name="parts", topics=["parts/{which}"], payload=parts, interval=1.0, **fields),
+    )
+
+
+def messages(rng: random.Random, ticks: int) -> list[Message]:
+    """Of nine series: some appear late, ticks are missing, gaps are short or long, some come twice or not at all."""
+    series = {f"grid/{i}": rng.choice([0, 0, ticks // 3]) for i in range(3)}
+    series |= {f"two/{i}": rng.choice([0, ticks // 2]) for i in range(2)}
+    series |= {f"bare/{i}": rng.choice([0, ticks // 4]) for i in range(2)} | {"parts/0": 0}
+    away: dict[str, int] = {}
+    out = []
+    for t in range(ticks):
+        for topic in rng.sample(sorted(series), len(series)):
+            if t < max(series[topic], away.get(topic, 0)):
+                continue
+            if rng.random() < 0.04:
+                away[topic] = t + rng.choice([1, 2, 4, 5, 6, 30])
+            value = np.sin(t / 3) + rng.gauss(0, 0.1)
+            if topic.startswith("bare"):
+                out.append(message(topic, b"%.4f" % value, NOW + t))
+            elif topic.startswith("parts"):
+                some = {name: value for name in ("a", "b") if rng.random() < 0.9}
+                out.append(message(topic, json.dumps({"time": t + rng.uniform(-0.4, 0.4), **some}).encode()))
+            elif topic.startswith("two"):
+                out.append(sample(topic, t / 2 + rng.uniform(-0.2, 0.2), [value, 100 * value]))
+            else:
+                out.append(sample(topic, t + rng.uniform(-0.4, 0.4), value))
+            if rng.random() < 0.02:
+                out.append(message(topic, b"junk"))
+    return out
+
+
+def candidates(stream: StreamState, seed: int) -> list[Candidate]:
+    """Random networks of both kinds, or of one, or of none; some series have a scale of their training."""
+    rng = random.Random(seed)
+    kinds: Sequence[Kind] = rng.choice([KINDS, KINDS, KINDS[:1], KINDS[1:], ()])
+    out = []
+    for i, kind in enumerate(kinds):
+        torch.manual_seed(2 * seed + i)
+        weights = dump(build(kind, stream.config.sizes).state_dict())
+        mean, sd = np.full(stream.config.sizes.d, 1 / 3), np.full(stream.config.sizes.d, 0.7)
+        scales = {one.ident: (mean, sd) for one in stream.series if rng.random() < 0.5}
+        out.append(Candidate(kind, weights, scales, 0.5, None, 1.0))
+    return out
