@@ -50,8 +50,12 @@ class Rejected(StreamerError):
 
 
 class TrainingFailed(StreamerError):
-    """A retraining that gave no candidate; `reason` is the label it is counted under."""
+    """A retraining that gave no candidate; `reason` is the label it is counted under.
 
-    def __init__(self, reason: str, detail: str = "") -> None:
+    `device` is the device that the training process had reported before it failed, None if it had reported none.
+    """
+
+    def __init__(self, reason: str, detail: str = "", *, device: str | None = None) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
+        self.device = device

@@ -37,9 +37,29 @@ async def train(
     """The candidates of one training; `progress` gets each line that the process reports on the way.
 
     Cancelling it, `timeout` seconds in all or `stall` seconds without a line end the process. Raises TrainingFailed:
-    timeout, hung, killed (by a signal), crashed, or the reason that the process gave (train/failures.py).
+    timeout, hung, killed (by a signal), crashed, or the reason that the process gave (train/failures.py), each with the
+    device that the process had reported by then.
     """
     process = await start(worker, request.threads_each)
+    device: str | None = None
+
+    def report(document: dict[str, Any]) -> None:
+        nonlocal device
+        if document["event"] == "start":
+            device = document["device"]
+        progress(document)
+
+    try:
+        return await converse(process, request, report, timeout, stall)
+    except TrainingFailed as failed:
+        failed.device = device
+        raise
+
+
+async def converse(
+    process: Process, request: Request, progress: Callable[[dict[str, Any]], None], timeout: float, stall: float
+) -> list[Candidate]:
+    """Sends the request, reads lines until the training ends, and ends the process; raises TrainingFailed."""
     assert process.stdin
     assert process.stdout
     assert process.stderr

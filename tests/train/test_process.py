@@ -1,6 +1,7 @@
 """Training in a process of its own, on a real journal; the process may die, hang or find nothing to train on."""
 
 import asyncio
+import json
 import os
 import select
 import struct
@@ -197,6 +198,29 @@ async def test_trouble_has_its_own_reason(tmp_path: Path, trouble: str, reason: 
     with pytest.raises(TrainingFailed, match=said) as failed:
         await train(request(tmp_path, device="cuda"), lambda _: None, 60, 60, failing(trouble))
     assert failed.value.reason == reason
+
+
+@pytest.mark.parametrize("device", ["cuda", None])
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("time.sleep(60)", "hung"),
+        ("time.sleep(60)", "timeout"),
+        ("os.abort()", "killed"),
+        ("sys.exit(3)", "crashed"),
+        ("""print('{"event": "failed", "reason": "no_data", "detail": ""}')""", "no_data"),
+    ],
+)
+async def test_a_failure_carries_the_device_reported_before_it(
+    tmp_path: Path, end: str, reason: str, device: str | None
+) -> None:
+    """Every failure names the device of the "start" event; one without that event before it names none."""
+    start = json.dumps({"event": "start", "device": device} if device else {"event": "alive"})
+    worker = "-c", f"import os, sys, time; print({start!r}, flush=True); {end}"
+    timeout, stall = (2, 60) if reason == "timeout" else (60, 2)
+    with pytest.raises(TrainingFailed) as failed:
+        await train(request(tmp_path), lambda _: None, timeout, stall, worker)
+    assert (failed.value.reason, failed.value.device) == (reason, device)
 
 
 async def test_a_silent_process_is_ended_as_hung(tmp_path: Path, children: Children) -> None:
