@@ -191,7 +191,7 @@ class Link:
                 lasting, was_connected = time.monotonic() - began, self.connected
                 self._disconnected()
             lasted = lasting > 2 * self._config.reconnect_max
-            # A short connection does not: two daemons with one client id would evict each other without a pause.
+            # A short connection does not reset the pauses: two daemons with one client id would never pause.
             if was_connected and lasted:
                 ceiling = FIRST_PAUSE
             self._short_connections = 0 if lasted or not was_connected else self._short_connections + 1

@@ -15,7 +15,7 @@ WRITES_PER_TURN = 8  # writes before the event loop runs; more than a batch's fo
 
 
 class Sender:
-    """Owns the outbox and the publishes in flight; it outlives connections: it has one from `attach` to `detach`."""
+    """Owns the outbox and the publishes in flight; outlives connections, has one from `attach` to `detach`."""
 
     def __init__(self, limit: int) -> None:
         self.outbox = Outbox(limit)
