@@ -1,4 +1,4 @@
-"""The two networks of the paper, over one cell contract."""
+"""The two networks of the paper, built from interchangeable recurrent cells."""
 
 from streamer.models.contract import Network
 from streamer.models.memoryless import Memoryless

@@ -1,7 +1,7 @@
 """Recurrent cells behind one contract, `F(x, s) -> s`: vanilla tanh (the paper's), GRU and LSTM.
 
-Weights live in torch's own modules, so that a whole window runs through their compiled loops (and cuDNN on a GPU);
-a single step is spelled out here, which lets the state be carried as a plain value and the closed loop be folded.
+Weights live in torch's own modules, so that a whole window runs through their compiled loops (and cuDNN on a GPU). A
+single step is written out here, so that the state is a plain value and the closed loop can be folded.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +17,7 @@ from streamer.records import CellName
 
 
 class Cell(nn.Module, ABC):
-    """One recurrent cell with n neurons on inputs of d elements; its state is s [b, S], of which P sees the first n."""
+    """A recurrent cell of n neurons on inputs of d elements, with a state s [b, S] of which P reads the first n."""
 
     gates: ClassVar[int]
     states: ClassVar[int] = 1
@@ -45,7 +45,7 @@ class Cell(nn.Module, ABC):
 
     @abstractmethod
     def fold(self, predictor: nn.Linear) -> Callable[[Tensor], Tensor]:
-        """The closed loop `s -> F(P(s), s)` as one matrix, which P's linearity allows (design, section 2)."""
+        """The closed loop `s -> F(P(s), s)` with P, which is linear, folded into the weights of the cell."""
 
     def weights(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """W [gates·n, d], its bias, U [gates·n, n], its bias."""
@@ -53,12 +53,12 @@ class Cell(nn.Module, ABC):
         return core.weight_ih_l0, core.bias_ih_l0, core.weight_hh_l0, core.bias_hh_l0
 
     def project(self, x: Tensor) -> Tensor:
-        """What an input adds to the gates, W·x + b: [.., d] -> [.., gates·n]."""
+        """The input's part of the gates, W·x + b: [.., d] -> [.., gates·n]."""
         w, b, _, _ = self.weights()
         return fn.linear(x, w, b)
 
     def recurrent(self, h: Tensor) -> Tensor:
-        """What the old state adds to the gates, U·h + b: [b, n] -> [b, gates·n]."""
+        """The old state's part of the gates, U·h + b: [b, n] -> [b, gates·n]."""
         _, _, u, b = self.weights()
         return fn.linear(h, u, b)
 
@@ -71,7 +71,7 @@ class Cell(nn.Module, ABC):
         return self.core(x, s.unsqueeze(0).contiguous())[1].squeeze(0)  # type: ignore[no-any-return]
 
     def loop(self, predictor: nn.Linear, s: Tensor, h: int) -> Tensor:
-        """What P sees of s and of the h - 1 states after it in the closed loop, time first: [b, S] -> [h, b, n]."""
+        """The visible part of s and of the next h - 1 states in the closed loop, time first: [b, S] -> [h, b, n]."""
         closed = self.fold(predictor)
         seen = [self.visible(s)]
         for _ in range(h - 1):
@@ -80,7 +80,7 @@ class Cell(nn.Module, ABC):
         return torch.stack(seen)
 
     def hold(self, x: Tensor, k: int) -> Tensor:
-        """What P sees of k states from zero on under an input that stays, time first: x [b, d] -> [k, b, n]."""
+        """The visible part of k states from zero under a constant input x, time first: [b, d] -> [k, b, n]."""
         a, s = self.project(x), x.new_zeros(len(x), self.state_size)
         seen = []
         for _ in range(k):
@@ -89,11 +89,11 @@ class Cell(nn.Module, ABC):
         return torch.stack(seen)
 
     def visible(self, s: Tensor) -> Tensor:
-        """The part of the state the predictor reads: [.., S] -> [.., n]."""
+        """The part of the state that the predictor P reads: [.., S] -> [.., n]."""
         return s[..., : self.n]
 
     def folded(self, predictor: nn.Linear) -> tuple[Tensor, Tensor]:
-        """W·P [gates·n, n] and W·p0 + b [gates·n]: the projected input x̄ = P(s) as a function of s."""
+        """W·P [gates·n, n] and W·p0 + b [gates·n], which give the projected input for x̄ = P(s) from s."""
         w, b, _, _ = self.weights()
         return w @ predictor.weight, b + w @ predictor.bias
 
@@ -133,7 +133,7 @@ class Rnn(Cell):
         return unroll(self.joined(), x.t().expand(k, -1, -1), x.new_zeros(len(x), self.n), True)
 
     def joined(self) -> Tensor:
-        """[U, W, b], the two biases as one: [n, n + d + 1]."""
+        """[U, W, b] with both biases added: [n, n + d + 1]."""
         w, b, u, b_hh = self.weights()
         return torch.cat([u, w, (b + b_hh)[:, None]], 1)
 
@@ -166,7 +166,7 @@ class Gru(Cell):
 
     @staticmethod
     def gate(rz: Tensor, a_n: Tensor, g_n: Tensor, s: Tensor) -> Tensor:
-        """Reset and update from their pre-activations rz [b, 2n], candidate from a_n and g_n [b, n]."""
+        """The new state from pre-activations: rz [b, 2n] of reset and update, a_n and g_n [b, n] of the new value."""
         r, z = torch.sigmoid(rz).chunk(2, 1)
         return torch.lerp(torch.tanh(torch.addcmul(a_n, r, g_n)), s, z)
 
@@ -227,9 +227,9 @@ class Lstm(Cell):
 
 
 def native(x: Tensor, s: Tensor, weights: list[Tensor]) -> Tensor:
-    """The h of an LSTM at every step in torch's compiled loop, time first: x [T, b, d], s [b, 2n] -> [T, b, n].
+    """The h of an LSTM at every step, by torch's compiled loop, time first: x [T, b, d], s [b, 2n] -> [T, b, n].
 
-    On a GPU cuDNN wants the weights in one piece, which folded ones are not.
+    Not for a GPU: cuDNN needs all weights in one block of memory, and folded ones are not.
     """
     if not len(x):
         return x.new_zeros(0, len(s), s.shape[1] // 2)

@@ -1,4 +1,4 @@
-"""What the daemon and the training ask of a network: a state in, a state out, a forecast from a state.
+"""The contract of a network for the daemon and the training: it advances a state and forecasts from it.
 
 Axes: b rows (series or windows), m inputs, h outputs, d elements per sample, n neurons, S elements of a state.
 """
@@ -13,7 +13,7 @@ from streamer.records import Kind, Sizes
 
 
 class Network(nn.Module, ABC):
-    """A forecasting network whose whole memory of a series is one vector, `s: [b, S]`, zero at the start."""
+    """A network whose whole memory of a series is one state vector, `s: [b, S]`, zero at the start."""
 
     kind: ClassVar[Kind]
     state_size: int
@@ -29,8 +29,8 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def forecast(self, s: Tensor, h: int) -> Tensor:
-        """The next h values as the network sees them from s: [b, S] -> [b, h, d]."""
+        """The forecast of the next h values from s: [b, S] -> [b, h, d]."""
 
     def zero_state(self, b: int) -> Tensor:
-        """The state of b series nothing is known of."""
+        """The state of b new series."""
         return torch.zeros(b, self.state_size, device=next(self.parameters()).device)

@@ -1,10 +1,10 @@
-"""A trained network in, its steps and forecasts of many series at once out: weights folded, buffers allocated once.
+"""A trained network in, steps and forecasts of many series at once out: weights folded, buffers allocated once.
 
-Series are columns here, in tiles of w: t tiles are arrays [t, rows, w], so that every gate lies in one piece and one
-batched product serves all tiles. In it each tile is a product of its own, of a fixed shape, so that a series' result
-does not depend on its neighbours. Nor must it on t and w, which follow from how many series wait: where a library takes
-another way for some of them, `loops` finds it out.
-Products are torch's; tanh is numpy's, ten times faster than torch's where MKL does not know the processor.
+Series are columns here, in tiles of w: t tiles are arrays [t, rows, w], so that the values of a gate lie together in
+memory and one batched product serves all tiles. In it each tile is a product of its own, of a fixed shape, so that the
+result of a series does not depend on its neighbours. It must not depend on t and w either, which follow from the number
+of series that wait. A library may compute some shapes in another order, so `loops` tries each of them.
+Products are torch's. tanh is numpy's, ten times faster than torch's on processors that MKL does not know.
 """
 
 from abc import ABC, abstractmethod
@@ -25,10 +25,12 @@ from streamer.models.traditional import Traditional
 Shape = tuple[int, int]
 """t and w."""
 TILE = 64
+"""Series in a full tile."""
 SHAPES: tuple[Shape, ...] = ((1, TILE), (1, 16), (1, 32), (1, 48), (2, TILE), (3, TILE), (4, TILE))
-"""In the first all networks work; of the others those are taken that give the same. Four tiles still fit a processor's
-second cache."""
+"""The first serves every network; the others serve those for which they give the same bits. Four tiles still fit a
+processor's second-level cache."""
 LARGEST = max(t * w for t, w in SHAPES)
+"""Most series that one loop takes."""
 
 F32 = NDArray[np.float32]
 Act = Callable[[], object]
@@ -37,9 +39,9 @@ HALF = np.float32(0.5)
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """A cell as g = U·h + W·x + b [G], and what makes a new state of g; arguments of sigmoids are halved.
+    """A cell as gates g = U·h + W·x + b [G], and `update`, which makes the new state from g.
 
-    σ(v) = ½ + ½·tanh(½·v) leaves tanh as the only function there is.
+    Arguments of sigmoids are halved: σ(v) = ½ + ½·tanh(½·v), so that tanh is the only function needed.
     """
 
     u: Tensor
@@ -52,23 +54,23 @@ class Folded:
         return self.u.shape[1]
 
     def closed(self, predictor: nn.Linear) -> Tensor:
-        """[G + d, 1 + n], of 1 and s: the gates of F(P(s), s), and below them P(s) itself."""
+        """The matrix [G + d, 1 + n] from (1, s) to the gates of F(P(s), s) and, in the last rows, P(s)."""
         p, p0 = predictor.weight.double(), predictor.bias.double()
         biases = torch.cat([self.b + self.w @ p0, p0])
         return torch.cat([biases[:, None], torch.cat([self.u + self.w @ p, p])], 1)
 
 
 def fold(cell: Cell) -> Folded:
-    """The weights of a cell, in double precision until they are products."""
+    """Folds a cell, in double precision; `product` rounds the result to single precision."""
     w, b, u, c = (weight.detach().double() for weight in cell.weights())
-    n, nothing = cell.n, torch.zeros
+    n, zeros = cell.n, torch.zeros
     if cell.gates == 1:
         return Folded(u, w, b + c, rnn)
     if cell.gates == 3:
         r, new = slice(2 * n), slice(2 * n, 3 * n)
         return Folded(
-            torch.cat([u[r] / 2, nothing(n, n), u[new]]),
-            torch.cat([w[r] / 2, w[new], nothing(n, w.shape[1])]),
+            torch.cat([u[r] / 2, zeros(n, n), u[new]]),
+            torch.cat([w[r] / 2, w[new], zeros(n, w.shape[1])]),
             torch.cat([(b + c)[r] / 2, b[new], c[new]]),
             gru,
         )
@@ -77,25 +79,25 @@ def fold(cell: Cell) -> Folded:
     return Folded(u[i_f_o_g] * halved[:, None], w[i_f_o_g] * halved[:, None], (b + c)[i_f_o_g] * halved, lstm)
 
 
-def raise_half(v: F32) -> None:
-    """In place, ½ + ½·v: the last step of a sigmoid."""
+def finish_sigmoid(v: F32) -> None:
+    """Replaces v by ½ + ½·v, the last step of a sigmoid."""
     np.multiply(v, HALF, out=v)
     np.add(v, HALF, out=v)
 
 
 def rnn(g: F32, h: F32, c: F32) -> Act:
-    """From gates g [t, G, w], the state h [t, n, w] is replaced."""
+    """Replaces the state h [t, n, w] from gates g [t, G, w]; c is not used."""
     return partial(np.tanh, g, out=h)
 
 
 def gru(g: F32, h: F32, c: F32) -> Act:
-    """Gates in the order reset, update, W·x + b of the new state, U·h + b of the new state."""
+    """As `rnn`, with gates in the order reset, update, W·x + b and U·h + b of the new state."""
     n = h.shape[1]
     rz, (r, z, new, old) = g[:, : 2 * n], (g[:, at : at + n] for at in range(0, 4 * n, n))
 
     def update() -> None:
         np.tanh(rz, out=rz)
-        raise_half(rz)
+        finish_sigmoid(rz)
         np.multiply(r, old, out=old)
         np.add(new, old, out=new)
         np.tanh(new, out=new)
@@ -107,13 +109,13 @@ def gru(g: F32, h: F32, c: F32) -> Act:
 
 
 def lstm(g: F32, h: F32, c: F32) -> Act:
-    """Gates in the order input, forget, output, new; c [t, n, w] is replaced too."""
+    """As `rnn`, with gates in the order input, forget, output, new; c [t, n, w] is replaced too."""
     n = h.shape[1]
     ifo, (i, f, o, new) = g[:, : 3 * n], (g[:, at : at + n] for at in range(0, 4 * n, n))
 
     def update() -> None:
         np.tanh(g, out=g)
-        raise_half(ifo)
+        finish_sigmoid(ifo)
         np.multiply(i, new, out=new)
         np.multiply(c, f, out=c)
         np.add(c, new, out=c)
@@ -124,58 +126,58 @@ def lstm(g: F32, h: F32, c: F32) -> Act:
 
 
 def product(a: Tensor, s: Tensor, y: Tensor, b: Tensor | None = None) -> Act:
-    """y = a·s per tile, plus b: a [G, K], s [t, K, w], y and b [t, G, w]."""
+    """A function that sets y = a·s + b for each tile: a [G, K], s [t, K, w], y and b [t, G, w]."""
     factors = a.float().contiguous().expand(len(s), -1, -1), s
     return partial(torch.bmm, *factors, out=y) if b is None else partial(torch.baddbmm, b, *factors, out=y)
 
 
 class Loop(ABC):
-    """Buffers for t tiles of w of one network, and what it does to them.
+    """The buffers of a network for t tiles of w series, and the functions that work on them.
 
-    s: [t, S, w] the states, set before and read after; x: [t, d, w] a sample of each, no NaN in it. Between them lies a
-    row of ones, so that a bias is one more column of its matrix.
+    s: [t, S, w] states, which the caller sets before a step and reads after it; x: [t, d, w] a sample of each series,
+    without NaN. A row of ones lies between them, so that a bias is one more column of its matrix.
     """
 
     def __init__(self, cell: Folded, size: int, d: int, shape: Shape) -> None:
         t, w = shape
-        held, gates = torch.ones(t, d + 1 + size, w), torch.empty(t, len(cell.b), w)
-        self.tensor, self.x, self.s = held[:, d:], held[:, :d].numpy(), held[:, d + 1 :].numpy()
+        buffer, gates = torch.ones(t, d + 1 + size, w), torch.empty(t, len(cell.b), w)
+        self.tensor, self.x, self.s = buffer[:, d:], buffer[:, :d].numpy(), buffer[:, d + 1 :].numpy()
         folded = torch.cat([cell.w, cell.b[:, None], cell.u], 1)
-        self.gather = product(folded, held[:, : d + 1 + cell.n], gates)
+        self.compute_gates = product(folded, buffer[:, : d + 1 + cell.n], gates)
         self.update = cell.update(gates.numpy(), self.s[:, : cell.n], self.s[:, cell.n :])
 
     def step(self) -> None:
-        """One sample: s becomes F(x, s)."""
-        self.gather()
+        """Replaces s by F(x, s)."""
+        self.compute_gates()
         self.update()
 
     @abstractmethod
     def forecast(self, z: F32) -> None:
-        """The next h values of each, into z [h, t, d, w]; for h > 1 the states are used up."""
+        """Writes the next h values of each series into z [h, t, d, w]; destroys the states if h > 1."""
 
 
 class MemorylessLoop(Loop):
-    """Eq. (14), closed loop folded: one product gives what is predicted and the gates after it."""
+    """Eq. (14) with the closed loop folded: one product gives the prediction and the gates after it."""
 
     def __init__(self, network: Memoryless, shape: Shape) -> None:
         cell, d = fold(network.F), network.sizes.d
         super().__init__(cell, network.state_size, d, shape)
         size, n = len(cell.b), cell.n
         y = torch.empty(shape[0], size + d, shape[1])
-        self.turn = product(cell.closed(network.P), self.tensor[:, : 1 + n], y)
+        self.predict = product(cell.closed(network.P), self.tensor[:, : 1 + n], y)
         self.predicted = y.numpy()[:, size:]
-        self.follow = cell.update(y.numpy()[:, :size], self.s[:, :n], self.s[:, n:])
+        self.advance = cell.update(y.numpy()[:, :size], self.s[:, :n], self.s[:, n:])
 
     def forecast(self, z: F32) -> None:
         for i in range(len(z)):
             if i:
-                self.follow()
-            self.turn()
+                self.advance()
+            self.predict()
             z[i] = self.predicted
 
 
 class TraditionalLoop(Loop):
-    """Blocks of k from the decoder, started afresh from s each time, and each block but the last fed back."""
+    """Blocks of k values, each by a decoder that starts afresh from s; all blocks but the last are fed back."""
 
     def __init__(self, network: Traditional, shape: Shape) -> None:
         first, second, d = fold(network.F1), fold(network.F2), network.sizes.d
@@ -188,19 +190,19 @@ class TraditionalLoop(Loop):
         gates = torch.cat([second.b[:, None], second.w], 1)
         predicted = torch.cat([p0[:, None], torch.zeros(d, second.w.shape[1])], 1)
         self.project = product(torch.cat([gates, predicted]), self.tensor, start)
-        self.turn = product(torch.cat([second.u, p]), sigma[:, :n], y, start)
+        self.predict = product(torch.cat([second.u, p]), sigma[:, :n], y, start)
         self.start, self.y, self.sigma = start.numpy(), y.numpy(), sigma.numpy()
         self.predicted = self.y[:, size:]
-        self.follow = second.update(self.y[:, :size], self.sigma[:, :n], self.sigma[:, n:])
+        self.advance = second.update(self.y[:, :size], self.sigma[:, :n], self.sigma[:, n:])
 
     def block(self, z: F32) -> None:
-        """The next values, at most k, into z [k, t, d, w]."""
+        """Writes the next values, at most k, into z [k, t, d, w]."""
         self.project()
         self.sigma[:] = 0.0
         self.y[:] = self.start
         for i in range(len(z)):
-            self.follow()
-            self.turn()
+            self.advance()
+            self.predict()
             z[i] = self.predicted
 
     def forecast(self, z: F32) -> None:
@@ -222,15 +224,15 @@ def freeze(network: Network, shape: Shape) -> Loop:
 
 
 def settle_threads() -> None:
-    """Make torch's number of threads hold in this thread too.
+    """Makes torch's number of threads hold in the calling thread too.
 
-    It does from the first time it is asked for there; until then MKL takes every core, and rounds differently.
+    A thread takes it over when it first asks for it. Until then MKL uses every core there, and rounds differently.
     """
     torch.get_num_threads()
 
 
 def loops(network: Network) -> list[Loop]:
-    """Loops for few series and for many, the smallest first, that give the same bits, by trial on this machine."""
+    """Loops of different sizes, the smallest first, of those shapes that give the same bits on this machine."""
     settle_threads()
     made = [freeze(network, shape) for shape in SHAPES]
     sizes, draw = network.sizes, np.random.default_rng(0)
@@ -246,15 +248,15 @@ def loops(network: Network) -> list[Loop]:
 
 
 def room(loop: Loop) -> int:
-    """How many series a loop takes at once."""
+    """Number of series that a loop takes at once."""
     return int(loop.x.size // loop.x.shape[1])
 
 
 def tried(loop: Loop, s: F32, x: F32, h: int) -> F32:
-    """The forecasts [h, d, series] of the first series, one a column, of given states after one sample."""
+    """Forecasts [h, d, series] of the first series in the columns of s and x, after one step from s with x."""
     (t, d, w), first = loop.x.shape, slice(room(loop))
-    for held, given in (loop.s, s), (loop.x, x):
-        held[:] = given[:, first].reshape(-1, t, w).transpose(1, 0, 2)
+    for buffer, given in (loop.s, s), (loop.x, x):
+        buffer[:] = given[:, first].reshape(-1, t, w).transpose(1, 0, 2)
     z = np.zeros((h, t, d, w), np.float32)
     loop.step()
     loop.forecast(z)

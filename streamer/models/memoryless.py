@@ -8,7 +8,7 @@ from streamer.records import Sizes
 
 
 class Memoryless(Network):
-    """`s_t = F(x_t, s_{t-1})`, `x̄_{t+1} = P(s_t)`; nothing is stored but s."""
+    """`s_t = F(x_t, s_{t-1})`, `x̄_{t+1} = P(s_t)`; only s is stored."""
 
     kind = "memoryless"
 
@@ -26,5 +26,5 @@ class Memoryless(Network):
         return self.F.run(x, s)
 
     def forecast(self, s: Tensor, h: int) -> Tensor:
-        """Eq. (14), with the closed loop folded: h - 1 steps of the cell and one read-out."""
+        """Eq. (14) with the closed loop folded: h - 1 steps of the cell, then P on all states at once."""
         return self.P(self.F.loop(self.P, s, h)).transpose(0, 1)  # type: ignore[no-any-return]

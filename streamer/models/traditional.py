@@ -29,11 +29,11 @@ class Traditional(Network):
         return self.F1.run(x, s)
 
     def block(self, s: Tensor, k: int) -> Tensor:
-        """The next k <= sizes.k values, the decoder started afresh from s: [b, S] -> [b, k, d]."""
+        """The next k <= sizes.k values, from a decoder that starts at σ_0 = 0 with input s: [b, S] -> [b, k, d]."""
         return self.P(self.F2.hold(s, k)).transpose(0, 1)  # type: ignore[no-any-return]
 
     def forecast(self, s: Tensor, h: int) -> Tensor:
-        """Rounds of k values, each predicted block fed back through F1 (eq. (15) calls their number p)."""
+        """Rounds of k values; each predicted block is fed back through F1 for the next (p rounds in eq. (15))."""
         blocks: list[Tensor] = []
         for done in range(0, h, self.sizes.k):
             if blocks:

@@ -1,8 +1,8 @@
-"""The vanilla recurrence along time, with its gradient spelled out for a CPU: weights and inputs in, states out.
+"""The vanilla recurrence along time, with its gradient written out for a CPU: weights and inputs in, states out.
 
-Autograd's way takes two to three times as long. Here series are columns, so that all of a step lies in one piece, and
-a step is one product and one tanh forward, and back two products of what the cache still holds. They are numpy's: its
-calls cost less than torch's at these sizes, and its tanh takes a tenth where MKL does not know the processor.
+Autograd takes two to three times as long. Here series are columns, so that the values of a step lie together in memory.
+A step is one product and one tanh forward, and two products of cached values backward. They are numpy's: its calls cost
+less than torch's at these sizes, and its tanh takes a tenth of the time on processors that MKL does not know.
 """
 
 from typing import Any
@@ -15,15 +15,15 @@ from torch import Tensor
 def unroll(v: Tensor, x: Tensor, first: Tensor, whole: bool) -> Tensor:
     """h_t = tanh(V·[h_{t-1}; x_t; 1]), t = 1 … T: V = [U, W, b] [n, n + e + 1], x [T, e, b], h_0 [b, n].
 
-    Gives all h, [T, b, n], if `whole`, else the last alone, [b, n].
+    Returns all h, [T, b, n], if `whole`, else only the last, [b, n].
     """
     return Unroll.apply(v, x, first.t(), whole).mT  # type: ignore[no-any-return, no-untyped-call]
 
 
 class Unroll(torch.autograd.Function):
-    """As `unroll`, with states as columns too: h_0 [n, b] in, [T, n, b] or [n, b] out.
+    """As `unroll`, but with series as columns of the states: h_0 [n, b] in, [T, n, b] or [n, b] out.
 
-    A network that diverges is known by its error, not by numpy's warnings.
+    numpy's warnings are off: a network that diverges is recognised by its error.
     """
 
     @staticmethod

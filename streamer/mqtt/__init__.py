@@ -1,1 +1,1 @@
-"""The connection to the broker: link (the daemon), publisher (tools), broker (inside this process)."""
+"""The connection to the broker: `link` for the daemon, `publisher` and `subscriber` for tools, `broker` embedded."""

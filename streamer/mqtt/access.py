@@ -1,4 +1,4 @@
-"""What it takes to be let in by the broker, and why it did not work, in one line with its remedy."""
+"""Credentials for the broker, and a one-line explanation with a remedy for every connection that fails."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from streamer.config import Mqtt, Tls
 from streamer.errors import StartError, StreamerError
 from streamer.mqtt.reasons import Malformed, NoHandshake, Refused, WithCode
 
-# Reason codes of MQTT 5, and what to do about each.
+# Reason code of MQTT 5 -> what to do about it.
 REMEDIES = {
     128: "see the broker's log",
     129: "see the broker's log",
@@ -27,9 +27,9 @@ REMEDIES = {
 }
 
 
-# Verdicts of OpenSSL on the broker's certificate (X509_V_ERR_…), and what to do about each.
 UNKNOWN_AUTHORITY = "mqtt.tls.ca_file must hold the authority that signed it"
 OTHER_HOST = "give mqtt.url the host's name as in the certificate"
+# OpenSSL's verification error of the broker's certificate (X509_V_ERR_…) -> what to do about it.
 CERTIFICATE_REMEDIES = {
     9: "set this host's clock, or wait",
     10: "renew the broker's certificate",
@@ -39,14 +39,14 @@ CERTIFICATE_REMEDIES = {
 
 
 class LinkError(StreamerError):
-    """There is no connection (any more); the message says why and what to do."""
+    """The connection failed or was lost; the message says why and what to do."""
 
     exit_code = 69
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The configuration with its secrets loaded; the password is kept out of the repr."""
+    """The configuration with its secrets loaded; the repr omits the password."""
 
     config: Mqtt
     password: str | None = field(repr=False)
@@ -63,7 +63,7 @@ class Access:
 
     @property
     def five(self) -> bool:
-        """Whether MQTT 5 is spoken, and not 3.1.1."""
+        """Whether the connection uses MQTT 5; otherwise it uses 3.1.1."""
         return self.config.scheme != "embedded" and self.config.protocol == "5"
 
     @property
@@ -72,31 +72,34 @@ class Access:
 
 
 def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Verifies the server, and shows it a certificate where there is one; raises StartError naming the setting."""
+    """A context that verifies the server and presents the client certificate, if one is configured.
+
+    Raises StartError naming the setting that cannot be used.
+    """
     try:
         context = ssl.create_default_context(cafile=tls.ca_file)
     except OSError as error:
-        raise StartError(f"mqtt.tls.ca_file cannot be used: {tls.ca_file}: {_flaw(error)}") from error
+        raise StartError(f"mqtt.tls.ca_file cannot be used: {tls.ca_file}: {_file_problem(error)}") from error
     if tls.cert_file is not None:
         try:
-            # An encrypted key would otherwise be asked for on the terminal.
+            # Without a password, OpenSSL asks for that of an encrypted key on the terminal.
             context.load_cert_chain(tls.cert_file, tls.key_file, password="")
         except OSError as error:
             files = f"{tls.cert_file}, {tls.key_file}"
             raise StartError(
-                f"mqtt.tls.cert_file and key_file cannot be used: {files}: {_flaw(error)}, and the key must be that of "
-                "the certificate, without a passphrase"
+                f"mqtt.tls.cert_file and key_file cannot be used: {files}: {_file_problem(error)}, and "
+                "the key must be that of the certificate, without a passphrase"
             ) from error
     return context
 
 
-def _flaw(error: OSError) -> str:
+def _file_problem(error: OSError) -> str:
     why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
     return f"{why or error}; it must be readable and PEM"
 
 
 def explain(error: BaseException | None, access: Access) -> str:
-    """What happened and what to do, from what ended a connection or kept it from being."""
+    """One line on what happened and what to do; `error` is what ended or prevented the connection, if known."""
     where = f"{access.config.host}:{access.config.port}"
     if isinstance(error, OSError):
         return _explain_socket(error, access, where)
@@ -122,7 +125,7 @@ def _explain_socket(origin: OSError, access: Access, where: str) -> str:
         return f"no answer from {where}; check mqtt.url and firewalls"
     if isinstance(origin, ConnectionResetError) and access.tls is not None:
         return f"{where} reset the connection; is this its TLS port? see mqtt.url and its log"
-    # asyncio's own text repeats the address.
+    # The text of asyncio's own error repeats the address.
     return f"{where}: {os.strerror(origin.errno) if origin.errno else origin}; is the broker running there?"
 
 

@@ -1,4 +1,4 @@
-"""The embedded broker: amqtt in this process, for demos and first steps where there is no broker yet."""
+"""The embedded broker: amqtt in this process, for demos and for users who have no broker yet."""
 
 import asyncio
 import logging
@@ -18,14 +18,14 @@ PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous
 async def embedded_broker(host: str, port: int) -> AsyncIterator[int]:
     """Yields the port it listens on (port 0 takes a free one); raises StartError if it cannot listen there.
 
-    It speaks MQTT 3.1.1 to anybody who reaches `host`: keep to the loopback address.
+    It accepts every MQTT 3.1.1 client that reaches `host`, without a password: use a loopback address.
     """
     # Here, because only the demo and embedded:// need amqtt: a daemon with a broker of its own never loads it.
     from amqtt.broker import Broker
     from amqtt.errors import BrokerError
 
     logging.getLogger("transitions").setLevel(logging.WARNING)
-    # amqtt logs the traceback of a failed start; StartError says it in a line.
+    # amqtt logs the traceback of a failed start; StartError says the same in one line.
     logging.getLogger("amqtt").setLevel(logging.CRITICAL)
     broker = Broker({"listeners": {"default": {"type": "tcp", "bind": f"{host}:{port}"}}, "plugins": PLUGINS})
     try:
@@ -45,7 +45,7 @@ async def embedded_broker(host: str, port: int) -> AsyncIterator[int]:
 async def _stop(broker: "Broker") -> None:
     readers = [handler._reader_task for _, handler in broker.sessions.values()]
     stopping = asyncio.create_task(broker.shutdown(), name="embedded broker stops")
-    # A reader busy at this moment can miss its cancellation (wait_for before Python 3.12), and amqtt waits for ever.
+    # Before Python 3.12 a reader inside wait_for can lose its cancellation; amqtt would then wait for it for ever.
     while not (await asyncio.wait([stopping], timeout=0.1))[0]:
         for reader in readers:
             if reader is not None:

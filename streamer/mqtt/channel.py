@@ -1,4 +1,4 @@
-"""One stream to the broker, TCP or TLS: what arrived is handed on chunk by chunk, what is sent is gathered."""
+"""One byte stream to the broker, TCP or TLS: decodes each received chunk, gathers what is sent, pings."""
 
 import asyncio
 import socket
@@ -11,19 +11,19 @@ from streamer.mqtt.decoder import Arrived, Decoder
 from streamer.mqtt.encoder import PINGREQ
 from streamer.mqtt.reasons import KEEPALIVE_TIMEOUT, Dismissed
 
-CONGESTED = 65_536  # bytes that may wait for the kernel before publishing pauses
-READ_AT_ONCE = 65_536  # bytes, before the event loop gets its turn
-CONNECT_SECONDS = 5.0  # for each address of the host
+WRITE_LIMIT = 65_536  # bytes in the write buffer above which publishing pauses
+READ_SIZE = 65_536  # bytes read before the event loop runs other callbacks
+CONNECT_SECONDS = 5.0  # longest wait for each address of the host
 
 
 def ignore(*_: object) -> None:
-    """Takes the events of a channel that was left."""
+    """The callback of a channel that was left: does nothing."""
 
 
 class Channel(asyncio.BufferedProtocol):
-    """Calls `arrived` with what every chunk completed, and `moved` when what was congested is written, or at the end.
+    """Calls `arrived` with the packets of each chunk, and `moved` after congestion and at the end of the connection.
 
-    `ended` then holds what ended it, an exception or None; one raised by `arrived` is among them.
+    `ended` resolves to the exception that ended the connection, or to None. It may be one that `arrived` raised.
     """
 
     def __init__(self, decoder: Decoder, arrived: Callable[[Arrived], None], moved: Callable[[], None]) -> None:
@@ -32,46 +32,46 @@ class Channel(asyncio.BufferedProtocol):
         self._decoder = decoder
         self._arrived = arrived
         self._moved = moved
-        self._buffer = memoryview(bytearray(READ_AT_ONCE))
+        self._buffer = memoryview(bytearray(READ_SIZE))
         self._parts: list[bytes] = []
         self._reason: BaseException | None = None
-        self._heard = True  # something, since the last PINGREQ
+        self._received_since_ping = True
         self._paused = False
         self._timer: asyncio.TimerHandle | None = None
 
     def send(self, *parts: bytes) -> None:
-        """Gathers what is written at once by `flush`, or by the event loop's next turn."""
+        """Adds to the bytes that `flush`, or else the event loop's next turn, writes at once."""
         if not self._parts:
             asyncio.get_running_loop().call_soon(self.flush)
         self._parts += parts
 
     def flush(self) -> None:
-        """Hands over all that is gathered: the kernel takes what it can, the rest follows by itself."""
+        """Writes all gathered bytes; what the kernel does not take now, the transport writes later."""
         if self._parts:
             if not self._transport.is_closing():
                 self._transport.write(b"".join(self._parts))
             self._parts.clear()
 
     def pause(self) -> None:
-        """Reads no more until `resume`: what the kernel's buffers do not hold waits at the broker."""
+        """Stops reading until `resume`; what does not fit the kernel's buffers waits at the broker."""
         if not self._paused and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        """Reads again, if `pause` had stopped it."""
+        """Reads again after `pause`."""
         if self._paused and not self._transport.is_closing():
             self._paused = False
-            self._heard = True  # nobody listened meanwhile
+            self._received_since_ping = True  # while paused, silence says nothing about the broker
             self._transport.resume_reading()
 
     def keep_alive(self, seconds: float) -> None:
-        """From now on asks for a sign of life twice in that time; a broker that gives none is taken for dead."""
-        self._timer = asyncio.get_running_loop().call_later(seconds / 2, self._ask, seconds)
+        """Sends PINGREQ every `seconds` / 2; ends the connection if nothing was received between two of them."""
+        self._timer = asyncio.get_running_loop().call_later(seconds / 2, self._ping, seconds)
 
-    def _ask(self, seconds: float) -> None:
-        if self._heard or self._paused:
-            self._heard = False
+    def _ping(self, seconds: float) -> None:
+        if self._received_since_ping or self._paused:
+            self._received_since_ping = False
             self.send(PINGREQ)
             self.flush()
             self.keep_alive(seconds)
@@ -79,12 +79,12 @@ class Channel(asyncio.BufferedProtocol):
             self.end(Dismissed(KEEPALIVE_TIMEOUT))
 
     def end(self, reason: BaseException) -> None:
-        """Ends the connection at once, for that reason."""
+        """Ends the connection at once; the first reason given is the one that `ended` has."""
         self._reason = self._reason or reason
         self._transport.abort()
 
     async def leave(self, seconds: float) -> None:
-        """Writes what is gathered in that time, if more than 0, and closes; no events from here on."""
+        """Closes and calls nobody back; first writes what is gathered, for up to `seconds`, if above 0."""
         self._arrived = self._moved = ignore
         try:
             if seconds:
@@ -97,13 +97,13 @@ class Channel(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._transport.set_write_buffer_limits(high=CONGESTED)
+        self._transport.set_write_buffer_limits(high=WRITE_LIMIT)
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._heard = True
+        self._received_since_ping = True
         arrived = self._decoder.feed(bytes(self._buffer[:nbytes]), time.time())
         self._arrived(arrived)
         if arrived.malformed is not None:

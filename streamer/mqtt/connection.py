@@ -1,4 +1,4 @@
-"""One connection to the broker: login, subscriptions, publishes and acknowledgements, and why it ended."""
+"""One connection to the broker: login, subscriptions, publishes, acknowledgements, and the reason for its end."""
 
 import asyncio
 import secrets
@@ -16,28 +16,29 @@ from streamer.mqtt.reasons import Dismissed, Malformed, NoHandshake, ProtocolErr
 from streamer.records import Message, Outgoing
 
 WINDOW = 1000  # QoS 1 publishes in flight, unless the broker allows fewer
-ANSWER_SECONDS = 10.0  # for the broker, each time
-GOODBYE_SECONDS = 1.0
+ANSWER_SECONDS = 10.0  # longest wait for each answer of the broker
+GOODBYE_SECONDS = 1.0  # longest wait for the last bytes to be written
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """What a connection calls, always in the event loop and never after it was left."""
+    """Callbacks of a connection; it calls them in the event loop, and none after it was left."""
 
     opened: Callable[["Connection"], None]
-    """Connected, and nothing received yet."""
+    """The broker has accepted the connection; no message has been received yet."""
     received: Callable[[list[Message]], None]
-    """What came together, in order."""
+    """Messages of one chunk, in order."""
     acknowledged: Callable[[Sequence[int], str | None], None]
-    """The broker has the publishes of these packet identifiers, or refused them for that reason."""
+    """Packet identifiers of publishes that the broker has acknowledged, or refused for the reason given."""
     moved: Callable[[], None]
-    """What was congested is written, or the connection is lost."""
+    """The congestion is over, or the connection is lost."""
 
 
 class Connection:
-    """Used once, as a context manager.
+    """One connection, used once as a context manager.
 
-    A resident has the configured name, a session and a will; other clients are guests that leave no trace.
+    A resident has the configured client id, a session and a will. Any other client is a guest: its client id has a
+    random suffix, its session ends with the connection, and it has no will.
     """
 
     def __init__(self, access: Access, events: Events, *, resident: bool) -> None:
@@ -59,7 +60,7 @@ class Connection:
         self._publishes = encoder.Publishes(five=access.five)
         self._mid = 0
         self._answers: dict[int, asyncio.Future[bytes]] = {}
-        self._farewell = False
+        self._clean_exit = False
 
     async def __aenter__(self) -> Self:
         """Connects; raises LinkError."""
@@ -70,7 +71,7 @@ class Connection:
             raise LinkError(explain(error, self._access)) from error
         try:
             self._channel.send(encoder.connect(self._login, five=self._access.five))
-            await self._answered(self._accepted)
+            await self._wait_for(self._accepted)
         except BaseException:
             await self._channel.leave(0)
             raise
@@ -83,19 +84,19 @@ class Connection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Takes leave in order after `goodbye`; else just closes, so that the broker publishes the will."""
-        if self._farewell:
+        """Sends DISCONNECT and closes after `goodbye`; otherwise only closes, so that the broker publishes the will."""
+        if self._clean_exit:
             self._channel.send(encoder.DISCONNECT)
-        await self._channel.leave(GOODBYE_SECONDS if self._farewell else 0)
+        await self._channel.leave(GOODBYE_SECONDS if self._clean_exit else 0)
 
     def goodbye(self) -> None:
-        """Leaving is intended from here on: no will."""
-        self._farewell = True
+        """Makes the exit a clean one, after which the broker does not publish the will."""
+        self._clean_exit = True
 
     async def lost(self, unless: asyncio.Event) -> None:
-        """Waits for the end of the connection and raises LinkError, or the exception of a callback that failed.
+        """Waits until the connection ends, and raises LinkError or the exception of a callback that failed.
 
-        Returns if the event is set before.
+        Returns if the event is set first.
         """
         event = asyncio.create_task(unless.wait())
         try:
@@ -107,7 +108,7 @@ class Connection:
         self.check()
 
     def check(self) -> None:
-        """Raises as `lost` does if the connection is at its end already."""
+        """Raises what `lost` would raise if the connection has already ended."""
         if not self._channel.ended.done():
             return
         error = self._channel.ended.result()
@@ -116,33 +117,36 @@ class Connection:
         if not self._accepted.done() and not isinstance(error, Refused):
             error = NoHandshake()
         elif isinstance(error, ConnectionError):
-            error = None  # the broker hung up, whatever the kernel makes of it
+            error = None  # the broker hung up; which error the kernel made of it does not matter
         raise LinkError(explain(error, self._access)) from error
 
     async def subscribe_all(self, filters: Sequence[str], options: int) -> dict[str, str]:
-        """The filters that the broker refused, with its reasons; raises LinkError. Options: see `encoder.subscribe`."""
+        """Subscribes; returns the refused filters with their reasons. `options`: see `encoder.subscribe`.
+
+        Raises LinkError.
+        """
         if not filters:
             return {}
         mid = self._next_mid()
-        codes = await self._ask(mid, encoder.subscribe(mid, filters, options, five=self._access.five))
+        codes = await self._request(mid, encoder.subscribe(mid, filters, options, five=self._access.five))
         if len(codes) != len(filters):
             raise LinkError(explain(Malformed(f"{len(codes)} answers to {len(filters)} filters"), self._access))
         return {name: name_of(code) for name, code in zip(filters, codes, strict=True) if code >= 128}
 
     async def unsubscribe_all(self, filters: Sequence[str]) -> None:
-        """Raises LinkError."""
+        """Unsubscribes and waits for the answer; raises LinkError."""
         if filters:
             mid = self._next_mid()
-            await self._ask(mid, encoder.unsubscribe(mid, filters, five=self._access.five))
+            await self._request(mid, encoder.unsubscribe(mid, filters, five=self._access.five))
 
-    async def _ask(self, mid: int, packet: bytes) -> bytes:
+    async def _request(self, mid: int, packet: bytes) -> bytes:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._answers[mid] = answer
         self._channel.send(packet)
-        await self._answered(answer)
+        await self._wait_for(answer)
         return answer.result()
 
-    async def _answered(self, answer: asyncio.Future[Any]) -> None:
+    async def _wait_for(self, answer: asyncio.Future[Any]) -> None:
         self._channel.flush()
         waited = [answer, self._channel.ended]
         await asyncio.wait(waited, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -152,11 +156,11 @@ class Connection:
 
     @property
     def congested(self) -> bool:
-        """Whether enough waits for the kernel; `moved` is called once it has taken it."""
+        """Whether the write buffer is full; `moved` is called once there is room again."""
         return self._channel.congested
 
     def send(self, message: Outgoing) -> int | None:
-        """Queues one publish and returns its packet identifier, or None if it could not be taken now.
+        """Queues one publish and returns its packet identifier, or None if the connection has ended.
 
         At QoS 0 the identifier is 0. Raises ValueError for a message that no broker would take.
         """
@@ -167,16 +171,16 @@ class Connection:
         return mid
 
     def _next_mid(self) -> int:
-        # Comes round after 65,535, when the few in flight have long been answered.
+        # Wraps after 65,535; the few publishes in flight have been answered long before.
         self._mid = self._mid % 65_535 + 1
         return self._mid
 
     def flush(self) -> None:
-        """Writes what was queued; what the kernel does not take follows by itself."""
+        """Writes all that was queued; what the kernel does not take now is written later."""
         self._channel.flush()
 
     def ack(self, messages: Iterable[Message]) -> int:
-        """Acknowledges those of QoS 1 and returns how many."""
+        """Acknowledges the QoS 1 messages among these and returns their number."""
         mids = [message.mid for message in messages if message.qos and message.mid]
         if mids:
             self._channel.send(encoder.pubacks(mids))
@@ -184,16 +188,16 @@ class Connection:
         return len(mids)
 
     def pause(self) -> None:
-        """Reads no more until `resume`: what the kernel's buffers do not hold waits at the broker."""
+        """Stops reading until `resume`; what does not fit the kernel's buffers waits at the broker."""
         self._channel.pause()
 
     def resume(self) -> None:
-        """Reads again, if `pause` had stopped it and the connection is still there."""
+        """Reads again after `pause`, if the connection still exists."""
         self._channel.resume()
 
     def _arrived(self, arrived: Arrived) -> None:
         for packet in arrived.others:
-            self._take(packet)
+            self._on_packet(packet)
         if not self._accepted.done():
             self._channel.end(Malformed("packets before the answer to CONNECT"))
             return
@@ -202,9 +206,9 @@ class Connection:
         if arrived.messages:
             self._events.received(arrived.messages)
 
-    def _take(self, packet: Packet) -> None:
+    def _on_packet(self, packet: Packet) -> None:
         if isinstance(packet, Connack):
-            self._welcome(packet)
+            self._on_connack(packet)
         elif isinstance(packet, Answer):
             answer = self._answers.pop(packet.mid, None)
             if answer is not None and not answer.done():
@@ -214,7 +218,7 @@ class Connection:
         else:
             self._events.acknowledged([packet.mid], name_of(packet.reason))
 
-    def _welcome(self, connack: Connack) -> None:
+    def _on_connack(self, connack: Connack) -> None:
         if self._accepted.done():
             self._channel.end(Malformed("a second answer to CONNECT"))
         elif connack.reason:
@@ -228,10 +232,10 @@ class Connection:
         self.session_kept = connack.session_present
         self._channel.keep_alive(connack.keepalive or self._login.keepalive)
         self._accepted.set_result(None)
-        # Here and not after the handshake: messages of a kept session come in the same breath.
+        # Called here and not after the handshake: messages of a kept session can come in the same chunk as CONNACK.
         self._events.opened(self)
 
 
 def is_bug(error: BaseException | None) -> TypeGuard[BaseException]:
-    """Whether a connection ended by a fault of this program, and not of network or broker."""
+    """Whether a fault of this program ended the connection, rather than the network or the broker."""
     return error is not None and not isinstance(error, (ProtocolError, OSError))

@@ -1,4 +1,4 @@
-"""The byte stream of a broker, MQTT 3.1.1 or 5, in chunks of any size; what arrived, packet by packet; no I/O."""
+"""Decodes a broker's byte stream, MQTT 3.1.1 or 5, given in chunks of any size, into packets; no I/O."""
 
 from dataclasses import dataclass, field
 
@@ -7,15 +7,16 @@ from streamer.mqtt.reasons import Malformed
 from streamer.records import Message
 
 CACHED_TOPICS = 65_536
-CACHED_BYTES = 512  # longer topics are decoded each time: the cache is bounded in bytes, too
-HEAD = 65_552  # bytes that topic, packet identifier and the length of the properties take at most
+CACHED_BYTES = 512  # longer topics are not cached, so that the cache is bounded in bytes, too
+LONGEST_HEAD = 65_552  # bytes, at most, of a PUBLISH's topic, packet identifier and length of the properties
 
 
 @dataclass(slots=True)
 class Arrived:
-    """What a chunk completed, each kind in the broker's order; `acknowledged` are packet identifiers.
+    """The packets that a chunk completed, each list in the broker's order.
 
-    After what is `malformed` nothing of the stream can be understood.
+    `acknowledged` has the packet identifiers of successful PUBACKs. Once `malformed` is set, the rest of the stream
+    cannot be decoded.
     """
 
     messages: list[Message] = field(default_factory=list)
@@ -25,35 +26,35 @@ class Arrived:
 
 
 class Decoder:
-    """One connection's incoming half.
+    """Decodes the incoming half of one connection.
 
-    Of a payload beyond `most_payload` bytes only so much is kept that its length tells; whatever the broker sends,
-    memory is bounded by that and by a chunk.
+    A payload of more than `most_payload` bytes is cut to one byte more than that, so that its length shows that it is
+    too long. Whatever the broker sends, memory is bounded by `most_payload` and the size of a chunk.
     """
 
-    __slots__ = ("_ahead", "_five", "_limit", "_missing", "_most", "_skip", "_topics")
+    __slots__ = ("_five", "_incomplete", "_limit", "_longest", "_missing", "_skip", "_topics")
 
     def __init__(self, *, five: bool, most_payload: int) -> None:
         self._five = five
         self._limit = most_payload
-        self._most = HEAD + most_payload + 1
+        self._longest = LONGEST_HEAD + most_payload + 1
         self._topics: dict[bytes, str] = {}
-        self._ahead: list[bytes] = []  # of a packet that is not whole
-        self._missing = 0  # bytes without which it need not be looked at again
-        self._skip = 0  # bytes still to come of a packet that is too large
+        self._incomplete: list[bytes] = []  # chunks of a packet that is not complete
+        self._missing = 0  # bytes that must arrive before that packet can be decoded
+        self._skip = 0  # bytes still to be discarded of a packet that is too large
 
     def feed(self, chunk: bytes, now: float) -> Arrived:
-        """The packets that `chunk` completes, `now` being the time of arrival."""
+        """The packets that `chunk` completes; `now` is the time of arrival, in seconds since 1970."""
         arrived = Arrived()
         if self._skip:
             chunk, self._skip = chunk[self._skip :], max(0, self._skip - len(chunk))
             if self._skip:
                 return arrived
-        self._ahead.append(chunk)
+        self._incomplete.append(chunk)
         self._missing -= len(chunk)
         if self._missing > 0:
             return arrived
-        data = chunk if len(self._ahead) == 1 else b"".join(self._ahead)
+        data = chunk if len(self._incomplete) == 1 else b"".join(self._incomplete)
         try:
             end = self._scan(data, arrived, now)
         except Malformed as error:
@@ -63,21 +64,21 @@ class Decoder:
             arrived.malformed = Malformed("a packet that ends too early")
             return arrived
         self._skip = max(0, end - len(data))
-        self._ahead = [data[end:]] if end < len(data) else []
+        self._incomplete = [data[end:]] if end < len(data) else []
         return arrived
 
     def _scan(self, data: bytes, arrived: Arrived, now: float) -> int:
-        """Where the first packet that is not whole begins, or where the last one ends beyond the data."""
+        """Decodes complete packets; returns where the next one begins, which may lie beyond the data."""
         size, at = len(data), 0
         message, received, acknowledged = self._message, arrived.messages.append, arrived.acknowledged.append
         while size - at > 1:
             head, length, start = data[at], data[at + 1], at + 2
             if length > 127:
                 if size - at < 5 and data[-1] > 127:
-                    break  # within the length itself
+                    break  # the length itself is incomplete
                 length, start = read_varint(data, at + 1)
             end = start + length
-            stop = end if length <= self._most else start + self._most
+            stop = end if length <= self._longest else start + self._longest
             if stop > size:
                 self._missing = stop - size
                 return at

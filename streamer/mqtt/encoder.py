@@ -1,4 +1,4 @@
-"""What a client says in MQTT 3.1.1 or 5: arguments in, the bytes of packets out; no I/O.
+"""Encodes the packets of a client, MQTT 3.1.1 or 5: arguments in, bytes out; no I/O.
 
 Layouts are those of chapter 3 of the OASIS standards MQTT 3.1.1 and 5.0.
 """
@@ -11,7 +11,7 @@ from streamer.records import Outgoing
 
 PINGREQ = b"\xc0\x00"
 DISCONNECT = b"\xe0\x00"
-LARGEST = 268_435_455  # bytes after the fixed header
+LARGEST = 268_435_455  # bytes of a packet after its fixed header
 LONGEST_STRING = 65_535  # bytes
 CACHED_TOPICS = 65_536
 
@@ -23,9 +23,10 @@ RETAIN_AS_PUBLISHED = 0x08
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """What CONNECT says; the will is (topic, payload), published retained at QoS 1.
+    """The content of CONNECT; the will is (topic, payload), published retained at QoS 1.
 
-    `session_expiry` (seconds; 0 starts clean and keeps nothing) and `receive_maximum` are told where MQTT 5 is spoken.
+    `session_expiry` is in seconds; 0 asks for a clean session. Its value and `receive_maximum` are sent with MQTT 5
+    only.
     """
 
     client_id: str
@@ -49,25 +50,25 @@ def varint(number: int) -> bytes:
 
 
 def string(text: str) -> bytes:
-    """UTF-8 behind its length; raises ValueError (UnicodeEncodeError is one) for what MQTT cannot carry."""
+    """UTF-8 preceded by its length; raises ValueError (UnicodeEncodeError is one) for what MQTT cannot carry."""
     return binary(text.encode())
 
 
 def binary(data: bytes) -> bytes:
-    """Bytes behind their length; raises ValueError beyond `LONGEST_STRING`."""
+    """Bytes preceded by their length; raises ValueError beyond `LONGEST_STRING`."""
     if len(data) > LONGEST_STRING:
         raise ValueError(f"{len(data)} bytes are more than an MQTT string holds")
     return pack(">H", len(data)) + data
 
 
 def packet(head: int, *body: bytes) -> bytes:
-    """A whole packet: type and flags, length, body."""
+    """A complete packet: type and flags, length, body."""
     joined = b"".join(body)
     return bytes((head,)) + varint(len(joined)) + joined
 
 
 def connect(login: Login, *, five: bool) -> bytes:
-    """CONNECT."""
+    """The CONNECT packet."""
     flags, rest = 0 if login.session_expiry else CLEAN, [string(login.client_id)]
     if login.will is not None:
         topic, payload = login.will
@@ -89,49 +90,49 @@ def connect(login: Login, *, five: bool) -> bytes:
 
 
 def subscribe(mid: int, filters: Sequence[str], options: int, *, five: bool) -> bytes:
-    """SUBSCRIBE to all filters with the same options: the QoS, with MQTT 5 and RETAIN_AS_PUBLISHED perhaps."""
+    """The SUBSCRIBE packet; `options` is the QoS, with MQTT 5 optionally combined with RETAIN_AS_PUBLISHED."""
     head = pack(">H", mid) + (b"\0" if five else b"")
     return packet(0x82, head, *(string(name) + bytes((options,)) for name in filters))
 
 
 def unsubscribe(mid: int, filters: Sequence[str], *, five: bool) -> bytes:
-    """UNSUBSCRIBE."""
+    """The UNSUBSCRIBE packet."""
     return packet(0xA2, pack(">H", mid) + (b"\0" if five else b""), *map(string, filters))
 
 
 def pubacks(mids: Sequence[int]) -> bytes:
-    """One PUBACK (success) for each packet identifier, in order."""
+    """A successful PUBACK for each packet identifier, in order."""
     return pack(f">{len(mids)}I", *[0x40020000 | mid for mid in mids])
 
 
 class Publishes:
-    """Encodes PUBLISH for one connection; topics are checked and encoded once, and remembered in bounded memory."""
+    """Encodes PUBLISH for one connection; a bounded cache holds the topics that are checked and encoded."""
 
-    __slots__ = ("_known", "_most", "_properties")
+    __slots__ = ("_largest", "_properties", "_topics")
 
     def __init__(self, *, five: bool, largest: int | None = None) -> None:
-        self._known: dict[str, bytes] = {}
-        # The first bytes of a packet count, too: one, and at most four for the length.
-        self._most = min(LARGEST, LARGEST if largest is None else largest - 5)
+        self._topics: dict[str, bytes] = {}
+        # The broker counts the fixed header, too: one byte, and at most four for the length.
+        self._largest = min(LARGEST, LARGEST if largest is None else largest - 5)
         self._properties = b"\0" if five else b""
 
     def encode(self, message: Outgoing, mid: int) -> tuple[bytes, ...]:
         """The parts of the packet, to be joined; raises ValueError for a message that the broker does not take.
 
-        `mid` is the packet identifier, heeded at QoS 1 only.
+        `mid` is the packet identifier, used at QoS 1 only.
         """
-        topic = self._known.get(message.topic) or self._learn(message.topic)
+        topic = self._topics.get(message.topic) or self._encode_topic(message.topic)
         middle = pack(">H", mid) + self._properties if message.qos else self._properties
         size = len(topic) + len(middle) + len(message.payload)
-        if size > self._most:
+        if size > self._largest:
             raise ValueError(f"{len(message.payload)} bytes of payload are more than the broker takes")
         head = bytes((0x30 | message.qos << 1 | message.retain,))
         return head, varint(size), topic, middle, message.payload
 
-    def _learn(self, topic: str) -> bytes:
+    def _encode_topic(self, topic: str) -> bytes:
         if not topic or any(character in topic for character in "+#\0"):
             raise ValueError("a topic to publish on is not empty and has no wildcard")
-        if len(self._known) >= CACHED_TOPICS:
-            self._known.clear()
-        self._known[topic] = encoded = string(topic)
+        if len(self._topics) >= CACHED_TOPICS:
+            self._topics.clear()
+        self._topics[topic] = encoded = string(topic)
         return encoded

@@ -1,4 +1,4 @@
-"""The daemon's link to the broker: configured filters in, batches of messages out; forecasts in, publishes out."""
+"""The daemon's link to the broker, which survives reconnects: hands out message batches, publishes forecasts."""
 
 import asyncio
 import contextlib
@@ -20,10 +20,10 @@ from streamer.records import Message, MessageBatch, Outgoing
 
 log = logging.getLogger("streamer.mqtt")
 
-ENOUGH = 8  # messages to go on with; the networks take twice as many for what one costs
-FIRST_PAUSE = 0.1  # seconds
-CLOSED_AGAIN = 3  # connections in a row, none lasting, after which another client is suspected
-RIVAL = "again and again: another client seems to use the same mqtt.client_id; give each its own"
+LINGER_BELOW = 8  # messages; a smaller batch waits for more, as 16 samples cost the networks no more than one
+FIRST_PAUSE = 0.1  # seconds, the longest pause before the first reconnect
+SHORT_CONNECTIONS = 3  # short connections in a row after which another client with the same id is suspected
+SAME_CLIENT_ID = "again and again: another client seems to use the same mqtt.client_id; give each its own"
 
 
 @dataclass(slots=True)
@@ -41,12 +41,12 @@ class Counts:
 
 
 class Link:
-    """Connects for ever, subscribes to `filters`, and says on the availability topic whether it is there.
+    """Stays connected to the broker, subscribes to `filters`, and keeps the availability topic up to date.
 
-    `former` are filters of earlier runs: the broker forgets those that are no longer configured. A client cannot ask
-    for what a kept session is subscribed to, so whoever remembers them passes them here.
+    `former` are filters of earlier runs; those that are no longer wanted are unsubscribed. A client cannot ask which
+    subscriptions a kept session has, so the caller has to remember them.
 
-    The attributes and properties below may be read from another thread.
+    Other threads may read the public attributes and properties.
     """
 
     def __init__(self, config: Mqtt, filters: Sequence[str], former: Sequence[str] = ()) -> None:
@@ -58,13 +58,13 @@ class Link:
         self._sender = Sender(config.outbox)
         self._connection: Connection | None = None
         self._number = self._session = 0
-        self._introduced = False  # filters asked for and `online` said
-        self._closed_again = 0
+        self._online = False  # filters are subscribed to and `online` is published
+        self._short_connections = 0
         self._stopped = False
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
         self._changed = asyncio.Event()
-        self._trouble = ""
+        self._last_reason = ""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -76,17 +76,17 @@ class Link:
 
     @property
     def subscribed(self) -> bool:
-        """Whether the broker has granted every filter, on this connection."""
-        return self._introduced and self._subscriptions.complete
+        """Whether the broker has granted every filter on this connection."""
+        return self._online and self._subscriptions.complete
 
     @property
     def waiting(self) -> int:
-        """Messages received and not yet taken."""
+        """Number of messages received and not yet taken."""
         return len(self._inbox)
 
     @property
     def unsent(self) -> int:
-        """Messages not yet published, or not yet acknowledged."""
+        """Number of messages not yet published, or not yet acknowledged."""
         return self._sender.unsent
 
     async def __aenter__(self) -> Self:
@@ -104,19 +104,20 @@ class Link:
             self._check()
 
     def stop(self) -> None:
-        """Receives no more; `batches` hands out what waits and ends."""
+        """Receives no more messages; `batches` hands out those that wait, then ends."""
         self._stopped = True
         self._wake()
 
     async def close(self, flush_seconds: float = 2.0) -> None:
-        """Stops, publishes what is unsent and `offline` for at most that time, disconnects; may be called twice.
+        """Stops, publishes what is unsent and then `offline`, and disconnects; may be called twice.
 
-        If the broker did not take it all, the connection is cut, and the will says offline.
+        If the broker has not acknowledged all of it after `flush_seconds`, the connection is cut, so that the broker
+        publishes the will.
         """
         self.stop()
         if self._task is None:
             return
-        if self._introduced and self._connection is not None:
+        if self._online and self._connection is not None:
             self.publish([Outgoing(self._config.availability, b"offline", 1, True)])
             try:
                 async with asyncio.timeout(flush_seconds):
@@ -128,30 +129,30 @@ class Link:
         await asyncio.wait([self._task])
 
     def refilter(self, filters: Sequence[str]) -> None:
-        """Subscribes to these filters and no others: at once, or with the next connection; `ready` waits for it."""
+        """Subscribes to exactly these filters, now or with the next connection; `ready` waits until that is done."""
         self._subscriptions.replace(filters)
 
     async def ready(self) -> None:
-        """Waits until connected and subscribed; raises what the connection's task died of."""
-        while not self._introduced or self._subscriptions.changed.is_set():
+        """Waits until connected and subscribed; raises the exception that ended the link's task."""
+        while not self._online or self._subscriptions.changed.is_set():
             self._check()
             self._changed.clear()
             await self._changed.wait()
 
     async def batches(self, most: int = 1024) -> AsyncGenerator[MessageBatch, None]:
-        """What waits, at most `most` at a time; ends after `stop`, raises what the connection's task died of.
+        """Yields the waiting messages, at most `most` at a time; ends after `stop`.
 
-        Few messages linger for more to come.
+        Fewer than LINGER_BELOW messages wait for more. Raises the exception that ended the link's task.
         """
         while True:
             self._check()
-            if 0 < len(self._inbox) < min(ENOUGH, most):
+            if 0 < len(self._inbox) < min(LINGER_BELOW, most):
                 await self._linger()
             if messages := self._inbox.take(most):
                 if self._connection is not None and len(self._inbox) <= self._config.queue // 2:
                     self._connection.resume()
                 yield MessageBatch(messages, self._number, self._session)
-                await asyncio.sleep(0)  # else a consumer that never waits would starve the socket
+                await asyncio.sleep(0)  # lets the socket be read even if the consumer never waits
             elif self._stopped:
                 return
             else:
@@ -159,7 +160,7 @@ class Link:
                 await self._arrived.wait()
 
     async def _linger(self) -> None:
-        """Returns when there are enough messages, at the latest after `mqtt.linger`."""
+        """Waits for LINGER_BELOW messages or a stop, for at most `mqtt.linger` seconds."""
         if self._config.linger and not self._stopped:
             self._enough.clear()
             with contextlib.suppress(TimeoutError):
@@ -167,12 +168,12 @@ class Link:
                     await self._enough.wait()
 
     def ack(self, batch: MessageBatch) -> None:
-        """Acknowledges its QoS 1 messages, unless their connection is gone: then the broker sends them again."""
+        """Acknowledges the batch's QoS 1 messages, unless their connection is gone: the broker then repeats them."""
         if self._connection is not None and batch.connection == self._number:
             self._counts.acknowledged += self._connection.ack(batch.messages)
 
     def publish(self, messages: Iterable[Outgoing]) -> None:
-        """Takes the messages and writes what the connection takes at once; the rest follows by itself."""
+        """Puts the messages into the outbox and writes what the connection takes now; the rest is written later."""
         for message in messages:
             self._sender.outbox.put(message)
         self._sender.pump()
@@ -183,30 +184,30 @@ class Link:
             began = time.monotonic()
             try:
                 async with Connection(access, events, resident=True) as connection:
-                    await self._attend(connection)
+                    await self._serve(connection)
             except LinkError as error:
                 reason = str(error)
             finally:
                 lasting, was_connected = time.monotonic() - began, self.connected
-                self._down()
+                self._disconnected()
             lasted = lasting > 2 * self._config.reconnect_max
-            # Not after every connect: two daemons of one name would throw each other out without a pause.
+            # A short connection does not reset the pauses: two daemons with one client id would never pause.
             if was_connected and lasted:
                 ceiling = FIRST_PAUSE
-            self._closed_again = 0 if lasted or not was_connected else self._closed_again + 1
-            if self._closed_again >= CLOSED_AGAIN and "mqtt.client_id" not in reason:
-                reason = f"{reason}, {RIVAL}"
+            self._short_connections = 0 if lasted or not was_connected else self._short_connections + 1
+            if self._short_connections >= SHORT_CONNECTIONS and "mqtt.client_id" not in reason:
+                reason = f"{reason}, {SAME_CLIENT_ID}"
             pause = random.uniform(0, min(ceiling, self._config.reconnect_max))  # noqa: S311
             ceiling = min(2 * ceiling, self._config.reconnect_max)
-            self._tell(reason, pause, was_connected=was_connected)
+            self._log_end(reason, pause, was_connected=was_connected)
             await asyncio.sleep(pause)
 
-    async def _attend(self, connection: Connection) -> None:
-        """Subscribes, says `online`, and follows `refilter` until the connection is lost; raises LinkError."""
+    async def _serve(self, connection: Connection) -> None:
+        """Subscribes, publishes `online`, and applies `refilter` until the connection is lost; raises LinkError."""
         await self._subscriptions.apply(connection)
         connection.send(Outgoing(self._config.availability, b"online", 1, True))
         connection.flush()
-        self._introduced = True
+        self._online = True
         self._changed.set()
         self._sender.attach(connection)
         while True:
@@ -221,23 +222,23 @@ class Link:
         self._inbox.void(redelivered=connection.session_kept)
         self.connected = True
         self._counts.connects += 1
-        self._trouble = ""
+        self._last_reason = ""
         kept = "session kept" if connection.session_kept else "new session"
         log.info("connected to %s:%d, MQTT %s, %s", self._config.host, self._config.port, connection.protocol, kept)
 
-    def _down(self) -> None:
+    def _disconnected(self) -> None:
         self._counts.disconnects += self.connected
-        self.connected = self._introduced = False
+        self.connected = self._online = False
         self._connection = None
         self._subscriptions.forget()
         self._sender.detach()
 
-    def _tell(self, reason: str, pause: float, *, was_connected: bool) -> None:
+    def _log_end(self, reason: str, pause: float, *, was_connected: bool) -> None:
         if was_connected:
             log.warning("connection lost: %s; next attempt in %.1f s", reason, pause)
-        elif reason != self._trouble:  # once per reason, not once per attempt
+        elif reason != self._last_reason:  # logged once per reason, not per attempt
             log.warning("not connected: %s; next attempt in %.1f s, and so on", reason, pause)
-        self._trouble = reason
+        self._last_reason = reason
 
     def _received(self, messages: list[Message]) -> None:
         if self._stopped:
@@ -245,10 +246,10 @@ class Link:
         self._counts.received += len(messages)
         self._inbox.extend(messages)
         if len(self._inbox) > self._config.queue and self._connection is not None:
-            # QoS 1 beyond what the broker was told to keep in flight: mosquitto 2.0 does not heed it.
+            # More QoS 1 messages than the receive maximum that was announced, which mosquitto 2.0 ignores.
             self._connection.pause()
         self._arrived.set()
-        if len(self._inbox) >= ENOUGH:
+        if len(self._inbox) >= LINGER_BELOW:
             self._enough.set()
 
     def _wake(self) -> None:

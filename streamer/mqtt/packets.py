@@ -1,4 +1,4 @@
-"""What a broker's packets hold, apart from publishes: the body of a packet in, a record out.
+"""Decodes a broker's packets other than PUBLISH: the body of a packet in, a record out.
 
 Layouts are those of chapter 3 of the OASIS standards MQTT 3.1.1 and 5.0.
 """
@@ -9,17 +9,18 @@ from typing import Self
 from streamer.mqtt.reasons import Malformed
 
 RECEIVE_MAXIMUM, SERVER_KEEP_ALIVE, MAXIMUM_PACKET_SIZE, USER_PROPERTY = 0x21, 0x13, 0x27, 0x26
-# Properties of CONNACK by the bytes their values take; the others are strings.
+# Properties of CONNACK whose value is a number -> its size in bytes; the values of all others are strings.
 NUMBERS = {0x24: 1, 0x25: 1, 0x28: 1, 0x29: 1, 0x2A: 1, 0x13: 2, 0x21: 2, 0x22: 2, 0x11: 4, 0x27: 4}
-# Return codes of MQTT 3.1.1 in terms of MQTT 5.
+# Return code of MQTT 3.1.1 -> reason code of MQTT 5.
 RETURN_CODES = {1: 132, 2: 133, 3: 136, 4: 134, 5: 135}
 
 
 @dataclass(frozen=True, slots=True)
 class Connack:
-    """The answer to CONNECT: `reason` is 0 or a reason code of MQTT 5, the rest is None where the broker says nothing.
+    """The answer to CONNECT; `reason` is 0 for success, or a reason code of MQTT 5.
 
-    `keepalive` is in seconds, `largest_packet` in bytes, `receive_maximum` in QoS 1 publishes.
+    `receive_maximum` is in QoS 1 publishes, `keepalive` in seconds, `largest_packet` in bytes. Each is None where the
+    broker does not set it.
     """
 
     session_present: bool
@@ -31,10 +32,10 @@ class Connack:
     @classmethod
     def of(cls, body: bytes, *, five: bool) -> Self:
         if five and (len(body) > 2 or body[1] == 0):
-            reason, said = body[1], _properties(body, 2)
-        else:  # also a broker that knows no MQTT 5 and says so in its own language
-            reason, said = RETURN_CODES.get(body[1], body[1]), {}
-        limits = (said.get(name) for name in (RECEIVE_MAXIMUM, SERVER_KEEP_ALIVE, MAXIMUM_PACKET_SIZE))
+            reason, properties = body[1], _properties(body, 2)
+        else:  # MQTT 3.1.1, in which a broker that does not know MQTT 5 refuses it
+            reason, properties = RETURN_CODES.get(body[1], body[1]), {}
+        limits = (properties.get(name) for name in (RECEIVE_MAXIMUM, SERVER_KEEP_ALIVE, MAXIMUM_PACKET_SIZE))
         return cls(bool(body[0] & 1), reason, *limits)
 
 
@@ -56,7 +57,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A PUBACK that says no; MQTT 5 only."""
+    """A PUBACK that refuses a publish; MQTT 5 only."""
 
     mid: int
     reason: int
@@ -73,7 +74,7 @@ Packet = Connack | Answer | Refusal | Disconnect
 
 
 def decode(head: int, body: bytes, *, five: bool) -> Packet | None:
-    """One packet other than PUBLISH, from its first byte and its body; None for a PINGRESP.
+    """The packet with this first byte and body, any but PUBLISH; None for a PINGRESP.
 
     Raises Malformed, or IndexError where the body is too short.
     """
@@ -92,7 +93,7 @@ def decode(head: int, body: bytes, *, five: bool) -> Packet | None:
 
 
 def read_varint(data: bytes, start: int) -> tuple[int, int]:
-    """A variable byte integer and where it ends; raises Malformed, or IndexError where it is not whole."""
+    """A variable byte integer and the offset of its end; raises Malformed, or IndexError where it is incomplete."""
     number = 0
     for shift in (0, 7, 14, 21):
         byte = data[start]
@@ -104,15 +105,15 @@ def read_varint(data: bytes, start: int) -> tuple[int, int]:
 
 
 def _properties(body: bytes, start: int) -> dict[int, int]:
-    """Those of CONNACK that are numbers."""
+    """The properties of a CONNACK whose values are numbers."""
     length, at = read_varint(body, start)
-    end, said = at + length, dict[int, int]()
+    end, numbers = at + length, dict[int, int]()
     while at < end:
         name, at = body[at], at + 1
         if name in NUMBERS:
-            said[name] = int.from_bytes(body[at : at + NUMBERS[name]])
+            numbers[name] = int.from_bytes(body[at : at + NUMBERS[name]])
             at += NUMBERS[name]
             continue
         for _ in range(2 if name == USER_PROPERTY else 1):
             at += 2 + (body[at] << 8 | body[at + 1])
-    return said
+    return numbers

@@ -1,4 +1,4 @@
-"""A client for tools: publishes as fast as the broker acknowledges, and leaves no trace on it."""
+"""A client for tools: publishes as fast as the broker acknowledges, without a session or an availability topic."""
 
 import asyncio
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from streamer.mqtt.access import Access, LinkError
 from streamer.mqtt.connection import Connection, Events
 from streamer.records import Outgoing
 
-AT_ONCE = 64  # publishes between two turns of the event loop
+TURN = 64  # publishes between two turns of the event loop
 
 
 class Publisher:
-    """`async with` connects (or raises StartError) and, when left in order, flushes; no session, no availability."""
+    """`async with` connects, or raises StartError; leaving it without an exception flushes."""
 
     def __init__(self, config: Mqtt) -> None:
         self._config = config
         self._unacknowledged: set[int] = set()
         self._progress = asyncio.Event()
-        self._turn = 0
+        self._sent = 0
 
     async def __aenter__(self) -> Self:
         events = Events(lambda *_: None, lambda _: None, self._acknowledged, self._progress.set)
@@ -43,27 +43,27 @@ class Publisher:
             await self._connection.__aexit__(kind, error, trace)
 
     async def publish(self, topic: str, payload: bytes, qos: int = 1, *, retain: bool = False) -> None:
-        """Publishes; waits only while the window is full or the socket congested. Raises LinkError."""
-        await self._until_room(self._connection.window - 1)
+        """Publishes; waits only while the window is full or the connection congested. Raises LinkError."""
+        await self._wait_for_room(self._connection.window - 1)
         mid = self._connection.send(Outgoing(topic, payload, qos, retain))
         while mid is None:
             self._connection.check()
-            await self._until_room(0)
+            await self._wait_for_room(0)
             mid = self._connection.send(Outgoing(topic, payload, qos, retain))
         if qos:
             self._unacknowledged.add(mid)
-        self._turn += 1
-        if self._turn % AT_ONCE == 0:
+        self._sent += 1
+        if self._sent % TURN == 0:
             self._connection.flush()
             await asyncio.sleep(0)
 
     async def flush(self) -> None:
-        """Waits until the broker has acknowledged everything; raises LinkError."""
+        """Waits until everything is written, and acknowledged at QoS 1; raises LinkError."""
         self._connection.flush()
-        await self._until_room(0)
+        await self._wait_for_room(0)
 
-    async def _until_room(self, most: int) -> None:
-        """Waits until at most `most` publishes are unacknowledged and the socket takes more."""
+    async def _wait_for_room(self, most: int) -> None:
+        """Waits until at most `most` publishes are unacknowledged and the connection is not congested."""
         while len(self._unacknowledged) > most or self._connection.congested:
             self._connection.flush()
             self._connection.check()

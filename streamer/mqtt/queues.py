@@ -1,4 +1,4 @@
-"""The two queues of the link, pure: what was received and not yet taken, what is to be published and not yet sent."""
+"""The two queues of the link, without I/O: messages received and not yet taken, messages not yet published."""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
@@ -8,14 +8,14 @@ from streamer.records import Message, Outgoing
 
 
 class Inbox:
-    """Received messages, oldest first; beyond `limit` the oldest of QoS 0 goes, QoS 1 always stays."""
+    """Received messages, oldest first; beyond `limit` the oldest QoS 0 message is dropped, never one of QoS 1."""
 
     __slots__ = ("_kept", "_limit", "_recent", "dropped")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        # An overflow looks for the oldest QoS 0 message from the left of `recent` and moves the QoS 1 messages it
-        # passes to `kept`: each moves once at most, so that each costs O(1) in the mean, and order is kept.
+        # An overflow searches `recent` from the left for the oldest QoS 0 message, and moves the QoS 1 messages before
+        # it to `kept`. Each message moves at most once, so the amortised cost is O(1), and the order stays.
         self._kept: deque[Message] = deque()
         self._recent: deque[Message] = deque()
         self.dropped = 0
@@ -37,7 +37,7 @@ class Inbox:
             self._kept.append(oldest)
 
     def take(self, most: int) -> list[Message]:
-        """At most `most` messages, the oldest, removed from the queue."""
+        """Removes and returns the oldest messages, at most `most`."""
         if not self._kept and len(self._recent) <= most:
             taken = list(self._recent)
             self._recent.clear()
@@ -47,36 +47,37 @@ class Inbox:
         return taken
 
     def void(self, *, redelivered: bool) -> None:
-        """What waits is of a dead connection, where packet identifiers meant something else: none is acknowledged.
+        """Makes waiting QoS 1 messages impossible to acknowledge: their identifiers belong to a lost connection.
 
-        QoS 1 messages that the broker is to deliver again stay all the same, as QoS 0 with their identifier by which
-        the repetition is known: a broker that was killed may have forgotten them. Others lose their identifier.
+        If the broker keeps the session, it will deliver them again, unless it was killed and has lost them. So they
+        stay, as QoS 0, with the identifier by which a repetition is recognised. Otherwise they lose it.
         """
         for message in self.take(len(self)):
-            gone = replace(message, qos=0) if redelivered else replace(message, mid=None)
-            self._recent.append(gone if message.qos else message)
+            voided = replace(message, qos=0) if redelivered else replace(message, mid=None)
+            self._recent.append(voided if message.qos else message)
 
 
 class Outbox:
-    """Messages to publish, in order; once `hold` is called or `limit` passed, only the newest of each topic.
+    """Messages to publish, in order.
 
-    It keeps every message again as soon as it has run empty. Held back, its size is bounded by the number of topics.
+    It keeps every message until `hold` is called or `limit` is exceeded. From then on it keeps the newest of each
+    topic, so that the number of topics bounds its size, until `release` finds it empty.
     """
 
-    __slots__ = ("_all", "_limit", "_newest", "_squeezed", "superseded")
+    __slots__ = ("_all", "_limit", "_newest", "_newest_only", "superseded")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._all: deque[Outgoing] = deque()
         self._newest: OrderedDict[str, Outgoing] = OrderedDict()
-        self._squeezed = False
+        self._newest_only = False
         self.superseded = 0
 
     def __len__(self) -> int:
-        return len(self._newest) if self._squeezed else len(self._all)
+        return len(self._newest) if self._newest_only else len(self._all)
 
     def put(self, message: Outgoing) -> None:
-        if self._squeezed:
+        if self._newest_only:
             self._replace(message)
             return
         self._all.append(message)
@@ -84,35 +85,35 @@ class Outbox:
             self.hold()
 
     def hold(self, first: Iterable[Outgoing] = ()) -> None:
-        """From now on only the newest of each topic; `first` are older than all others and go before them."""
-        waiting = [*first, *(self._newest.values() if self._squeezed else self._all)]
+        """From now on keeps only the newest of each topic; `first` are older than all others and go before them."""
+        waiting = [*first, *(self._newest.values() if self._newest_only else self._all)]
         self._all.clear()
         self._newest.clear()
-        self._squeezed = True
+        self._newest_only = True
         for message in waiting:
             self._replace(message)
 
     def _replace(self, message: Outgoing) -> None:
-        # A topic keeps its place in the queue, so that a busy one is not put off again and again.
+        # A topic keeps its place in the queue: otherwise a busy one might never be sent.
         if message.topic in self._newest:
             self.superseded += 1
         self._newest[message.topic] = message
 
     def pop(self) -> Outgoing:
         """The next message; raises IndexError or KeyError on an empty outbox."""
-        if not self._squeezed:
+        if not self._newest_only:
             return self._all.popleft()
         return self._newest.popitem(last=False)[1]
 
     def unpop(self, message: Outgoing) -> None:
-        """Puts back what `pop` has just given."""
-        if not self._squeezed:
+        """Puts back the message that `pop` has just returned."""
+        if not self._newest_only:
             self._all.appendleft(message)
             return
         self._newest[message.topic] = message
         self._newest.move_to_end(message.topic, last=False)
 
     def release(self) -> None:
-        """Keeps every message again if the outbox is empty; to be called on a working connection."""
-        if self._squeezed and not self._newest:
-            self._squeezed = False
+        """Keeps every message again if the outbox is empty; to be called while connected."""
+        if self._newest_only and not self._newest:
+            self._newest_only = False

@@ -1,4 +1,4 @@
-"""Why a connection ended: the exceptions of the protocol, and the names of MQTT's reason codes."""
+"""Why a connection ended: the exceptions, and the names of MQTT's reason codes."""
 
 KEEPALIVE_TIMEOUT = 141
 
@@ -38,20 +38,20 @@ NAMES = {
     161: "Subscription identifiers not supported",
     162: "Wildcard subscriptions not supported",
 }
-"""Reason codes of MQTT 5, section 2.4, from 128 on: refusals."""
+"""Reason codes of failures, 128 and above (MQTT 5, section 2.4)."""
 
 
 def name_of(code: int) -> str:
-    """The words of the standard for a reason code."""
+    """The standard's name of a reason code."""
     return NAMES.get(code, f"reason code {code}")
 
 
 class ProtocolError(Exception):
-    """A connection that ended by what the broker said, or did not say."""
+    """The connection ended by what the broker sent, or did not send."""
 
 
 class Malformed(ProtocolError):
-    """The broker sent what is not MQTT; the message says what."""
+    """The broker sent bytes that are not valid MQTT; the message names them."""
 
 
 class NoHandshake(ProtocolError):
@@ -71,4 +71,4 @@ class Refused(WithCode):
 
 
 class Dismissed(WithCode):
-    """The broker ended the connection."""
+    """The broker ended the connection, or was silent for longer than the keepalive allows."""

@@ -1,4 +1,4 @@
-"""Publishes without waiting: from the outbox as far as the connection takes it, the rest when it takes more."""
+"""Publishes from the outbox without blocking: as much as the connection takes now, the rest later."""
 
 import asyncio
 import logging
@@ -10,12 +10,12 @@ from streamer.records import Outgoing
 
 log = logging.getLogger("streamer.mqtt")
 
-AT_ONCE = 256  # publishes before they are written
-TURN = 8  # times as many before the event loop gets its turn: more than the largest batch, lest the outbox grow by each
+WRITE_SIZE = 256  # publishes gathered for one write
+WRITES_PER_TURN = 8  # writes before the event loop runs; more than a batch's forecasts, or the outbox would grow
 
 
 class Sender:
-    """Owns the outbox and what is in flight; outlives connections, between `attach` and `detach` it has one."""
+    """Owns the outbox and the publishes in flight; outlives connections, has one from `attach` to `detach`."""
 
     def __init__(self, limit: int) -> None:
         self.outbox = Outbox(limit)
@@ -33,7 +33,7 @@ class Sender:
         self._schedule()
 
     def detach(self) -> None:
-        """What was in flight goes first on the next connection; until then only the newest of each topic is kept."""
+        """Puts the publishes in flight at the front of the outbox, which then keeps only the newest of each topic."""
         self._connection = None
         self.outbox.hold(first=self._in_flight.values())
         self._in_flight.clear()
@@ -41,22 +41,22 @@ class Sender:
 
     @property
     def unsent(self) -> int:
-        """Messages in the outbox, and those the broker has not acknowledged yet."""
+        """Number of messages in the outbox and of those that the broker has not acknowledged yet."""
         return len(self.outbox) + len(self._in_flight)
 
     def pump(self) -> None:
-        """Publishes until the outbox is empty, the window full, the socket congested, or a turn is over."""
+        """Publishes until the outbox is empty, the window full, the connection congested, or the turn over."""
         connection = self._connection
         if connection is None:
             return
-        for _ in range(TURN):
+        for _ in range(WRITES_PER_TURN):
             if connection.congested or not self._send_some(connection):
-                return  # `moved` goes on
+                return  # `moved` continues
         self._schedule()
 
     def _send_some(self, connection: Connection) -> bool:
-        """Whether there is more to send at once."""
-        taken = all(self._send(self.outbox.pop(), connection) for _ in range(min(AT_ONCE, len(self.outbox))))
+        """Sends what fits one write; returns whether more can be sent now."""
+        taken = all(self._send(self.outbox.pop(), connection) for _ in range(min(WRITE_SIZE, len(self.outbox))))
         self.outbox.release()
         connection.flush()
         return taken and len(self.outbox) > 0
@@ -94,13 +94,13 @@ class Sender:
         self.refused += 1
 
     def moved(self) -> None:
-        """The connection takes more now."""
+        """Continues publishing: the connection takes more now."""
         self._progress.set()
         if self.outbox:
             self._schedule()
 
     def _schedule(self) -> None:
-        # Not at once: what else the event loop has ready may add to it.
+        # In the next turn, so that callbacks that are ready now can add to the same write.
         if not self._pump_due:
             self._pump_due = True
             asyncio.get_running_loop().call_soon(self._pump_later)
@@ -110,7 +110,7 @@ class Sender:
         self.pump()
 
     async def flushed(self) -> bool:
-        """Waits until all is published and acknowledged; false if the connection went before."""
+        """Waits until all is published and acknowledged; false if the connection is lost first."""
         while self._connection is not None and self.unsent:
             self._progress.clear()
             await self._progress.wait()

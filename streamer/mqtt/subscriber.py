@@ -1,4 +1,4 @@
-"""A client for tools: receives what its filters select, and leaves no trace on the broker."""
+"""A client for tools: receives what its filters select, without a session or an availability topic."""
 
 import asyncio
 import logging
@@ -17,14 +17,14 @@ from streamer.records import Message, MessageBatch
 
 log = logging.getLogger("streamer.mqtt")
 
-PAUSE = 1.0  # seconds between two attempts to connect again
+PAUSE = 1.0  # seconds before each attempt to reconnect
 
 
 class Subscriber:
-    """`async with` connects and subscribes, or raises StartError; no session, no availability.
+    """`async with` connects and subscribes, or raises StartError.
 
-    A connection that is lost later is made anew until `stop`: what was published meanwhile is missed, which the log
-    says, and what is retained comes again. With MQTT 5 messages keep the retain flag they were published with.
+    It reconnects when the connection is lost, until `stop`. Messages published in between are missed, as a log line
+    says; retained messages come again. With MQTT 5 messages keep the retain flag they were published with.
     """
 
     def __init__(self, config: Mqtt, filters: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ class Subscriber:
 
     @property
     def dropped(self) -> int:
-        """Messages of QoS 0 that went because too many were waiting."""
+        """Number of QoS 0 messages dropped because too many were waiting."""
         return self._inbox.dropped
 
     async def __aenter__(self) -> Self:
@@ -54,29 +54,29 @@ class Subscriber:
         await self._connection.__aexit__(kind, error, trace)
 
     def stop(self) -> None:
-        """Receives no more; `batches` hands out what waits and ends."""
+        """Receives no more messages; `batches` hands out those that wait, then ends."""
         self._stopped.set()
         self._arrived.set()
 
     async def batches(self, most: int = 1024) -> AsyncGenerator[MessageBatch, None]:
-        """What waits, at most `most` at a time; ends after `stop`."""
+        """Yields the waiting messages, at most `most` at a time; ends after `stop`."""
         while True:
             if messages := self._inbox.take(most):
                 yield MessageBatch(messages, self._number)
                 self._connection.resume()
-                await asyncio.sleep(0)  # else a consumer that never waits would starve the socket
+                await asyncio.sleep(0)  # lets the socket be read even if the consumer never waits
             elif self._stopped.is_set():
                 return
             else:
-                await self._more()
+                await self._wait()
 
     def ack(self, batch: MessageBatch) -> None:
-        """Acknowledges its QoS 1 messages, unless their connection is gone."""
+        """Acknowledges the batch's QoS 1 messages, unless their connection is gone."""
         if batch.connection == self._number:
             self._connection.ack(batch.messages)
 
-    async def _more(self) -> None:
-        """Waits until something has arrived, or connects anew."""
+    async def _wait(self) -> None:
+        """Waits until something has arrived; reconnects if the connection is lost."""
         try:
             self._connection.check()
         except LinkError as error:
@@ -101,7 +101,7 @@ class Subscriber:
                 return
 
     async def _connect(self) -> None:
-        """A connection with its subscriptions; raises LinkError."""
+        """Connects and subscribes; raises LinkError."""
         events = Events(lambda *_: None, self._received, lambda *_: None, self._arrived.set)
         connection = Connection(self._access, events, resident=False)
         await connection.__aenter__()

@@ -1,4 +1,4 @@
-"""The filters that are configured in, the broker's session subscribed to just these out."""
+"""Keeps the broker's session subscribed to exactly the filters that are wanted."""
 
 import asyncio
 import logging
@@ -10,9 +10,9 @@ log = logging.getLogger("streamer.mqtt")
 
 
 class Subscriptions:
-    """The filters wanted now, those granted on this connection, and those that the session may still hold.
+    """The filters wanted, those granted on this connection, and former ones that the session may still have.
 
-    Outlives connections. `changed` is set while something is wanted that has not been asked for yet.
+    It outlives connections. `changed` is set from `replace` until `apply` has told the broker.
     """
 
     def __init__(self, qos: int, filters: Iterable[str], former: Iterable[str]) -> None:
@@ -24,25 +24,25 @@ class Subscriptions:
 
     @property
     def complete(self) -> bool:
-        """Whether the broker has granted all that is wanted."""
+        """Whether the broker has granted every wanted filter."""
         return self._granted.issuperset(self._wanted)
 
     def replace(self, filters: Iterable[str]) -> None:
-        """Other filters from here on; `apply` tells the broker."""
+        """Changes the wanted filters; `apply` tells the broker."""
         self._former = list(dict.fromkeys([*self._former, *self._wanted]))
         self._wanted = list(dict.fromkeys(filters))
         self.changed.set()
 
     def forget(self) -> None:
-        """The connection is gone: the next one asks for everything again."""
+        """Forgets what was granted: the next connection subscribes to every filter again."""
         self._granted = set()
 
     async def apply(self, connection: Connection) -> None:
-        """Until the session has what is wanted, as far as the broker grants it; raises LinkError."""
+        """Subscribes and unsubscribes until the session matches the wanted filters; raises LinkError."""
         while True:
             wanted = self._wanted
             await self._subscribe(connection, [name for name in wanted if name not in self._granted])
-            # Last, so that a topic which an old and a new filter select is not missed for a moment.
+            # Unsubscribed last, so that a topic that both an old and a new filter select is never missed.
             gone = [name for name in self._former if name not in wanted]
             await connection.unsubscribe_all(gone)
             if dropped := self._granted.intersection(gone):

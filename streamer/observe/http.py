@@ -1,4 +1,4 @@
-"""/metrics, /healthz and /readyz over HTTP, on threads of their own so that a scrape does not hold the fast lane."""
+"""Serves /metrics, /healthz and /readyz over HTTP, in threads, so that a scrape does not delay the fast lane."""
 
 import socket
 import threading
@@ -13,18 +13,18 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from streamer.errors import StartError
 
 Check = Callable[[], str | None]
-"""Says what is wrong, in one line, or None."""
+"""Returns None if all is well, else one line that says what is wrong."""
 
 
 class Server(ThreadingMixIn, WSGIServer):
-    """One thread a request; requests under way do not hold up the stop."""
+    """Serves each request in a thread; a stop does not wait for requests under way."""
 
     daemon_threads = True
     block_on_close = False
 
 
 class Silent(WSGIRequestHandler):
-    """No access log: it would be one line per scrape."""
+    """Writes no access log, which would get a line per scrape."""
 
     timeout = 10
 
@@ -34,9 +34,9 @@ class Silent(WSGIRequestHandler):
 
 @contextmanager
 def serve(host: str, port: int, registry: CollectorRegistry, healthy: Check, ready: Check) -> Iterator[int]:
-    """Serve while inside; gives the port, which the system chooses where `port` is 0.
+    """Serves inside the `with` block; yields the port, which the system chooses if `port` is 0.
 
-    Raises StartError if the address cannot be had.
+    Raises StartError if it cannot listen on the address.
     """
     metrics = make_wsgi_app(registry)
 

@@ -1,4 +1,4 @@
-"""Log records in, one line each on standard error out: for people (text) or for collectors (json)."""
+"""Writes log records to standard error, as text for people or as JSON lines for log collectors."""
 
 import logging
 import sys
@@ -12,7 +12,7 @@ LogFormat = Literal["text", "json"]
 
 
 class Lines(logging.Formatter):
-    """`2026-01-01T00:00:00.000Z INFO streamer.mqtt: …`, or one JSON object of the same fields."""
+    """Formats `2026-01-01T00:00:00.000Z INFO streamer.mqtt: …`, or one JSON object with the same fields."""
 
     def __init__(self, style: LogFormat) -> None:
         super().__init__()
@@ -30,9 +30,9 @@ class Lines(logging.Formatter):
 
 
 def configure(style: LogFormat, level: str) -> None:
-    """Send all logs to standard error in this form, from this level on."""
+    """Sends all logs of this level and above to standard error, in this format."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines(style))
-    handler.setLevel(level.upper())  # also for loggers that have a level of their own
+    handler.setLevel(level.upper())  # applies to loggers with a level of their own, too
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(True)

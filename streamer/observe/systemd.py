@@ -1,4 +1,4 @@
-"""What a service manager is told: a line of state in, a datagram to `$NOTIFY_SOCKET` out (sd_notify(3))."""
+"""Notifies the service manager: a line of state in, a datagram to `$NOTIFY_SOCKET` out (sd_notify(3))."""
 
 import os
 import socket
@@ -10,9 +10,9 @@ STOPPING = "STOPPING=1"
 
 
 def notify(state: str) -> bool:
-    """Tell it, and whether anybody listens; without a service manager nothing happens.
+    """Sends the state to the service manager, if there is one; returns whether it was sent.
 
-    A manager that is gone, or too busy to take a datagram, is no reason to stop forecasting.
+    Errors are ignored: forecasts go on when the manager is gone, or too busy to take a datagram.
     """
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
@@ -29,12 +29,12 @@ def notify(state: str) -> bool:
 
 @dataclass(slots=True)
 class Progress:
-    """Whether the fast lane moves: `taken` is the number of batches it had taken when last looked at."""
+    """Watches whether the fast lane makes progress; `taken` is the number of batches taken at the last call."""
 
     taken: int = 0
 
     def made(self, taken: int, waiting: int) -> bool:
-        """Whether it has taken a batch since, or had none to take: `waiting` messages are in its queue now."""
+        """Whether a batch was taken since the last call, or no message is waiting now."""
         moved = taken != self.taken or waiting == 0
         self.taken = taken
         return moved

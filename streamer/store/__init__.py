@@ -1,1 +1,1 @@
-"""The journal: what was accepted, what was learnt."""
+"""The state directory: the journal of samples and training outcomes, and snapshots of all states."""

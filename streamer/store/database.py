@@ -1,4 +1,4 @@
-"""The journal's file: opened for one writer, brought to the newest version, set aside where it is damaged."""
+"""The journal's file: opens it for one writer, migrates it to the newest version, sets a damaged one aside."""
 
 import errno
 import fcntl
@@ -17,11 +17,11 @@ FILE = "journal.sqlite3"
 LOCK = "lock"
 SNAPSHOTS = "snapshots"
 SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
-"""A commit in WAL mode outlives the process in either mode, and a power cut in the second."""
+"""In WAL mode a commit survives the death of the process with either, and a power cut with FULL."""
 CHECKPOINT_PAGES = 4000
-"""Pages of 4 KiB in the write-ahead log before they go to the database: more cost disk, fewer cost time."""
+"""Pages of 4 KiB in the write-ahead log at which a commit makes a checkpoint: more take disk, fewer take time."""
 LONG_PAGES = 5 * CHECKPOINT_PAGES
-"""Pages from which the writer has to wait until all are in the database, some 20 ms."""
+"""Pages in the write-ahead log above which a checkpoint blocks the writer, for some 20 ms."""
 BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
@@ -30,9 +30,9 @@ Durability = Literal["process", "power"]
 
 
 def only_writer(directory: Path) -> int:
-    """The open lock of a state directory, which is made if absent.
+    """Locks a state directory, which is created if absent; returns the lock's file descriptor.
 
-    Raises StateError if another process holds it.
+    Raises StateError if another process holds the lock.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -46,9 +46,9 @@ def only_writer(directory: Path) -> int:
 
 
 def connect(path: Path, durability: Durability) -> sqlite3.Connection:
-    """A connection that writes, the file made and brought to the newest version.
+    """A connection that can write; the file is created if absent and migrated to the newest version.
 
-    Raises StateDamaged where SQLite finds fault with the file.
+    Raises StateDamaged if SQLite finds the file damaged, StateError if a newer version wrote it.
     """
     path.touch(mode=0o600)
     database = sqlite3.connect(path, isolation_level=None)
@@ -70,10 +70,10 @@ def connect(path: Path, durability: Durability) -> sqlite3.Connection:
 
 
 def checkpoint(path: Path) -> None:
-    """Bring what is committed from the write-ahead log to its place, on a connection of its own: some 20 ms.
+    """Copies commits from the write-ahead log to the database, on a connection of its own: some 20 ms.
 
-    The log begins anew only where for once all of it is in its place. One that is written to all the time would grow
-    for ever: once it is long, the writer has to wait for what it wrote meanwhile. Raises StateError.
+    SQLite restarts the log only once all of it is copied. Beside a writer that never pauses that would never happen,
+    and the log would grow for ever; so once it is long, the writer has to wait. Raises StateError.
     """
     with failures(path), closing(sqlite3.connect(path, isolation_level=None)) as database:
         _, pages, _ = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -82,9 +82,9 @@ def checkpoint(path: Path) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged file and its companions, so that they can be looked at; the file's new path.
+    """Renames a damaged journal and its companion files, so that they can be examined; returns the new path.
 
-    The snapshots go with it: the next journal gives their series' ids to others.
+    The snapshots are renamed too: the next journal gives the ids of their series to others.
     """
     stamp = time.strftime("damaged-%Y%m%dT%H%M%SZ", time.gmtime())
     snapshots = path.with_name(SNAPSHOTS)
@@ -99,11 +99,11 @@ def set_aside(path: Path) -> Path:
 
 @contextmanager
 def failures(path: Path) -> Iterator[None]:
-    """Errors of the file system and of SQLite, in one line that names the file."""
+    """Turns errors of SQLite and of the file system into StateError, with one line that names the file."""
     try:
         yield
     except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary one
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code
         if code in DAMAGED:
             raise StateDamaged(f"{path}: {error}") from error
         kind = StateBlocked if code in BLOCKED else StateError

@@ -1,4 +1,4 @@
-"""What the daemon must not forget, in one SQLite file in WAL mode: samples, series, subscriptions, deliveries.
+"""The journal, one SQLite file in WAL mode: series, samples, subscriptions, deliveries; outcomes are in `models.py`.
 
 The daemon writes; the training process reads through a connection of its own that cannot write.
 """
@@ -23,16 +23,18 @@ from streamer.store.samples import NEWEST, SampleRow, Samples
 
 log = logging.getLogger("streamer.store")
 
-REMEMBERED = 2**16
-"""Deliveries that are remembered, at least."""
+DELIVERIES_KEPT = 2**16
+"""Least number of deliveries that the journal keeps."""
 DELIVERY = struct.Struct("<H8s")
+"""Slot and digest of a delivery."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesRow:
-    """A series as the journal knows it.
+    """A series in the journal.
 
-    `tick` and `time` are those of its newest sample, `held` the ticks it spans, `oldest` the time of its oldest.
+    `tick` and `time` are those of its newest sample, `oldest` is the time of its oldest sample, `held` the number of
+    ticks from the oldest to the newest. `anchor` is the time of tick 0.
     """
 
     ident: int
@@ -47,7 +49,7 @@ class SeriesRow:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What makes two topics of one name different series: stream, field of the payload, elements, grid."""
+    """The settings under which a topic's samples form one series: another stream, field, d or grid makes another."""
 
     stream: str
     field: str
@@ -61,10 +63,10 @@ class Source:
 
 
 class Journal:
-    """The open file; every method that fails raises StateError, StateBlocked where it may work later.
+    """The open journal; every method that fails raises StateError, or StateBlocked if a later try may succeed.
 
-    `committed` is when something was last written, in seconds since 1970, `set_aside` where a damaged file went, and
-    `known` the newest series' id once it was asked for; `commits` counts transactions.
+    `committed` is the time of the last commit, in seconds since 1970, and `commits` the number of commits. `set_aside`
+    is the new path of a damaged file. `known` caches the newest series' id.
     """
 
     def __init__(self, database: sqlite3.Connection, path: Path, lock: int | None = None) -> None:
@@ -77,10 +79,9 @@ class Journal:
 
     @classmethod
     def open(cls, directory: Path, durability: Durability = "process") -> Self:
-        """The journal in this directory, for writing; both are made if absent, readable by their owner alone.
+        """Opens the journal in this directory for writing; both are created if absent, readable by their owner only.
 
-        A damaged file is set aside under another name and a new one begun. Raises StateError if another process
-        writes there.
+        A damaged journal is renamed and a new one created. Raises StateError if another process writes there.
         """
         path = directory / FILE
         with failures(path), ExitStack() as undo:
@@ -100,14 +101,14 @@ class Journal:
 
     @classmethod
     def read(cls, directory: Path) -> Self:
-        """The journal in this directory, for reading beside a running daemon, from any thread."""
+        """Opens the journal in this directory for reading, from any thread, also while a daemon writes it."""
         path = directory / FILE
         with failures(path):
             uri = f"{path.resolve().as_uri()}?mode=ro"
             return cls(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False), path)
 
     def close(self) -> None:
-        """Ends the connection, and lets another process write."""
+        """Closes the file and releases the lock."""
         self.database.close()
         if self.lock is not None:
             os.close(self.lock)
@@ -115,7 +116,7 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Everything inside is committed together, or nothing."""
+        """Commits everything inside together; rolls all of it back if an exception leaves."""
         with failures(self.path):
             self.database.execute("BEGIN")
             try:
@@ -131,7 +132,7 @@ class Journal:
         self.commits += 1
 
     def leave_checkpoints(self) -> None:
-        """Somebody else calls `checkpoint` often enough: commits do so only if that fails them for long."""
+        """Leaves checkpoints to a caller of `checkpoint`; commits make one only if that falls far behind."""
         with failures(self.path):
             self.database.execute(f"PRAGMA wal_autocheckpoint = {2 * LONG_PAGES}")
 
@@ -141,14 +142,14 @@ class Journal:
         return sum(file.stat().st_size for file in sizes if file.exists())
 
     def next_series(self) -> int:
-        """An id that no series has had."""
+        """The smallest id above those of all series."""
         with failures(self.path):
             if self.known is None:
                 self.known = int(self.database.execute("SELECT coalesce(max(id), 0) FROM series").fetchone()[0])
             return self.known + 1
 
     def add_series(self, rows: Iterable[tuple[int, Source, str, str]]) -> None:
-        """New series (id, source, topic, part), within a transaction."""
+        """Adds new series (id, source, topic, part), within a transaction."""
         self.database.executemany(
             "INSERT INTO series (id, stream, topic, part, field, d, interval) VALUES (?, ?, ?, ?, ?, ?, ?)",
             [(ident, of.stream, topic, part, of.field, of.d, of.interval) for ident, of, topic, part in rows],
@@ -156,28 +157,28 @@ class Journal:
         self.known = None
 
     def append(self, rows: Iterable[SampleRow]) -> None:
-        """Samples (series, tick, time, values), of each series in the order of their ticks, within a transaction."""
+        """Adds samples (series, tick, time, values), those of a series in order of tick, within a transaction."""
         self.samples.append(rows, self.next_series() - 1)
 
     def anchor(self, rows: Iterable[tuple[float, int]]) -> None:
-        """(time of tick 0, series) of series whose grid is laid, or laid anew, within a transaction."""
+        """Sets anchors: (time of tick 0, series), for grids that are new or laid anew; within a transaction."""
         self.database.executemany("UPDATE series SET anchor = ? WHERE id = ?", rows)
 
     def trim(self, oldest: Iterable[tuple[int, int]]) -> None:
-        """Drop samples before a tick: (series, first tick to keep), within a transaction.
+        """Drops samples before a tick: (series, first tick to keep), within a transaction.
 
-        Those that are not settled stay until later, as do a few that share a chunk with younger ones.
+        Samples still in the log, and those that share a chunk with newer ones, stay until a later call.
         """
         self.samples.trim(oldest)
 
     def sources(self) -> list[Source]:
-        """All that there are series of."""
+        """The sources of all series."""
         with failures(self.path):
             rows = self.database.execute("SELECT DISTINCT stream, field, d, interval FROM series ORDER BY 1, 2, 3, 4")
             return list(starmap(Source, rows))
 
     def series(self, source: Source) -> list[SeriesRow]:
-        """The series of this source that have samples, in the order they appeared."""
+        """The series of this source that have samples, in order of id."""
         found = []
         with failures(self.path):
             self.samples.tail(0)
@@ -196,37 +197,37 @@ class Journal:
         return found
 
     def count(self, series: int) -> int:
-        """How many samples there are of a series."""
+        """Number of samples of a series."""
         with failures(self.path):
             return self.samples.count(series)
 
     def filters(self, client_id: str) -> list[str]:
-        """The topic filters that were subscribed to under this name."""
+        """The topic filters that this client may still be subscribed to on the broker."""
         with failures(self.path):
             rows = self.database.execute("SELECT filter FROM filters WHERE client_id = ? ORDER BY filter", (client_id,))
             return [row[0] for row in rows]
 
     def add_filters(self, client_id: str, filters: Iterable[str]) -> None:
-        """Remember what is about to be subscribed to."""
+        """Records filters; called before they are subscribed to."""
         with self.transaction():
             rows = [(client_id, one) for one in filters]
             self.database.executemany("INSERT OR IGNORE INTO filters VALUES (?, ?)", rows)
 
     def deliveries(self) -> dict[int, bytes]:
-        """Slot -> digest of the delivery that was last accepted in it."""
+        """Slot -> digest of the delivery last accepted in it."""
         with failures(self.path):
             rows = self.database.execute("SELECT deliveries FROM deliveries ORDER BY id")
             return dict(DELIVERY.iter_unpack(b"".join(packed for (packed,) in rows)))
 
     def deliver(self, digests: Mapping[int, bytes]) -> None:
-        """Remember deliveries by slot, in place of those before, within a transaction."""
+        """Records deliveries by slot, which replace earlier ones of the same slots; within a transaction."""
         (before,) = self.database.execute("SELECT coalesce(max(id), 0) FROM deliveries").fetchone()
         packed = b"".join(starmap(DELIVERY.pack, digests.items()))
         self.database.execute("INSERT INTO deliveries VALUES (?, ?)", (before + len(digests), packed))
-        self.database.execute("DELETE FROM deliveries WHERE id <= ?", (before - REMEMBERED,))
+        self.database.execute("DELETE FROM deliveries WHERE id <= ?", (before - DELIVERIES_KEPT,))
 
     def forget_deliveries(self) -> None:
-        """A new session counts packets anew; within a transaction."""
+        """Deletes all deliveries: in a new session packet identifiers start anew. Within a transaction."""
         self.database.execute("DELETE FROM deliveries")
 
     def newest(self, series: int, count: int, until: int = NEWEST) -> tuple[Ints, Floats]:

@@ -1,9 +1,9 @@
-"""Accepted samples in, the rolling buffer out: a log in the order they came, and chunks in that of their series.
+"""Accepted samples in, the rolling buffer of a series out: a log in order of arrival, and chunks per series.
 
-A buffer is read series by series, but written a sample of each series at a time: put straight to its place each sample
-would write a page of its own. So a batch is one row of the log, and once the log holds enough, its samples are
-*settled*: sorted, and added to the chunks of their series, a few with every batch. A series' samples are those of its
-chunks, then those of the log that are newer.
+A batch has one sample of each of many series. In a table sorted by series each of them would write a page of its own.
+So a batch is one row of the log. Once the log has enough samples they are *settled*: sorted by series and added to the
+chunks of their series, a few chunks with every batch. The samples of a series are those of its chunks, followed by
+those of the log that are newer.
 """
 
 import sqlite3
@@ -19,48 +19,50 @@ from numpy.typing import NDArray
 from streamer.records import Floats, Ints
 
 NEWEST = 2**62
-"""Past every tick."""
+"""Greater than every tick."""
 ROOM = 960
-"""Bytes of samples in a full chunk: SQLite takes a row of more than 1,002 off its page (file format, section 1.6)."""
+"""Bytes of samples in a full chunk: SQLite moves rows above 1,002 bytes to other pages (file format, section 1.6)."""
 FEW, MANY = 8, 64
-"""Where less than FEW samples would fill it a chunk has MANY, on pages of its own."""
+"""Where ROOM holds fewer than FEW samples, a full chunk has MANY samples, on pages of its own."""
 SETTLE = 2**15
-"""Samples in the log from which it is settled."""
+"""Samples in the log at which settling begins."""
 PER_SERIES = 16
-"""As many for each series, where that is more: fewer would make short chunks, hence more pages."""
+"""The same per series, if that is more in all: shorter chunks would touch more pages."""
 
 SampleRow = tuple[int, int, float, bytes]
-"""Series, tick, time in seconds since 1970, and d float64, little-endian."""
+"""Series, tick, time in seconds since 1970, and values as d float64, little-endian."""
 End = tuple[int, float]
-"""Tick and time of a sample, as END has them."""
+"""Tick and time of the oldest or the newest sample."""
 END = struct.Struct("<qd")
+"""An End as the first bytes of a record."""
 Records = NDArray[np.void]
-"""Samples of `record(d)`, one after another."""
+"""An array of samples, of dtype `record(d)`."""
 
 
 @cache
 def record(d: int) -> np.dtype[np.void]:
-    """A sample in a chunk."""
+    """The dtype of a sample in a chunk."""
     return np.dtype([("tick", "<i8"), ("time", "<f8"), ("x", "<f8", (d,))])
 
 
 @cache
 def logged(d: int) -> np.dtype[np.void]:
-    """A sample in the log: its series, then as in a chunk."""
+    """The dtype of a sample in the log: its series, then the sample as in a chunk."""
     return np.dtype([("series", "<i8"), ("sample", record(d))])
 
 
 def full(size: int) -> int:
-    """How many samples of so many bytes make a full chunk."""
+    """The number of samples in a full chunk; `size` is the bytes of one."""
     return ROOM // size if ROOM // size >= FEW else MANY
 
 
 class Samples:
     """The samples of all series in one database.
 
-    `settling` gives the chunks that are still to be written of the rows of the log up to `settled`, `share` how many of
-    them go with each sample that is appended, and `waiting` counts the samples of the log, None where that is unknown.
-    A connection that only reads looks at the log once: of what is committed later it may see a part.
+    `waiting` is the number of samples in the log, None while unknown. During settling, `settling` yields the chunks
+    still to be written from the log's rows up to id `settled`, and `share` is the number of chunks to write per
+    appended sample. `tails` caches the log by series. A connection that only reads fills that cache once, so it may see
+    only some of the samples that are committed later.
     """
 
     def __init__(self, database: sqlite3.Connection) -> None:
@@ -71,9 +73,9 @@ class Samples:
         self.tails: dict[int, Records] | None = None
 
     def append(self, rows: Iterable[SampleRow], series: int) -> None:
-        """Samples to the log, of each series in the order of their ticks, within a transaction.
+        """Adds samples to the log, those of a series in order of tick, within a transaction.
 
-        `series` is how many there are, about.
+        `series` is the approximate number of series.
         """
         by_bytes: dict[int, list[SampleRow]] = {}
         for row in rows:
@@ -93,19 +95,19 @@ class Samples:
             self.settle(self.settling, count)
 
     def rolled_back(self) -> None:
-        """A transaction was undone: what is settled begins anew, and passes over what it finds settled already."""
+        """Resets after a rollback: settling begins anew, and skips the samples that it finds in chunks."""
         self.waiting = self.settling = self.tails = None
 
     def begin(self) -> None:
-        """Sort the log into chunks."""
+        """Begins settling: sorts the log into chunks."""
         (self.settled,) = self.database.execute("SELECT max(id) FROM log").fetchone()
         parts = list(self.sorted_log(full))
         chunks = sum(len(cuts) for _, _, cuts in parts)
-        self.share = 2 * chunks / max(1, self.waiting or 0)  # done by half the time the log needs to fill again
+        self.share = 2 * chunks / max(1, self.waiting or 0)  # settling ends before the log is half full again
         self.settling = pieces(parts)
 
     def settle(self, settling: Iterator[tuple[int, Records]], count: int) -> None:
-        """Write the chunks that go with so many appended samples; after the last the log lets go of their rows."""
+        """Writes the chunks due for `count` appended samples; after the last one, deletes their rows of the log."""
         due = int(self.share * count) + 1
         taken = list(islice(settling, due))
         for series, samples in taken:
@@ -115,7 +117,7 @@ class Samples:
             self.settling, self.waiting = None, self.count_log()
 
     def put(self, series: int, samples: Records) -> None:
-        """Samples to the end of their series, as far as they are newer than its newest chunk; a short one is filled."""
+        """Adds the samples that are newer than the newest chunk: to that chunk if they fit, else as a new one."""
         newest = self.database.execute(
             "SELECT tick, samples FROM chunks WHERE series = ? ORDER BY tick DESC LIMIT 1", (series,)
         ).fetchone()
@@ -132,7 +134,7 @@ class Samples:
         self.database.execute("INSERT INTO chunks VALUES (?, ?, ?)", row)
 
     def trim(self, oldest: Iterable[tuple[int, int]]) -> None:
-        """Drop chunks that lie before a tick as a whole: (series, first tick to keep), within a transaction."""
+        """Drops chunks that lie entirely before a tick: (series, first tick to keep), within a transaction."""
         self.database.executemany("DELETE FROM chunks WHERE series = ? AND tick < ?", oldest)
 
     def newest(self, series: int, count: int, until: int) -> tuple[Ints, Floats]:
@@ -174,13 +176,16 @@ class Samples:
         return samples["tick"].tolist(), samples["time"].tolist(), samples["x"].astype(np.float64)
 
     def tail(self, series: int) -> Records | None:
-        """What the log has of a series. Whoever also reads chunks must do so after this, lest samples fall between."""
+        """The samples of a series in the log, None if there are none.
+
+        A caller that also reads chunks must read them afterwards, or it misses samples that are settled in between.
+        """
         if self.tails is None:
             self.tails = dict(pieces(self.sorted_log(lambda _: NEWEST)))
         return self.tails.get(series)
 
     def ends(self, series: int, first: bytes | None, last: bytes | None) -> tuple[End, End] | None:
-        """(tick, time) of the oldest and the newest sample of a series; `first`, `last` are those of its chunks."""
+        """Ends of a series, its oldest and its newest sample; `first` and `last` are the packed ends of its chunks."""
         log = self.tail(series)
         found: list[End] = [END.unpack(end) for end in (first, last) if end is not None]
         if log is not None and found:
@@ -190,7 +195,7 @@ class Samples:
         return (min(found), max(found)) if found else None
 
     def count(self, series: int) -> int:
-        """How many samples there are of a series."""
+        """Number of samples of a series."""
         log = self.tail(series)
         count, newest = self.database.execute(
             "SELECT coalesce(sum(length(samples) / (8 * (d + 2))), 0), coalesce(max(tick), -1) FROM chunks"
@@ -200,14 +205,14 @@ class Samples:
         return int(count) + (0 if log is None else int((log["tick"] > newest).sum()))
 
     def count_log(self) -> int:
-        """Samples in the log."""
+        """Number of samples in the log."""
         found = self.database.execute("SELECT coalesce(sum(length(samples) / (8 * (d + 3))), 0) FROM log")
         return int(found.fetchone()[0])
 
     def sorted_log(self, longest: Callable[[int], int]) -> Iterator[tuple[Ints, Records, Ints]]:
-        """The log by number of elements: series [T] and samples [T], sorted by series, and where pieces begin.
+        """Yields, for each d, the log sorted by series: series [T], samples [T], indices at which pieces begin.
 
-        A piece is of one series and has at most as many samples as `longest` says of their size in bytes.
+        A piece has samples of one series, at most `longest(bytes of one sample)` of them.
         """
         by_d: dict[int, list[bytes]] = {}
         for d, packed in self.database.execute("SELECT d, samples FROM log ORDER BY id"):
@@ -222,7 +227,7 @@ class Samples:
 
 
 def pieces(parts: Iterable[tuple[Ints, Records, Ints]]) -> Iterator[tuple[int, Records]]:
-    """(series, samples) of each piece of a sorted log."""
+    """Yields (series, samples) of each piece of a sorted log."""
     for series, samples, cuts in parts:
         ends = [*cuts[1:].tolist(), len(samples)]
         for ident, begin, end in zip(series[cuts].tolist(), cuts.tolist(), ends, strict=True):
@@ -230,7 +235,7 @@ def pieces(parts: Iterable[tuple[Ints, Records, Ints]]) -> Iterator[tuple[int, R
 
 
 def joined(chunks: list[Records], log: Records | None) -> Records:
-    """Chunks in their order, then what the log has that is newer; none at all is [0] of no elements."""
+    """Chunks in order, then the newer samples of the log; without any, an array of length 0 with d = 0."""
     if log is not None:
         chunks = [*chunks, log[log["tick"] > chunks[-1]["tick"][-1]] if chunks else log]
     return np.concatenate(chunks) if chunks else np.zeros(0, record(0))
@@ -238,5 +243,5 @@ def joined(chunks: list[Records], log: Records | None) -> Records:
 
 @cache
 def packer(width: int) -> Any:
-    """What makes a sample of so many bytes of values a record of the log."""
+    """Packs series, tick, time and values of `width` bytes into a record of the log."""
     return struct.Struct(f"<qqd{width}s").pack

@@ -1,4 +1,4 @@
-"""The tables of the journal, as the steps that lead from an empty file to the newest version."""
+"""The tables of the journal, as migrations from an empty file to the newest version."""
 
 import sqlite3
 import struct
@@ -120,28 +120,28 @@ DROP TABLE deliveries;
 ALTER TABLE delivered RENAME TO deliveries;
 """,
 )
-"""Step i leads from version i to i + 1; steps that were released never change."""
+"""Step i migrates version i to version i + 1; a step that was released never changes."""
 
 
 class InOrder:
-    """An aggregate for SQL: blobs joined in the order of a number."""
+    """An aggregate for SQL: joins blobs in the order of a number."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[int, bytes]] = []
 
     def step(self, number: int, blob: bytes) -> None:
-        """One more row."""
+        """Adds a row."""
         self.rows.append((number, blob))
 
     def finalize(self) -> bytes:
-        """All of them."""
+        """The joined blobs."""
         return b"".join(blob for _, blob in sorted(self.rows))
 
 
 def migrate(database: sqlite3.Connection) -> int:
-    """Bring a file to the newest version, each step whole or not at all; the version it had.
+    """Migrates a file to the newest version, each step in a transaction; returns the version it had.
 
-    A version beyond the newest is returned and left alone.
+    A file of a version beyond the newest is left as it is.
     """
     database.create_aggregate("in_order", 2, InOrder)  # type: ignore[arg-type]
     database.create_function("sample_record", 3, lambda tick, time, x: struct.pack("<qd", tick, time) + x)

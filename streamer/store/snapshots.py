@@ -1,4 +1,4 @@
-"""States as arrays in, files out, and back: the newest two of each stream, each whole or not there at all."""
+"""States as arrays in, files out, and back: the newest two of each stream, each complete or absent."""
 
 import hashlib
 import json
@@ -21,18 +21,18 @@ from streamer.store.database import SNAPSHOTS, failures
 log = logging.getLogger("streamer.store")
 
 KEPT = 2
-"""Snapshots of a stream; the older one is for the day on which the newer one cannot be read."""
+"""Snapshots kept of each stream; the older one is used if the newer one cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A stream between two batches: `about` says what it is of (JSON values), `arrays` have a row per series."""
+    """The state of a stream between two batches: `about` holds JSON values, `arrays` have a row per series."""
 
     about: Mapping[str, Any]
     arrays: Mapping[str, NDArray[Any]]
 
     def digest(self) -> str:
-        """Of everything in it, so that damage is noticed."""
+        """A digest of the whole content, by which damage is noticed."""
         sums = hashlib.blake2b(json.dumps(self.about, sort_keys=True).encode(), digest_size=16)
         for name in sorted(self.arrays):
             array = self.arrays[name]
@@ -42,7 +42,7 @@ class Snapshot:
 
 
 def write(directory: Path, stream: str, snapshot: Snapshot) -> None:
-    """Keep a snapshot of a stream in the state directory, and drop those beyond the newest KEPT.
+    """Writes a snapshot of a stream to the state directory; deletes all but the newest KEPT.
 
     Raises StateError.
     """
@@ -61,7 +61,7 @@ def write(directory: Path, stream: str, snapshot: Snapshot) -> None:
                 os.fsync(file.fileno())
             draft.rename(path)
         except OSError:
-            draft.unlink(missing_ok=True)  # the journal may need what is left of the disk
+            draft.unlink(missing_ok=True)  # the journal may need the space
             raise
         for _, old in files(folder, stream)[KEPT:]:
             old.unlink()
@@ -75,7 +75,7 @@ def files(folder: Path, stream: str) -> list[tuple[int, Path]]:
 
 
 def newest_first(directory: Path, stream: str) -> Iterator[Snapshot]:
-    """The snapshots of a stream that can be read; one that cannot is told and passed over."""
+    """Yields the readable snapshots of a stream; logs and skips the others."""
     for _, path in files(directory / SNAPSHOTS, stream):
         try:
             yield read(path)
@@ -84,10 +84,7 @@ def newest_first(directory: Path, stream: str) -> Iterator[Snapshot]:
 
 
 def read(path: Path) -> Snapshot:
-    """One file.
-
-    Raises StateError where it is damaged.
-    """
+    """Reads one snapshot; raises StateError if it is damaged."""
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}

@@ -1,1 +1,1 @@
-"""The rolling buffer in, trained candidates out."""
+"""Training: the rolling buffer in, candidates out."""

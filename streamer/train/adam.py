@@ -1,7 +1,7 @@
-"""Losses in, weights moved: Adam under one cycle of the rate, gradients clipped by their norm.
+"""Adam with a one-cycle learning rate and gradients clipped by their norm.
 
-Equal to torch's Adam, OneCycleLR and clip_grad_norm_ to rounding, at a third of the time per step for networks this
-small, as all weights are one vector; and torch's optimisers take as long to import as torch itself.
+Equal to torch's Adam, OneCycleLR and clip_grad_norm_ to rounding. A step takes a third of their time for networks this
+small, because all weights are one vector. Also, torch's optimisers take as long to import as torch itself.
 """
 
 import math
@@ -10,16 +10,17 @@ import torch
 from torch import Tensor, nn
 
 SQUARES, EPSILON = 0.999, 1e-8
-"""Decay of the squared gradients, and what is added to their root (Kingma and Ba 2015)."""
+"""Adam's β2, and the ε added to the root of the squared gradients' mean (Kingma and Ba 2015)."""
 MOMENTUM, MOMENTUM_AT_PEAK = 0.95, 0.85
+"""Adam's β1 at both ends of the cycle, and at the peak of the rate."""
 RISE = 0.3
-"""Share of the steps in which the rate rises (Smith 2018)."""
+"""Share of the steps during which the rate rises (Smith 2018)."""
 FIRST, LAST = 1 / 25, 1 / 250_000
-"""The rate at the first and at the last step, in units of its peak."""
+"""The rate at the first and at the last step, as a fraction of its peak."""
 
 
 class Adam:
-    """Moves the weights of a network in so many steps; `rate` is the peak, `clip` the largest norm of a gradient."""
+    """Optimises a network in `steps` steps; `rate` is the peak rate, `clip` the largest norm of a gradient."""
 
     def __init__(self, network: nn.Module, rate: float, clip: float, steps: int) -> None:
         self.weights = list(network.parameters())
@@ -45,12 +46,12 @@ class Adam:
 
 
 def flat(tensors: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
-    """All elements, one tensor after the other."""
+    """All elements of the tensors as one vector."""
     return torch.cat([tensor.ravel() for tensor in tensors])
 
 
 def one_cycle(step: int, steps: int) -> tuple[float, float]:
-    """Rate, in units of its peak, and momentum at a step counted from 0: there and back along a cosine."""
+    """Rate, as a fraction of its peak, and momentum at a step counted from 0, both along half cosines."""
     peak = RISE * steps - 1
     if step <= peak:
         share = cosine(step / peak)
@@ -60,5 +61,5 @@ def one_cycle(step: int, steps: int) -> tuple[float, float]:
 
 
 def cosine(part: float) -> float:
-    """0 to 1 as `part` is, slow at both ends."""
+    """Eases `part` from 0 to 1 along half a cosine."""
     return (1 - math.cos(math.pi * part)) / 2

@@ -1,4 +1,4 @@
-"""A request in, what both networks are trained and judged on out: the rolling buffer, read from the journal once."""
+"""A request in, the data of a training out: the rolling buffer, read once from the journal for both networks."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -24,9 +24,11 @@ Scales = dict[int, tuple[Floats, Floats]]
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The buffer, and the origins that choose an epoch and that the gate compares on, half of the held-out part each.
+    """The data of a training.
 
-    raw: the segments [T, d] of each series, by id, in its own units; live: the newest network of each kind, if any.
+    raw: segments [T, d] of each series, by id, in its own units; scales: mean and standard deviation [d] by id;
+    buffer: all segments, scaled; choosing, gate: the two halves of the held-out origins, on which the best epoch is
+    chosen and the gate compares; live: the newest network of each kind, None where there is none.
     """
 
     raw: dict[int, list[Floats]]
@@ -38,10 +40,7 @@ class Material:
 
 
 def gather(request: Request, device: torch.device) -> Material:
-    """Everything that is read; the journal is closed again.
-
-    Raises TrainingFailed: no_data, and StateError.
-    """
+    """Reads the data of a training; raises TrainingFailed (no_data) and StateError."""
     sizes = request.sizes
     with closing(Journal.read(Path(request.directory))) as journal:
         raw = read_buffer(journal, request)
@@ -58,7 +57,7 @@ def gather(request: Request, device: torch.device) -> Material:
 
 
 def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
-    """Segments [T, d] of the series, by id, in their own units, until there are enough ticks."""
+    """Segments [T, d] of the series, by id, in their own units; stops once `request.most` ticks are read."""
     need = request.sizes.m + request.sizes.k
     raw: dict[int, list[Floats]] = {}
     ticks_read = 0
@@ -76,7 +75,7 @@ def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
 
 
 def split_of(parts: list[Floats], held_out: float) -> list[int]:
-    """Where validation begins in each segment of a series: the newest share of all its ticks is held out."""
+    """Index at which the held-out part begins in each segment of a series: `held_out` is its share of all ticks."""
     begin = round((1 - held_out) * sum(map(len, parts)))
     splits = []
     for part in parts:
@@ -86,7 +85,7 @@ def split_of(parts: list[Floats], held_out: float) -> list[int]:
 
 
 def measure(raw: dict[int, list[Floats]], held_out: float) -> Scales:
-    """Mean and standard deviation of each series, of the part that is trained on."""
+    """Mean and standard deviation of each series over the ticks before its held-out part."""
     scales = {}
     for ident, parts in raw.items():
         trained = np.concatenate([part[:split] for part, split in zip(parts, split_of(parts, held_out), strict=True)])
@@ -96,7 +95,7 @@ def measure(raw: dict[int, list[Floats]], held_out: float) -> Scales:
 
 
 def scaled(raw: dict[int, list[Floats]], scales: Scales, held_out: float, device: torch.device) -> Buffer:
-    """All series as one buffer."""
+    """All segments, scaled, as one buffer."""
     parts, splits = [], []
     for ident, whole in raw.items():
         mean, sd = scales[ident]

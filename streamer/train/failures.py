@@ -1,19 +1,19 @@
-"""An exception that ended a training in, the reason it is counted under out."""
+"""Maps an exception that ended a training to the reason it is counted under."""
 
 import torch
 
 from streamer.errors import StateError, TrainingFailed
 
 MEMORY = ("out of memory", "can't allocate memory", "bad_alloc")
-"""What torch says, in a plain RuntimeError, of memory that it does not get."""
+"""Texts of RuntimeError by which torch reports memory that it could not allocate."""
 DEVICE = ("CUDA", "cuDNN")
-"""What it says, in one, of a GPU that failed."""
+"""Texts of RuntimeError by which torch reports a GPU that failed."""
 
 
 def reason_of(error: Exception) -> str | None:
-    """The reason, or None for a bug: then the process dies of it, with its traceback as the last words.
+    """The reason, or None for a bug, which ends the process with its traceback.
 
-    A wrong index on a GPU looks like a failing GPU; trained again on the CPU it is a bug there.
+    A wrong index on a GPU is reported like a failing GPU; the training that follows on the CPU shows that it is a bug.
     """
     if isinstance(error, TrainingFailed):
         return error.reason

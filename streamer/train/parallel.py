@@ -1,7 +1,7 @@
-"""Pieces of work in, all of them done at once out: one in this process, each other in a copy that dies with it.
+"""Runs functions in parallel: the first in this process, each other one in a forked copy that ends with it.
 
-A copy (fork) shares what has been read and imported so far, and costs no start. It must not be made once CUDA or
-torch's threads are at work.
+A fork shares the data and modules loaded so far and starts at once. It must not be made after CUDA or torch's threads
+have started.
 """
 
 import os
@@ -14,19 +14,19 @@ import torch
 Work = Callable[[], None]
 
 
-def abreast(works: Sequence[Work], threads: int) -> None:
-    """Do the first here and the others in copies of this process, with `threads` of torch each, until all have ended.
+def run_in_parallel(works: Sequence[Work], threads: int) -> None:
+    """Runs the first function here and each other one in a copy of this process, and waits until all have ended.
 
-    A copy raises SystemExit(0) after its work, so whoever calls this must let that pass. If a copy ends otherwise, this
-    process ends at once in the same way, by the same signal or exit code.
+    Each process uses `threads` threads of torch. A copy raises SystemExit(0) after its work, which the caller must not
+    catch. If a copy fails, this process ends at once by the same signal or exit code.
     """
     own, *others = works
-    lifeline, held = os.pipe()
+    lifeline, held_end = os.pipe()
     watchers = []
     for work in others:
         pid = os.fork()
         if not pid:
-            os.close(held)
+            os.close(held_end)
             threading.Thread(target=end_with_original, args=(lifeline,), daemon=True).start()
             torch.set_num_threads(threads)
             work()
@@ -39,17 +39,17 @@ def abreast(works: Sequence[Work], threads: int) -> None:
     own()
     for watcher in watchers:
         watcher.join()
-    os.close(held)
+    os.close(held_end)
 
 
 def end_with_original(lifeline: int) -> None:
-    """Nobody writes to the pipe: it has something to say when the process that holds its other end is gone."""
+    """Ends this copy once the original is gone: nobody writes to the pipe, so a read returns only at its end."""
     os.read(lifeline, 1)
     os._exit(1)
 
 
 def end_with_copy(pid: int) -> None:
-    """Its failure is this process's too: half a training is none."""
+    """Waits for a copy; if it fails, ends this process in the same way, as half a training is of no use."""
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if code < 0:
         os.kill(os.getpid(), -code)

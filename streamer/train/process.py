@@ -1,4 +1,4 @@
-"""A request in, candidates out, trained in a process that may die, hang or run out of memory without the daemon."""
+"""A request in, candidates out: trains in a process of its own, whose death or hang leaves the daemon unharmed."""
 
 import asyncio
 import base64
@@ -20,11 +20,13 @@ from streamer.records import Candidate
 from streamer.train.request import Request
 
 LINE_LIMIT = 2**30
+"""Longest line that the process may write, in bytes; a candidate's weights are in one line."""
 GRACE_SECONDS = 1.0
+"""Time between asking the process to end and killing it."""
 WORKER = ("-m", "streamer.train.worker")
-"""What python runs to train."""
-KEPT = str(32 * 2**20)
-"""Bytes up to which glibc keeps freed memory; by default each step of a training gives a megabyte back and takes it."""
+"""Arguments of the python interpreter that trains."""
+MEMORY_KEPT = str(32 * 2**20)
+"""Bytes of freed memory that glibc keeps; by default every step of a training returns megabytes and asks for them."""
 
 
 async def train(
@@ -34,11 +36,11 @@ async def train(
     stall: float,
     worker: Sequence[str] = WORKER,
 ) -> list[Candidate]:
-    """The candidates of one training; `progress` gets each line that the process reports on the way.
+    """The candidates of one training; `progress` is called with each report of its progress.
 
-    Cancelling it, `timeout` seconds in all or `stall` seconds without a line end the process. Raises TrainingFailed:
-    timeout, hung, killed (by a signal), crashed, or the reason that the process gave (train/failures.py), each with the
-    device that the process had reported by then.
+    Cancelling this, `timeout` seconds in all, or `stall` seconds without a line end the process. Raises TrainingFailed
+    with the device that the process had reported by then: timeout, hung, killed (by a signal), crashed, or the reason
+    that the process gave (train/failures.py).
     """
     process = await start(worker, request.threads_each)
     device: str | None = None
@@ -68,7 +70,7 @@ async def converse(
     try:
         async with asyncio.timeout(timeout):
             process.stdin.write(json.dumps(asdict(request)).encode() + b"\n")
-            while line := await heard(process.stdout, stall):
+            while line := await next_line(process.stdout, stall):
                 document = json.loads(line)
                 match document["event"]:
                     case "candidate":
@@ -83,19 +85,23 @@ async def converse(
     except TimeoutError:
         raise TrainingFailed("timeout", f"no end after {timeout:g} s; see training.timeout") from None
     finally:
-        await end(process)
-        said = (await errors).decode(errors="replace").strip()
-    raise ended(code, said)
+        await make_sure_ended(process)
+        errors_text = (await errors).decode(errors="replace").strip()
+    raise failure_of(code, errors_text)
 
 
 async def start(worker: Sequence[str], threads: int) -> Process:
-    """The process, leader of a group of its own, so that copies it makes of itself can be ended with it.
+    """Starts the process as leader of a group of its own, so that its copies can be ended with it.
 
-    It stays in the daemon's session: Linux gives each session its share of the processors (autogroup, sched(7)), and
-    idle priority is one within a session alone. `threads` is for numpy's products, whose number cannot be set later.
+    It stays in the daemon's session: Linux shares the processors among sessions first (autogroup, sched(7)), so idle
+    priority counts only within a session. `threads` are for numpy's products; their number cannot be set later.
     Raises TrainingFailed: crashed.
     """
-    settings = {"MALLOC_MMAP_THRESHOLD_": KEPT, "MALLOC_TRIM_THRESHOLD_": KEPT, "OPENBLAS_NUM_THREADS": str(threads)}
+    settings = {
+        "MALLOC_MMAP_THRESHOLD_": MEMORY_KEPT,
+        "MALLOC_TRIM_THRESHOLD_": MEMORY_KEPT,
+        "OPENBLAS_NUM_THREADS": str(threads),
+    }
     try:
         return await asyncio.create_subprocess_exec(
             sys.executable,
@@ -111,8 +117,8 @@ async def start(worker: Sequence[str], threads: int) -> Process:
         raise TrainingFailed("crashed", f"the training process cannot be started ({error.strerror})") from error
 
 
-async def heard(lines: asyncio.StreamReader, stall: float) -> bytes:
-    """The next line of the process, empty at its end; what its death cut off is no line.
+async def next_line(lines: asyncio.StreamReader, stall: float) -> bytes:
+    """The next complete line of the process, empty at the end of its output.
 
     Raises TrainingFailed: hung, crashed.
     """
@@ -122,29 +128,29 @@ async def heard(lines: asyncio.StreamReader, stall: float) -> bytes:
     except TimeoutError:
         raise TrainingFailed("hung", f"no sign of life for {stall:g} s; see training.stall") from None
     except OSError as error:
-        raise TrainingFailed("crashed", f"the training process cannot be heard ({error.strerror})") from error
+        raise TrainingFailed("crashed", f"the training process cannot be read ({error.strerror})") from error
     return line if line.endswith(b"\n") else b""
 
 
 def candidate_of(document: dict[str, Any]) -> Candidate:
-    """The candidate that a line holds."""
+    """The candidate in a line of the process."""
     scales = {int(key): (np.array(mean), np.array(sd)) for key, (mean, sd) in document["scales"].items()}
     errors = (document["e_p"], document["e_p_live"], document["e_p_persistence"])
     return Candidate(document["kind"], base64.b64decode(document["weights"]), scales, *errors)
 
 
-def ended(code: int, said: str) -> TrainingFailed:
-    """Why a process ended before its work did, by its exit code and what it said last on standard error."""
+def failure_of(code: int, errors_text: str) -> TrainingFailed:
+    """Why the process ended early, from its exit code and the last line of its standard error."""
     if code < 0:
         name = signal.Signals(-code).name
         hint = ", as the kernel does where memory is short" if name == "SIGKILL" else ""
         return TrainingFailed("killed", f"the training process was ended by {name}{hint}")
-    last = said.splitlines()[-1] if said else "no message"
+    last = errors_text.splitlines()[-1] if errors_text else "no message"
     return TrainingFailed("crashed", f"the training process ended with code {code}: {last}")
 
 
-async def end(process: Process) -> None:
-    """Make sure the process and its copies are gone: asked to end first, then killed."""
+async def make_sure_ended(process: Process) -> None:
+    """Ends the process and its copies: asks it first, kills it GRACE_SECONDS later."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()

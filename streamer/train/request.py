@@ -1,4 +1,4 @@
-"""What the daemon asks the training process for."""
+"""The request that the daemon sends to the training process."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,10 +9,11 @@ from streamer.records import Recipe, Sizes
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to train: plain values, so that it crosses to the process as JSON.
+    """What to train; it crosses to the training process as JSON.
 
-    series: the ids of the series to train on, in the order in which they are taken until `most` ticks are together;
-    threads: CPU threads of both networks together.
+    directory: the state directory; series: ids of series, read in this order until `most` ticks are together; window:
+    newest samples read of a series; max_gap: longest gap, in ticks, that is filled; held_out: share of each series'
+    newest ticks that only measures errors; device: auto, cpu or cuda; threads: CPU threads of both networks together.
     """
 
     directory: str
@@ -29,7 +30,7 @@ class Request:
 
     @property
     def threads_each(self) -> int:
-        """CPU threads of one network where both are trained side by side."""
+        """CPU threads of one network when both are trained in parallel."""
         return max(1, self.threads // len(KINDS))
 
     @classmethod

@@ -1,7 +1,7 @@
-"""A trained traditional network in, the same with its decoder F2 tuned alone out; F1 and P stay (paper, eq. (13)).
+"""Tunes the decoder F2 of a trained traditional network; F1 and P stay fixed (paper, eq. (13)).
 
-F2 learns from all p rounds, whose later ones start from states that its own predictions led to, which windows of m + k
-never show it; and from σ_{i+1}(s) = σ_i(s') with s' = F1(P(σ_1(s)), s), which is eq. (13) for every i < k.
+F2 learns from all p rounds. The later ones start from states that its own predictions led to, which never occur in
+windows of m + k. It also learns from σ_{i+1}(s) = σ_i(s') with s' = F1(P(σ_1(s)), s), which is eq. (13) for i < k.
 """
 
 import copy
@@ -21,15 +21,15 @@ BATCH = 64
 RATE = 5e-4
 CLIP = 0.3
 RELATION_WEIGHT = 0.3
-"""Weight of eq. (13) beside the truths, in units of the states' variance; 0 leaves it out."""
+"""Weight of eq. (13) relative to the loss of the first round; 0 leaves it out."""
 
 
 def tune(
     network: Traditional, buffer: Buffer, origins: Tensor, recipe: Recipe, beat: Beat = lambda: None
 ) -> tuple[Traditional, float, float]:
-    """The network of the epoch with the least E_p at the origins, the untuned one among them; E_p before and after.
+    """Returns the network with the least E_p at the origins, of all epochs or untuned; and E_p before and after.
 
-    F1 is fixed, and with it every state; those at the origins are computed once, so that epochs compare exactly.
+    As F1 is fixed, states do not change. Those at the origins are computed once, so that epochs compare exactly.
     """
     torch.manual_seed(recipe.seed)
     sizes, carry = network.sizes, Carry(buffer)
@@ -37,7 +37,7 @@ def tune(
     carry.states(network, origins)
     s, truth, real = carry.states(network, origins), *truths(buffer, origins, sizes.horizon)
     before = best = e_p(network, s, truth, real)
-    kept = copy.deepcopy(network.state_dict())
+    best_weights = copy.deepcopy(network.state_dict())
     starts = buffer.starts(sizes.m, sizes.horizon)
     network.F2.requires_grad_(True)
     adam = Adam(network.F2, RATE, CLIP, EPOCHS * math.ceil(recipe.windows / BATCH))
@@ -50,8 +50,8 @@ def tune(
             beat()
         now = e_p(network, s, truth, real)
         if now < best:
-            best, kept = now, copy.deepcopy(network.state_dict())
-    network.load_state_dict(kept)
+            best, best_weights = now, copy.deepcopy(network.state_dict())
+    network.load_state_dict(best_weights)
     return network, before, best
 
 
@@ -63,7 +63,7 @@ def truths(buffer: Buffer, positions: Tensor, h: int) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def initial(network: Traditional, buffer: Buffer, carry: Carry, starts: Tensor, share: float) -> Tensor:
-    """The state after each window [w, S]: carried along the buffer for a share of them, from zero for the others."""
+    """The state after each window [w, S]: for a share of them carried along the buffer, for the others from zero."""
     m = network.sizes.m
     s = carry.states(network, starts + m)
     fresh = (torch.rand(len(starts)) >= share).to(starts.device).nonzero().ravel()
@@ -74,21 +74,21 @@ def initial(network: Traditional, buffer: Buffer, carry: Carry, starts: Tensor, 
 
 @torch.no_grad()
 def e_p(network: Traditional, s: Tensor, truth: Tensor, real: Tensor) -> float:
-    """Eq. (15) over the forecasts from the states s [b, S]."""
+    """E_p, eq. (15), of forecasts from the states s [b, S]."""
     return root_mean_square(network.forecast(s, truth.shape[1]) - truth, real)
 
 
 def loss(network: Traditional, s: Tensor, truth: Tensor, real: Tensor) -> Tensor:
-    """Mean squared error over all rounds and over the first, and eq. (13), scaled to a part of the latter."""
+    """Mean squared error over all rounds, plus that over the first round, plus eq. (13) scaled by the latter."""
     k = network.sizes.k
     square = (network.forecast(s, truth.shape[1]) - truth).square().mean(2) * real
     whole = square.sum() / real.sum().clamp(min=1)
     first = square[:, :k].sum() / real[:, :k].sum().clamp(min=1)
-    return whole + first + RELATION_WEIGHT * first.detach() * gap(network, s)
+    return whole + first + RELATION_WEIGHT * first.detach() * relation_error(network, s)
 
 
-def gap(network: Traditional, s: Tensor) -> Tensor:
-    """Squared distance between the sides of eq. (13), i < k, over the variance of the right one; 0 where k is 1."""
+def relation_error(network: Traditional, s: Tensor) -> Tensor:
+    """Mean squared difference of both sides of eq. (13), i < k, over the variance of the right one; 0 for k = 1."""
     k = network.sizes.k
     if k == 1:
         return s.new_zeros(())

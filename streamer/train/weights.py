@@ -1,4 +1,4 @@
-"""Networks in, safetensors out, and back: nothing is ever unpickled."""
+"""Weights as safetensors, written and read; nothing is ever unpickled."""
 
 from collections.abc import Mapping
 
@@ -11,15 +11,12 @@ from streamer.models import Kind, Network, Sizes, build
 
 
 def dump(tensors: Mapping[str, Tensor]) -> bytes:
-    """Tensors by name as one safetensors document."""
+    """Tensors by name, as a safetensors document."""
     return safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
 
 
 def parse(data: bytes) -> dict[str, Tensor]:
-    """The tensors of a safetensors document.
-
-    Raises StateError if it is none.
-    """
+    """The tensors of a safetensors document; raises StateError if it is not one."""
     try:
         return safetensors.torch.load(data)
     except SafetensorError as error:
@@ -27,10 +24,7 @@ def parse(data: bytes) -> dict[str, Tensor]:
 
 
 def network_of(kind: Kind, sizes: Sizes, data: bytes) -> Network:
-    """A network with these weights.
-
-    Raises StateError if they are of other sizes.
-    """
+    """A network with these weights; raises StateError if they do not fit the sizes."""
     network = build(kind, sizes)
     try:
         network.load_state_dict(parse(data))

@@ -1,9 +1,9 @@
-"""Buffered series in, training windows and the states they start from out.
+"""The rolling buffer as a tensor: training windows, and the states from which they start.
 
-The rolling buffer is a set of *segments*, stretches of one series without a long gap, laid end to end in one tensor.
-A window is a position in it: m inputs from there, then the truth. States along the buffer are computed in chunks side
-by side, each chunk starting from where the chunk before it ended on the previous pass, so a pass over any length of
-buffer costs `CHUNK` steps.
+The buffer is a set of *segments*, stretches of one series without a long gap, laid end to end in one tensor. A window
+is a position in it: m inputs from there, then the truth. States along the buffer are computed for all chunks of it at
+once. Each chunk starts from the state in which the chunk before it ended in the previous pass, so a pass over a buffer
+of any length takes `CHUNK` steps.
 """
 
 from collections.abc import Iterable
@@ -17,14 +17,15 @@ from torch import Tensor
 from streamer.models import Network, Sizes
 
 CHUNK = 256
+"""Ticks of a chunk."""
 
 
 @dataclass(slots=True)
 class Buffer:
     """All segments end to end.
 
-    x: [T, d] scaled values, holes of a segment filled by straight lines; real: [T] whether the tick had a sample;
-    bounds: [(begin, split, end)] per segment, ticks from `split` on being the newest, held out for validation.
+    x: [T, d] scaled values, missing ticks interpolated linearly; real: [T] whether the tick had a sample; bounds:
+    [(begin, split, end)] of each segment, whose ticks from `split` on are held out.
     """
 
     x: Tensor
@@ -33,7 +34,7 @@ class Buffer:
 
     @classmethod
     def of(cls, segments: Iterable[NDArray[np.float32]], splits: Iterable[int], device: torch.device) -> "Buffer":
-        """From scaled segments [T_i, d] whose missing ticks are NaN, and the tick of each where validation begins."""
+        """From scaled segments [T_i, d], missing ticks NaN, and the index in each where its held-out part begins."""
         filled, real, bounds, begin = [], [], [], 0
         for segment, split in zip(segments, splits, strict=True):
             present = ~np.isnan(segment).any(1)
@@ -51,13 +52,13 @@ class Buffer:
         )
 
     def starts(self, m: int, k: int) -> Tensor:
-        """Every position whose m inputs and k truths lie before the held-out part."""
+        """All positions whose m inputs and k truths lie before the held-out part."""
         return indices((begin, split - m - k + 1) for begin, split, _ in self.bounds).to(self.x.device)
 
     def origins(self, m: int, h: int, most: int) -> Tensor:
-        """At most `most` positions of the held-out part, evenly spread, at which a forecast of h has its whole truth.
+        """Origins of forecasts in the held-out part, at most `most`, evenly spread.
 
-        A position is that of the first truth; at least m ticks of its segment lie before it.
+        An origin is the position of the first truth. All h truths, and m ticks before the origin, are in its segment.
         """
         every = indices((max(begin + m, split), end - h + 1) for begin, split, end in self.bounds)
         picked = torch.linspace(0, len(every) - 1, min(most, len(every))).round().long()
@@ -65,19 +66,19 @@ class Buffer:
 
 
 def indices(spans: Iterable[tuple[int, int]]) -> Tensor:
-    """All whole numbers of the spans [begin, end), one after another; an end before its begin is none."""
+    """All integers of the spans [begin, end), concatenated; a span that ends before it begins is empty."""
     return torch.cat([torch.arange(begin, max(begin, end)) for begin, end in spans])
 
 
 class Carry:
-    """The states a network reaches along the buffer, carried from pass to pass (train as you deploy; design, 2)."""
+    """States of a network along the buffer, carried from pass to pass, as a live network carries them."""
 
     def __init__(self, buffer: Buffer) -> None:
         cuts, follows = [], []
         for begin, _, end in buffer.bounds:
             for at in range(begin, end, CHUNK):
                 cuts.append((at, min(at + CHUNK, end)))
-                follows.append(at > begin)
+                follows.append(at > begin)  # whether the chunk continues a segment
         first = torch.tensor([a for a, _ in cuts], device=buffer.x.device)
         self.length = min(CHUNK, max(b - a for a, b in cuts))
         self.buffer = buffer
@@ -88,7 +89,7 @@ class Carry:
 
     @torch.no_grad()
     def states(self, network: Network, positions: Tensor) -> Tensor:
-        """The state just before each position (a sample at `positions[i]` has not been seen): [w] -> [w, S]."""
+        """The state at each position, before the sample there: [w] -> [w, S]."""
         heads = self.heads.get(id(network))
         s = network.zero_state(len(self.first)) if heads is None else heads
         row = torch.searchsorted(self.first, positions, right=True) - 1
@@ -106,7 +107,7 @@ class Carry:
 
 
 def window(buffer: Buffer, sizes: Sizes, starts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs [b, m, d], truth [b, k, d] and whether each truth is a real sample [b, k, 1]."""
+    """Inputs [b, m, d], truths [b, k, d], and whether each truth is a real sample [b, k, 1]."""
     at = starts[:, None]
     inputs = at + torch.arange(sizes.m, device=starts.device)
     truths = at + torch.arange(sizes.m, sizes.m + sizes.k, device=starts.device)

@@ -1,7 +1,7 @@
 """The training process: a request on standard input, progress and candidates on standard output, as JSON lines.
 
-It reads the rolling buffer from the journal, read-only, and writes nothing. It ends when its standard input closes:
-that is how it learns that the daemon is gone.
+It reads the rolling buffer from the journal, read-only, and writes no file. It ends when its standard input closes,
+which tells it that the daemon is gone.
 """
 
 import base64
@@ -26,20 +26,20 @@ from streamer.store.models import ModelRow
 from streamer.train.dataset import Material, gather, scaled
 from streamer.train.failures import reason_of
 from streamer.train.fit import Beat, error, fit, persistence_error
-from streamer.train.parallel import abreast
+from streamer.train.parallel import run_in_parallel
 from streamer.train.request import Request
 from streamer.train.tune import tune
 from streamer.train.weights import dump, network_of
 from streamer.train.windows import Buffer, Carry
 
 BEAT_SECONDS = 1.0
-"""Least time between two signs of life."""
+"""Least time between two reports that the training is alive."""
 
 Report = Callable[[dict[str, Any]], None]
 
 
-def heart(report: Report) -> Beat:
-    """What reports a sign of life, now and then; the training itself calls it, so that a hung one falls silent."""
+def heartbeat(report: Report) -> Beat:
+    """Reports now and then that the training is alive; the training loop calls it, so that a hung one falls silent."""
     last = time.monotonic()
 
     def beat() -> None:
@@ -52,9 +52,9 @@ def heart(report: Report) -> Beat:
 
 
 def train(request: Request, report: Report) -> None:
-    """Both networks on the stream's buffer: reports each epoch, and each candidate as soon as it is there.
+    """Trains both networks on the stream's buffer; reports each epoch, and each candidate as soon as it is trained.
 
-    On a CPU with a thread for each they are trained side by side, else one after the other.
+    On a CPU with a thread for each, both are trained in parallel, otherwise one after the other.
     Raises TrainingFailed: no_data, no_device.
     """
     device = choose_device(request.device)
@@ -63,7 +63,7 @@ def train(request: Request, report: Report) -> None:
     report({"event": "buffer", "ticks": len(material.buffer.x), "series": len(material.raw)})
     works = [partial(candidate, kind, request, material, report) for kind in KINDS]
     if device.type == "cpu" and request.threads >= len(works):
-        abreast(works, request.threads_each)
+        run_in_parallel(works, request.threads_each)
     else:
         torch.set_num_threads(request.threads)
         for work in works:
@@ -71,7 +71,7 @@ def train(request: Request, report: Report) -> None:
 
 
 def candidate(kind: Kind, request: Request, material: Material, report: Report) -> None:
-    """Trains one network, and reports it unless it diverged."""
+    """Trains one network and reports it as a candidate, unless it diverged."""
     network = learn(kind, request, material, report)
     if network is None:
         return
@@ -90,8 +90,8 @@ def candidate(kind: Kind, request: Request, material: Material, report: Report) 
 
 
 def learn(kind: Kind, request: Request, material: Material, report: Report) -> Network | None:
-    """The network of the epoch that is best at the origins, its decoder tuned if asked; None where it diverged."""
-    recipe, beat = request.recipe, heart(report)
+    """Trains one network, and tunes its decoder if the recipe says so; None if it diverged."""
+    recipe, beat = request.recipe, heartbeat(report)
     buffer, origins = material.buffer, material.choosing
 
     def progress(epoch: int, e_p: float) -> None:
@@ -108,7 +108,7 @@ def learn(kind: Kind, request: Request, material: Material, report: Report) -> N
 
 
 def choose_device(wanted: str) -> torch.device:
-    """auto is cuda where torch finds it."""
+    """The device to train on; auto is cuda if torch finds a GPU. Raises TrainingFailed: no_device."""
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     elif wanted == "cuda" and not torch.cuda.is_available():
@@ -117,14 +117,14 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def settled_error(network: Network, buffer: Buffer, origins: torch.Tensor, units: torch.Tensor | None = None) -> float:
-    """E_p of a network on its own, after a pass along the buffer for its states to settle."""
+    """E_p of a network after one more pass along the buffer, in which its carried states settle."""
     carry = Carry(buffer)
     carry.states(network, origins)
     return error(network, buffer, carry, origins, units)
 
 
 def live_error(live: ModelRow, request: Request, material: Material) -> float:
-    """E_p of the live network under its own scales, in the units of the candidate's, so that the two compare."""
+    """E_p of the live network, run under its own scales, in the candidate's scaled units, so that the two compare."""
     raw, scales, device = material.raw, material.scales, material.gate.device
     own = {ident: live.scales.get(ident, scale) for ident, scale in scales.items()}
     buffer = scaled(raw, own, request.held_out, device)
@@ -136,46 +136,46 @@ def live_error(live: ModelRow, request: Request, material: Material) -> float:
 
 
 def main(work: Callable[[Request, Report], None] = train) -> None:
-    """Train (or `work` on) what the request asks for; exit code 0 even where nothing came of it, which a line says."""
+    """Runs `work` on the request; a failure with a known reason is reported as a line, with exit code 0."""
     logging.captureWarnings(True)
-    give_way()
+    lower_priority()
     lines = own_output()
     request = Request.of(json.loads(sys.stdin.readline()))
     threading.Thread(target=end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
-    turn = multiprocessing.get_context("fork").Lock()
+    lock = multiprocessing.get_context("fork").Lock()
 
-    def say(document: dict[str, Any]) -> None:
-        with turn:
+    def report(document: dict[str, Any]) -> None:
+        with lock:
             lines.write(json.dumps(document) + "\n")
             lines.flush()
 
     try:
-        work(request, say)
-        say({"event": "end"})
+        work(request, report)
+        report({"event": "end"})
     except (StreamerError, MemoryError, RuntimeError) as error:
         reason = reason_of(error)
         if reason is None:
             raise
-        say({"event": "failed", "reason": reason, "detail": str(error)})
+        report({"event": "failed", "reason": reason, "detail": str(error)})
 
 
-def give_way() -> None:
-    """From now on this process runs when no other wants to: a training that waits costs nothing, a sample does."""
+def lower_priority() -> None:
+    """Makes this process run only when no other wants to: a training may wait, a sample must not."""
     os.nice(10)
-    with contextlib.suppress(AttributeError, OSError):  # Linux alone has it, and a sandbox may refuse it
+    with contextlib.suppress(AttributeError, OSError):  # only Linux has it, and a sandbox may refuse it
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def own_output() -> TextIO:
-    """Standard output for this module alone: whatever a library prints goes to standard error."""
+    """Standard output for this module only: what a library prints goes to standard error."""
     lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return lines
 
 
 def end_with_parent() -> None:
-    """Standard input stays open as long as the daemon lives."""
+    """Ends this process once standard input closes, which the daemon holds open as long as it lives."""
     sys.stdin.read()
     os._exit(1)
 

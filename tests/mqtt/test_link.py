@@ -11,7 +11,7 @@ from streamer.config import Mqtt
 from streamer.errors import StartError
 from streamer.mqtt.access import LinkError
 from streamer.mqtt.broker import embedded_broker
-from streamer.mqtt.link import ENOUGH, Link
+from streamer.mqtt.link import LINGER_BELOW, Link
 from streamer.mqtt.publisher import Publisher
 from streamer.records import Message, Outgoing
 from tests.broker import Mosquitto, Proxy, free_port, until
@@ -98,11 +98,11 @@ async def test_few_messages_linger(config: Mqtt) -> None:
         link.ack(batch := await anext(batches))
         assert payloads(batch.messages) == [b"alone"]
     async with linked(for_ever, "a") as link, Publisher(config) as publisher, aclosing(link.batches()) as batches:
-        for count in (ENOUGH, 3):
+        for count in (LINGER_BELOW, 3):
             waiting = asyncio.create_task(anext(batches))
             for _ in range(count):
                 await publisher.publish("a", b"")
-            if count < ENOUGH:
+            if count < LINGER_BELOW:
                 await until(lambda: link.waiting == 3)
                 link.stop()
             assert len((await waiting).messages) == count

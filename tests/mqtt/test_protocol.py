@@ -219,7 +219,7 @@ def test_a_huge_payload_is_not_kept(five: bool) -> None:
     messages = []
     for start in range(0, len(stream), 65_536):
         messages += incoming.feed(stream[start : start + 65_536], NOW).messages
-        assert sum(map(len, incoming._ahead)) <= MOST + 2 * 65_536
+        assert sum(map(len, incoming._incomplete)) <= MOST + 2 * 65_536
     assert [(len(message.payload), message.mid) for message in messages] == [(MOST + 1, 7), (4, 8)]
 
 
@@ -234,7 +234,7 @@ def test_topics_are_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> Non
         topics += [message.topic for message in incoming.feed(packet + packet, NOW).messages]
         assert topics[-1] is topics[-2]
         assert len(incoming._topics) <= 10
-        assert len(outgoing._known) <= 10
+        assert len(outgoing._topics) <= 10
     assert topics[::2] == [f"topic/{i}" for i in range(100)]
 
 

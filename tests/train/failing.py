@@ -9,7 +9,7 @@ from functools import partial
 
 import torch
 
-from streamer.train.parallel import abreast
+from streamer.train.parallel import run_in_parallel
 from streamer.train.request import Request
 from streamer.train.worker import Report, main, train
 
@@ -47,15 +47,15 @@ def wait() -> None:
 
 
 def lack_memory_aside(request: Request, report: Report) -> None:
-    abreast([wait, partial(lack_memory, request, report)], 1)
+    run_in_parallel([wait, partial(lack_memory, request, report)], 1)
 
 
 def blunder_aside(request: Request, report: Report) -> None:
-    abreast([wait, partial(blunder, request, report)], 1)
+    run_in_parallel([wait, partial(blunder, request, report)], 1)
 
 
 def abort_aside(request: Request, report: Report) -> None:
-    abreast([wait, os.abort], 1)
+    run_in_parallel([wait, os.abort], 1)
 
 
 def freeze() -> None:
@@ -68,7 +68,7 @@ def freeze_aside(request: Request, report: Report) -> None:
         report({"event": "start", "device": "cpu"})
         wait()
 
-    abreast([see, freeze], 1)
+    run_in_parallel([see, freeze], 1)
 
 
 def diverge(request: Request, report: Report) -> None:

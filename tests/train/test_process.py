@@ -26,7 +26,7 @@ from streamer.train.dataset import read_buffer
 from streamer.train.process import train
 from streamer.train.request import Request
 from streamer.train.weights import network_of
-from streamer.train.worker import BEAT_SECONDS, heart
+from streamer.train.worker import BEAT_SECONDS, heartbeat
 
 SIZES = Sizes(m=20, k=5, p=2, n=8, cell="rnn")
 
@@ -320,7 +320,7 @@ def test_a_training_gives_signs_of_life_and_a_hung_one_none(monkeypatch: pytest.
     """The loop's own steps are reported, at most one in BEAT_SECONDS; without steps nothing is."""
     now, lines = 0.0, list[dict[str, Any]]()
     monkeypatch.setattr("time.monotonic", lambda: now)
-    beat = heart(lines.append)
+    beat = heartbeat(lines.append)
     for _ in range(100):
         now += BEAT_SECONDS / 10
         beat()

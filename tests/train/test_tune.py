@@ -11,7 +11,7 @@ from streamer.models import Sizes, Traditional
 from streamer.records import CellName, Recipe
 from streamer.tools.replay.signals import Signal
 from streamer.train.fit import fit
-from streamer.train.tune import decode, gap, loss, truths, tune
+from streamer.train.tune import decode, loss, relation_error, truths, tune
 from streamer.train.windows import Buffer
 
 CPU = torch.device("cpu")
@@ -93,11 +93,11 @@ def test_the_relation_is_equation_13() -> None:
     left, right = network.F2(s, first), network.F2(network.F1(network.P(first), s), zero)
     torch.testing.assert_close(decode(network, s, 2), torch.stack([first, left], 1))
     spread = (right - right.mean(0)).square().mean()
-    torch.testing.assert_close(gap(network, s), (left - right).square().mean() / spread)
+    torch.testing.assert_close(relation_error(network, s), (left - right).square().mean() / spread)
     w, _, u, _ = network.F2.weights()
     w.zero_()
     u.zero_()
-    assert gap(network, s) == 0
+    assert relation_error(network, s) == 0
 
 
 def test_missing_truths_weigh_nothing() -> None:
