@@ -20,7 +20,7 @@ from streamer.mqtt.publisher import Publisher
 from streamer.tools.replay.sample import Sample, encode
 from tests.broker import Mosquitto, program, until, write_password
 from tests.daemon.test_outages import get, served
-from tests.mqtt.test_link import linked, payloads, receive
+from tests.mqtt.links import linked, payloads, receive
 from tests.process import configuration, running
 
 SECRET = "hunter2-hunter2"

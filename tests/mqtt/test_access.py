@@ -17,7 +17,7 @@ from streamer.mqtt.broker import PLUGINS, embedded_broker
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from tests.broker import Mosquitto, until
-from tests.mqtt.test_link import linked, payloads, receive
+from tests.mqtt.links import linked, payloads, receive
 
 
 async def test_leaving_while_connecting(caplog: pytest.LogCaptureFixture) -> None:

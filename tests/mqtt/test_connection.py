@@ -20,7 +20,7 @@ from streamer.mqtt.publisher import Publisher
 from streamer.mqtt.reasons import KEEPALIVE_TIMEOUT, Dismissed
 from streamer.records import Message, Outgoing
 from tests.broker import Mosquitto, until
-from tests.mqtt.test_link import linked, payloads, receive
+from tests.mqtt.links import linked, payloads, receive
 
 CONNACK = b"\x20\x03\x00\x00\x00"
 DISCONNECT = b"\xe0\x02\x8e\x00"  # session taken over

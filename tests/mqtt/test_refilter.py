@@ -8,7 +8,7 @@ from streamer.config import Mqtt
 from streamer.mqtt.broker import PLUGINS, embedded_broker
 from streamer.mqtt.publisher import Publisher
 from tests.broker import Mosquitto, until
-from tests.mqtt.test_link import linked, payloads, receive, watcher
+from tests.mqtt.links import linked, payloads, receive, watcher
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 
