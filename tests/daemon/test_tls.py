@@ -19,9 +19,8 @@ from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.tools.replay.sample import Sample, encode
 from tests.broker import Mosquitto, program, until, write_password
-from tests.daemon.test_outages import get, served
 from tests.mqtt.links import linked, payloads, receive
-from tests.process import configuration, running
+from tests.process import configuration, get, running, served
 
 SECRET = "hunter2-hunter2"
 NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]

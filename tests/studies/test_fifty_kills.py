@@ -16,7 +16,7 @@ from streamer.store.models import newest_version, outcomes_after
 from streamer.store.snapshots import write
 from streamer.stream.state import StreamState
 from tests.broker import Mosquitto, until
-from tests.daemon.test_crash import (
+from tests.daemon.kills import (
     TOPICS,
     Moment,
     after,

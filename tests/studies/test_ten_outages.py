@@ -8,8 +8,8 @@ import pytest
 
 from streamer.tools.replay.signals import Signal
 from tests.broker import Mosquitto
-from tests.daemon.test_daemon import check_states
-from tests.daemon.test_outages import Sensor, through
+from tests.daemon.outages import Sensor, through
+from tests.daemon.states import check_states
 from tests.process import configuration
 
 RANDOM = random.Random(1)
