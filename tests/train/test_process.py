@@ -26,6 +26,7 @@ from streamer.train.process import train
 from streamer.train.request import Request
 from streamer.train.weights import network_of
 from streamer.train.worker import BEAT_SECONDS, heart
+from tests.train.failing import failing
 
 SIZES = Sizes(m=20, k=5, p=2, n=8, cell="rnn")
 
@@ -39,11 +40,6 @@ def filled(directory: Path, samples: int = 400) -> Journal:
             journal.add_series([(ident, Source("waves", "", 1, 1.0), topic, "")])
             journal.append((ident, t, float(t), struct.pack("<d", x)) for t, x in enumerate(values))
     return journal
-
-
-def failing(trouble: str) -> tuple[str, str]:
-    """What python runs instead of the worker."""
-    return str(Path(__file__).with_name("failing.py")), trouble
 
 
 def request(where: Path, **changes: Any) -> Request:
