@@ -26,6 +26,7 @@ from streamer.store.models import Span, fingerprint, outcomes_after
 from streamer.store.samples import SampleRow
 from streamer.store.schema import MIGRATIONS
 from tests.broker import until
+from tests.store.rows import sample
 
 PLAIN, TWO = Source("s", "", 1, 0.0), Source("s", "", 2, 0.0)
 GARBAGE = "not a database, but long enough to have a header of its own" * 20
@@ -36,10 +37,6 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened = Journal.open(tmp_path / "state")
     yield opened
     opened.close()
-
-
-def sample(series: int, tick: int, *values: float) -> SampleRow:
-    return series, tick, 1000.0 + tick, struct.pack(f"<{len(values)}d", *values)
 
 
 def added(journal: Journal, source: Source, topic: str, part: str = "") -> int:

@@ -14,7 +14,7 @@ from streamer.store import samples
 from streamer.store.database import FILE
 from streamer.store.journal import Journal, Source
 from streamer.store.samples import SampleRow, record
-from tests.store.test_journal import sample
+from tests.store.rows import sample
 
 D = {1: 1, 2: 1, 3: 2}
 """Elements of each series."""
