@@ -31,10 +31,11 @@ class Decoder:
     memory is bounded by that and by a chunk.
     """
 
-    __slots__ = ("_ahead", "_five", "_limit", "_missing", "_most", "_skip", "_topics")
+    __slots__ = ("_ahead", "_cached", "_five", "_limit", "_missing", "_most", "_skip", "_topics")
 
-    def __init__(self, *, five: bool, most_payload: int) -> None:
+    def __init__(self, *, five: bool, most_payload: int, cached_topics: int = CACHED_TOPICS) -> None:
         self._five = five
+        self._cached = cached_topics
         self._limit = most_payload
         self._most = HEAD + most_payload + 1
         self._topics: dict[bytes, str] = {}
@@ -120,7 +121,7 @@ class Decoder:
         if not topic:
             raise Malformed("a publish without topic")
         if len(name) <= CACHED_BYTES:
-            if len(self._topics) >= CACHED_TOPICS:
+            if len(self._topics) >= self._cached:
                 self._topics.clear()
             self._topics[name] = topic
         return topic

@@ -107,9 +107,10 @@ def pubacks(mids: Sequence[int]) -> bytes:
 class Publishes:
     """Encodes PUBLISH for one connection; topics are checked and encoded once, and remembered in bounded memory."""
 
-    __slots__ = ("_known", "_most", "_properties")
+    __slots__ = ("_cached", "_known", "_most", "_properties")
 
-    def __init__(self, *, five: bool, largest: int | None = None) -> None:
+    def __init__(self, *, five: bool, largest: int | None = None, cached_topics: int = CACHED_TOPICS) -> None:
+        self._cached = cached_topics
         self._known: dict[str, bytes] = {}
         # The first bytes of a packet count, too: one, and at most four for the length.
         self._most = min(LARGEST, LARGEST if largest is None else largest - 5)
@@ -131,7 +132,7 @@ class Publishes:
     def _learn(self, topic: str) -> bytes:
         if not topic or any(character in topic for character in "+#\0"):
             raise ValueError("a topic to publish on is not empty and has no wildcard")
-        if len(self._known) >= CACHED_TOPICS:
+        if len(self._known) >= self._cached:
             self._known.clear()
         self._known[topic] = encoded = string(topic)
         return encoded
