@@ -277,22 +277,18 @@ async def test_a_network_that_diverges_is_reported_and_gives_no_candidate(journa
 
 async def test_a_process_that_ends_before_its_work_is_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that stops within a candidate is `crashed` whatever its exit code, and so is one never begun."""
-    python = tmp_path / "python"
-    python.write_text('#!/bin/sh\nread request\nprintf \'{"event": "candidate", "kin\'\n')
-    python.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(python))
+    cut = """import sys; sys.stdin.readline(); sys.stdout.write('{"event": "candidate", "kin')"""
     with pytest.raises(TrainingFailed, match="ended with code 0"):
-        await train(request(tmp_path), lambda _: None, timeout=60, stall=60)
+        await train(request(tmp_path), lambda _: None, 60, 60, ("-c", cut))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "absent"))
     with pytest.raises(TrainingFailed, match="cannot be started"):
         await train(request(tmp_path), lambda _: None, timeout=60, stall=60)
 
 
-def test_a_training_gives_signs_of_life_and_a_hung_one_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_gives_signs_of_life_and_a_hung_one_none() -> None:
     """The loop's own steps are reported, at most one in BEAT_SECONDS; without steps nothing is."""
     now, lines = 0.0, list[dict[str, Any]]()
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    beat = heart(lines.append)
+    beat = heart(lines.append, lambda: now)
     for _ in range(100):
         now += BEAT_SECONDS / 10
         beat()
