@@ -18,7 +18,7 @@ from typing import Self
 from streamer.errors import StateDamaged
 from streamer.records import Floats, Ints
 from streamer.store.database import FILE, LONG_PAGES, Durability, connect, failures, only_writer, set_aside
-from streamer.store.samples import NEWEST, SampleRow, Samples
+from streamer.store.samples import NEWEST, Limits, SampleRow, Samples
 
 log = logging.getLogger("streamer.store")
 
@@ -61,16 +61,18 @@ class Journal:
     `known` the newest series' id once it was asked for; `commits` counts transactions.
     """
 
-    def __init__(self, database: sqlite3.Connection, path: Path, lock: int | None = None) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, path: Path, lock: int | None = None, limits: Limits | None = None
+    ) -> None:
         self.database, self.path, self.lock = database, path, lock
-        self.samples = Samples(database)
+        self.samples = Samples(database, limits)
         self.known: int | None = None
         self.commits = 0
         self.committed = 0.0
         self.set_aside: Path | None = None
 
     @classmethod
-    def open(cls, directory: Path, durability: Durability = "process") -> Self:
+    def open(cls, directory: Path, durability: Durability = "process", limits: Limits | None = None) -> Self:
         """The journal in this directory, for writing; both are made if absent, readable by their owner alone.
 
         A damaged file is set aside under another name and a new one begun. Raises StateError if another process
@@ -87,7 +89,7 @@ class Journal:
                 aside = set_aside(path)
                 log.error("%s; it is kept as %s, and a new journal begins", damaged, aside.name)
                 database = connect(path, durability)
-            journal = cls(database, path, lock)
+            journal = cls(database, path, lock, limits)
             journal.set_aside = aside
             undo.pop_all()
         return journal

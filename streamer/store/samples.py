@@ -9,6 +9,7 @@ chunks, then those of the log that are newer.
 import sqlite3
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice, starmap
 from typing import Any
@@ -50,9 +51,19 @@ def logged(d: int) -> np.dtype[np.void]:
     return np.dtype([("series", "<i8"), ("sample", record(d))])
 
 
-def full(size: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a log is settled, and how long its chunks are: ROOM, FEW, SETTLE and PER_SERIES say what each limit is."""
+
+    room: int
+    few: int
+    settle: int
+    per_series: int
+
+
+def full(size: int, room: int = ROOM, few: int = FEW) -> int:
     """How many samples of so many bytes make a full chunk."""
-    return ROOM // size if ROOM // size >= FEW else MANY
+    return room // size if room // size >= few else MANY
 
 
 class Samples:
@@ -63,8 +74,9 @@ class Samples:
     A connection that only reads looks at the log once: of what is committed later it may see a part.
     """
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, limits: Limits | None = None) -> None:
         self.database = database
+        self.limits = limits or Limits(ROOM, FEW, SETTLE, PER_SERIES)
         self.waiting: int | None = None
         self.settling: Iterator[tuple[int, Records]] | None = None
         self.settled, self.share = 0, 0.0
@@ -87,7 +99,7 @@ class Samples:
             count += len(some)
         self.waiting += count
         self.tails = None
-        if self.settling is None and self.waiting >= max(SETTLE, PER_SERIES * series):
+        if self.settling is None and self.waiting >= max(self.limits.settle, self.limits.per_series * series):
             self.begin()
         if self.settling is not None:
             self.settle(self.settling, count)
@@ -96,10 +108,14 @@ class Samples:
         """A transaction was undone: what is settled begins anew, and passes over what it finds settled already."""
         self.waiting = self.settling = self.tails = None
 
+    def full(self, size: int) -> int:
+        """How many samples of so many bytes make a full chunk here."""
+        return full(size, self.limits.room, self.limits.few)
+
     def begin(self) -> None:
         """Sort the log into chunks."""
         (self.settled,) = self.database.execute("SELECT max(id) FROM log").fetchone()
-        parts = list(self.sorted_log(full))
+        parts = list(self.sorted_log(self.full))
         chunks = sum(len(cuts) for _, _, cuts in parts)
         self.share = 2 * chunks / max(1, self.waiting or 0)  # done by half the time the log needs to fill again
         self.settling = pieces(parts)
@@ -125,7 +141,7 @@ class Samples:
                 samples = samples[samples["tick"] > newest[0]]
             if not len(samples):
                 return
-            if len(newest[1]) + samples.nbytes <= full(samples.itemsize) * samples.itemsize:
+            if len(newest[1]) + samples.nbytes <= self.full(samples.itemsize) * samples.itemsize:
                 self.database.execute("DELETE FROM chunks WHERE series = ? AND tick = ?", (series, newest[0]))
                 before = newest[1]
         row = series, int(samples["tick"][-1]), before + samples.tobytes()
