@@ -44,7 +44,7 @@ async def test_refused_credentials_are_told_without_the_password(
         config = broker.config(username="user", password="hunter2", reconnect_max=0.01)
         async with Link(config, ["a"]):
             await until(lambda: "refused" in caplog.text)
-            await asyncio.sleep(0.1)  # several further attempts, that say nothing new
+            await broker.attempts(3)  # which say nothing new
         with pytest.raises(StartError, match=r"mqtt\.username"):
             await Publisher(config).__aenter__()
     assert caplog.text.count("refused") == 1
