@@ -66,9 +66,9 @@ def shown(sensor: dict[str, Any], payload: bytes) -> float:
 
 
 async def test_series_appear_by_themselves(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    """Every series is announced once, and its sensors show the values of its forecasts and whether the daemon is there.
-    After a restart it is the same devices that are announced, and a client that comes late finds them. A filter that
-    selects everything takes none of it for samples."""
+    """Every series is announced once, with sensors that show its forecasts and whether the daemon is there; a restart
+    announces the same devices, a client that comes late finds them, and a filter that selects everything takes none of
+    it for samples."""
     config = configuration(mosquitto, tmp_path, topics=["#"], publish=PUBLISH)
     filters = ["homeassistant/#", "forecast/#", AWAY]
     async with Publisher(client(mosquitto, "mouth")) as publisher:

@@ -185,7 +185,7 @@ def test_a_long_log_begins_anew(journal: Journal) -> None:
 
 
 async def test_the_daemon_makes_checkpoints(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After so many commits, in a thread."""
+    """After so many commits the daemon brings the write-ahead log to the file, in a thread."""
     monkeypatch.setattr(app, "CHECKPOINT_SECONDS", 0.01)
     monkeypatch.setattr(app, "CHECKPOINT_COMMITS", 2)
     making = asyncio.create_task(app.Daemon.checkpoints(cast(app.Daemon, SimpleNamespace(journal=journal))))

@@ -141,10 +141,8 @@ async def test_side_by_side_and_one_after_the_other_give_the_same(
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="Linux alone has it")
 async def test_it_gives_way(journal: Journal, tmp_path: Path, children: Children) -> None:
-    """The training process, whose copy does as it does, runs when nothing else wants to.
-
-    Its priority is one among the processes of its session: it has to be the daemon's.
-    """
+    """The training process and its copy are idle in the daemon's own session, where alone their priority counts beside
+    the daemon's."""
     found = set[tuple[int, int]]()
 
     def watch(line: dict[str, Any]) -> None:
@@ -260,7 +258,7 @@ async def test_cancelling_ends_the_process(journal: Journal, tmp_path: Path, chi
 async def test_what_cannot_be_trained_says_why(
     journal: Journal, tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
-    """No data, a diverging recipe and a missing journal each fail under their own name."""
+    """Too few samples and a missing journal each fail under their own name."""
     with pytest.raises(TrainingFailed) as failed:
         await train(request(tmp_path, **changes), lambda _: None, timeout=60, stall=60)
     assert failed.value.reason == reason
