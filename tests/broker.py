@@ -35,6 +35,7 @@ class Mosquitto:
         self.port = free_port()
         self._folder = folder
         self._file = folder / f"mosquitto-{self.port}.conf"
+        self._log = folder / f"mosquitto-{self.port}.log"
         lines = {
             "listener": f"{self.port} 127.0.0.1",
             "user": getpass.getuser(),  # started by root it would change to a user who cannot read the test's files
@@ -58,7 +59,7 @@ class Mosquitto:
 
     async def start(self) -> None:
         """Returns when the broker accepts connections."""
-        with (self._folder / f"mosquitto-{self.port}.log").open("ab") as log:
+        with self._log.open("ab") as log:
             command = (program("mosquitto"), "-c", self._file)
             self._process = await asyncio.create_subprocess_exec(*command, stdout=log, stderr=log)
         async with asyncio.timeout(10):
@@ -87,6 +88,15 @@ class Mosquitto:
         before = database.stat().st_ino if database.exists() else 0
         self._signal(signal.SIGUSR1)
         await until(lambda: database.exists() and database.stat().st_ino != before)
+
+    async def attempts(self, count: int) -> None:
+        """Returns when so many more clients have connected, let in or not."""
+
+        def connections() -> int:
+            return self._log.read_text(encoding="utf-8").count("New connection from")
+
+        goal = connections() + count
+        await until(lambda: connections() >= goal)
 
     def reload(self) -> None:
         """Has it read its password file and access list again."""

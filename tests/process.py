@@ -1,8 +1,10 @@
-"""The daemon as a process, for tests: its configuration, its log, its end."""
+"""The daemon as a process, for tests: its configuration, its log, its port, its end."""
 
 import asyncio
 import signal
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -76,3 +78,24 @@ async def running(config: dict[str, Any], folder: Path) -> AsyncIterator[Process
         if process.returncode is None:
             process.kill()
             await process.communicate()
+
+
+async def served(daemon: Process) -> str:
+    """Base URL of the daemon's own port, once it is subscribed."""
+    line = await daemon.logged("metrics on")
+    return line.split()[-1].removesuffix("/metrics")
+
+
+def get(url: str) -> tuple[int, str]:
+    """Status and body."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def counter(exposed: str, name: str) -> float:
+    """The value of a metric, summed over its labels."""
+    return sum(float(line.split()[-1]) for line in exposed.splitlines() if line.startswith((f"{name}{{", f"{name} ")))

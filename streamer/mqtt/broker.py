@@ -2,20 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamer.errors import StartError
 
 if TYPE_CHECKING:
     from amqtt.broker import Broker
 
-PLUGINS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+PLUGINS: Mapping[str, Any] = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
 
 
 @asynccontextmanager
-async def embedded_broker(host: str, port: int) -> AsyncIterator[int]:
+async def embedded_broker(host: str, port: int, plugins: Mapping[str, Any] = PLUGINS) -> AsyncIterator[int]:
     """Yields the port it listens on (port 0 takes a free one); raises StartError if it cannot listen there.
 
     It accepts every MQTT 3.1.1 client that reaches `host`, without a password: use a loopback address.
@@ -27,7 +27,7 @@ async def embedded_broker(host: str, port: int) -> AsyncIterator[int]:
     logging.getLogger("transitions").setLevel(logging.WARNING)
     # amqtt logs the traceback of a failed start; StartError says the same in one line.
     logging.getLogger("amqtt").setLevel(logging.CRITICAL)
-    broker = Broker({"listeners": {"default": {"type": "tcp", "bind": f"{host}:{port}"}}, "plugins": PLUGINS})
+    broker = Broker({"listeners": {"default": {"type": "tcp", "bind": f"{host}:{port}"}}, "plugins": dict(plugins)})
     try:
         await broker.start()
     except BrokerError as error:

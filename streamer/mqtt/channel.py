@@ -123,14 +123,16 @@ class Channel(asyncio.BufferedProtocol):
         self._moved()
 
 
-async def open_channel(access: Access, make: Callable[[], Channel]) -> Channel:
+async def open_channel(
+    access: Access, make: Callable[[], Channel], connect_seconds: float = CONNECT_SECONDS
+) -> Channel:
     """Connects to the first address of the host that answers; raises OSError, of which SSLError is one."""
     config, loop = access.config, asyncio.get_running_loop()
     failed: OSError | None = None
     for *_, address in await loop.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM):
         try:
             host, name = str(address[0]), None if access.tls is None else config.host
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(connect_seconds):
                 _, channel = await loop.create_connection(make, host, config.port, ssl=access.tls, server_hostname=name)
         except OSError as error:
             failed = error

@@ -41,13 +41,16 @@ class Connection:
     random suffix, its session ends with the connection, and it has no will.
     """
 
-    def __init__(self, access: Access, events: Events, *, resident: bool) -> None:
+    def __init__(
+        self, access: Access, events: Events, *, resident: bool, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         config = access.config
         self.protocol = "5" if access.five else "3.1.1"
         self.session_kept = False
         self.window = WINDOW
         self._access = access
         self._events = events
+        self._answer_seconds = answer_seconds
         self._login = encoder.Login(
             client_id=config.client_id if resident else f"{config.client_id}-{secrets.token_hex(4)}",
             keepalive=config.keepalive,
@@ -149,7 +152,7 @@ class Connection:
     async def _wait_for(self, answer: asyncio.Future[Any]) -> None:
         self._channel.flush()
         waited = [answer, self._channel.ended]
-        await asyncio.wait(waited, timeout=ANSWER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waited, timeout=self._answer_seconds, return_when=asyncio.FIRST_COMPLETED)
         if not answer.done():
             self.check()
             raise LinkError(explain(TimeoutError(), self._access))

@@ -32,10 +32,11 @@ class Decoder:
     too long. Whatever the broker sends, memory is bounded by `most_payload` and the size of a chunk.
     """
 
-    __slots__ = ("_five", "_incomplete", "_limit", "_longest", "_missing", "_skip", "_topics")
+    __slots__ = ("_cached", "_five", "_incomplete", "_limit", "_longest", "_missing", "_skip", "_topics")
 
-    def __init__(self, *, five: bool, most_payload: int) -> None:
+    def __init__(self, *, five: bool, most_payload: int, cached_topics: int = CACHED_TOPICS) -> None:
         self._five = five
+        self._cached = cached_topics
         self._limit = most_payload
         self._longest = LONGEST_HEAD + most_payload + 1
         self._topics: dict[bytes, str] = {}
@@ -121,7 +122,7 @@ class Decoder:
         if not topic:
             raise Malformed("a publish without topic")
         if len(name) <= CACHED_BYTES:
-            if len(self._topics) >= CACHED_TOPICS:
+            if len(self._topics) >= self._cached:
                 self._topics.clear()
             self._topics[name] = topic
         return topic

@@ -108,9 +108,10 @@ def pubacks(mids: Sequence[int]) -> bytes:
 class Publishes:
     """Encodes PUBLISH for one connection; a bounded cache holds the topics that are checked and encoded."""
 
-    __slots__ = ("_largest", "_properties", "_topics")
+    __slots__ = ("_cached", "_largest", "_properties", "_topics")
 
-    def __init__(self, *, five: bool, largest: int | None = None) -> None:
+    def __init__(self, *, five: bool, largest: int | None = None, cached_topics: int = CACHED_TOPICS) -> None:
+        self._cached = cached_topics
         self._topics: dict[str, bytes] = {}
         # The broker counts the fixed header, too: one byte, and at most four for the length.
         self._largest = min(LARGEST, LARGEST if largest is None else largest - 5)
@@ -132,7 +133,7 @@ class Publishes:
     def _encode_topic(self, topic: str) -> bytes:
         if not topic or any(character in topic for character in "+#\0"):
             raise ValueError("a topic to publish on is not empty and has no wildcard")
-        if len(self._topics) >= CACHED_TOPICS:
+        if len(self._topics) >= self._cached:
             self._topics.clear()
         self._topics[topic] = encoded = string(topic)
         return encoded

@@ -27,8 +27,8 @@ class Subscriber:
     says; retained messages come again. With MQTT 5 messages keep the retain flag they were published with.
     """
 
-    def __init__(self, config: Mqtt, filters: Sequence[str]) -> None:
-        self._config, self._filters = config, list(dict.fromkeys(filters))
+    def __init__(self, config: Mqtt, filters: Sequence[str], *, pause: float = PAUSE) -> None:
+        self._config, self._filters, self._pause = config, list(dict.fromkeys(filters)), pause
         self._inbox = Inbox(config.queue)
         self._number = 0
         self._arrived = asyncio.Event()
@@ -90,7 +90,7 @@ class Subscriber:
         await self._connection.__aexit__(None, None, None)
         while not self._stopped.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), PAUSE)
+                await asyncio.wait_for(self._stopped.wait(), self._pause)
                 return
             try:
                 await self._connect()

@@ -5,7 +5,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal
@@ -45,7 +45,7 @@ def only_writer(directory: Path) -> int:
     return lock
 
 
-def connect(path: Path, durability: Durability) -> sqlite3.Connection:
+def connect(path: Path, durability: Durability, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
     """A connection that can write; the file is created if absent and migrated to the newest version.
 
     Raises StateDamaged if SQLite finds the file damaged, StateError if a newer version wrote it.
@@ -57,7 +57,7 @@ def connect(path: Path, durability: Durability) -> sqlite3.Connection:
             database.execute("PRAGMA journal_mode = WAL")
             database.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
             database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            if migrate(database) > len(MIGRATIONS):
+            if migrate(database, migrations) > len(migrations):
                 message = f"{path}: was written by a newer streamer; run that one, or name another state.path"
                 raise StateError(message)
             (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
@@ -69,7 +69,7 @@ def connect(path: Path, durability: Durability) -> sqlite3.Connection:
     return database
 
 
-def checkpoint(path: Path) -> None:
+def checkpoint(path: Path, long_pages: int = LONG_PAGES) -> None:
     """Copies commits from the write-ahead log to the database, on a connection of its own: some 20 ms.
 
     SQLite restarts the log only once all of it is copied. Beside a writer that never pauses that would never happen,
@@ -77,7 +77,7 @@ def checkpoint(path: Path) -> None:
     """
     with failures(path), closing(sqlite3.connect(path, isolation_level=None)) as database:
         _, pages, _ = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        if pages > LONG_PAGES:
+        if pages > long_pages:
             database.execute("PRAGMA wal_checkpoint(FULL)")
 
 

@@ -19,7 +19,7 @@ from streamer.config import Stream
 from streamer.errors import StateDamaged
 from streamer.records import Floats, Ints
 from streamer.store.database import FILE, LONG_PAGES, Durability, connect, failures, only_writer, set_aside
-from streamer.store.samples import NEWEST, SampleRow, Samples
+from streamer.store.samples import NEWEST, Limits, SampleRow, Samples
 
 log = logging.getLogger("streamer.store")
 
@@ -69,16 +69,18 @@ class Journal:
     is the new path of a damaged file. `known` caches the newest series' id.
     """
 
-    def __init__(self, database: sqlite3.Connection, path: Path, lock: int | None = None) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, path: Path, lock: int | None = None, limits: Limits | None = None
+    ) -> None:
         self.database, self.path, self.lock = database, path, lock
-        self.samples = Samples(database)
+        self.samples = Samples(database, limits)
         self.known: int | None = None
         self.commits = 0
         self.committed = 0.0
         self.set_aside: Path | None = None
 
     @classmethod
-    def open(cls, directory: Path, durability: Durability = "process") -> Self:
+    def open(cls, directory: Path, durability: Durability = "process", limits: Limits | None = None) -> Self:
         """Opens the journal in this directory for writing; both are created if absent, readable by their owner only.
 
         A damaged journal is renamed and a new one created. Raises StateError if another process writes there.
@@ -94,7 +96,7 @@ class Journal:
                 aside = set_aside(path)
                 log.error("%s; it is kept as %s, and a new journal begins", damaged, aside.name)
                 database = connect(path, durability)
-            journal = cls(database, path, lock)
+            journal = cls(database, path, lock, limits)
             journal.set_aside = aside
             undo.pop_all()
         return journal

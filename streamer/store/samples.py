@@ -9,6 +9,7 @@ those of the log that are newer.
 import sqlite3
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice, starmap
 from typing import Any
@@ -51,9 +52,19 @@ def logged(d: int) -> np.dtype[np.void]:
     return np.dtype([("series", "<i8"), ("sample", record(d))])
 
 
-def full(size: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When the log is settled, and how long the chunks are: ROOM, FEW, SETTLE and PER_SERIES say what each limit is."""
+
+    room: int = ROOM
+    few: int = FEW
+    settle: int = SETTLE
+    per_series: int = PER_SERIES
+
+
+def full(size: int, room: int = ROOM, few: int = FEW) -> int:
     """The number of samples in a full chunk; `size` is the bytes of one."""
-    return ROOM // size if ROOM // size >= FEW else MANY
+    return room // size if room // size >= few else MANY
 
 
 class Samples:
@@ -65,8 +76,9 @@ class Samples:
     only some of the samples that are committed later.
     """
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, limits: Limits | None = None) -> None:
         self.database = database
+        self.limits = limits or Limits()
         self.waiting: int | None = None
         self.settling: Iterator[tuple[int, Records]] | None = None
         self.settled, self.share = 0, 0.0
@@ -89,7 +101,7 @@ class Samples:
             count += len(some)
         self.waiting += count
         self.tails = None
-        if self.settling is None and self.waiting >= max(SETTLE, PER_SERIES * series):
+        if self.settling is None and self.waiting >= max(self.limits.settle, self.limits.per_series * series):
             self.begin()
         if self.settling is not None:
             self.settle(self.settling, count)
@@ -98,10 +110,14 @@ class Samples:
         """Resets after a rollback: settling begins anew, and skips the samples that it finds in chunks."""
         self.waiting = self.settling = self.tails = None
 
+    def full(self, size: int) -> int:
+        """How many samples of so many bytes make a full chunk here."""
+        return full(size, self.limits.room, self.limits.few)
+
     def begin(self) -> None:
         """Begins settling: sorts the log into chunks."""
         (self.settled,) = self.database.execute("SELECT max(id) FROM log").fetchone()
-        parts = list(self.sorted_log(full))
+        parts = list(self.sorted_log(self.full))
         chunks = sum(len(cuts) for _, _, cuts in parts)
         self.share = 2 * chunks / max(1, self.waiting or 0)  # settling ends before the log is half full again
         self.settling = pieces(parts)
@@ -127,7 +143,7 @@ class Samples:
                 samples = samples[samples["tick"] > newest[0]]
             if not len(samples):
                 return
-            if len(newest[1]) + samples.nbytes <= full(samples.itemsize) * samples.itemsize:
+            if len(newest[1]) + samples.nbytes <= self.full(samples.itemsize) * samples.itemsize:
                 self.database.execute("DELETE FROM chunks WHERE series = ? AND tick = ?", (series, newest[0]))
                 before = newest[1]
         row = series, int(samples["tick"][-1]), before + samples.tobytes()

@@ -2,6 +2,7 @@
 
 import sqlite3
 import struct
+from collections.abc import Sequence
 
 MIGRATIONS = (
     """
@@ -138,7 +139,7 @@ class InOrder:
         return b"".join(blob for _, blob in sorted(self.rows))
 
 
-def migrate(database: sqlite3.Connection) -> int:
+def migrate(database: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> int:
     """Migrates a file to the newest version, each step in a transaction; returns the version it had.
 
     A file of a version beyond the newest is left as it is.
@@ -147,6 +148,6 @@ def migrate(database: sqlite3.Connection) -> int:
     database.create_function("sample_record", 3, lambda tick, time, x: struct.pack("<qd", tick, time) + x)
     database.create_function("delivery_record", 2, lambda slot, digest: struct.pack("<H", slot) + digest)
     (version,) = database.execute("PRAGMA user_version").fetchone()
-    for step in range(version, len(MIGRATIONS)):
-        database.executescript(f"BEGIN; {MIGRATIONS[step]} PRAGMA user_version = {step + 1}; COMMIT;")
+    for step in range(version, len(migrations)):
+        database.executescript(f"BEGIN; {migrations[step]} PRAGMA user_version = {step + 1}; COMMIT;")
     return int(version)

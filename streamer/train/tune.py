@@ -25,7 +25,7 @@ RELATION_WEIGHT = 0.3
 
 
 def tune(
-    network: Traditional, buffer: Buffer, origins: Tensor, recipe: Recipe, beat: Beat = lambda: None
+    network: Traditional, buffer: Buffer, origins: Tensor, recipe: Recipe, beat: Beat = lambda: None, rate: float = RATE
 ) -> tuple[Traditional, float, float]:
     """Returns the network with the least E_p at the origins, of all epochs or untuned; and E_p before and after.
 
@@ -40,7 +40,7 @@ def tune(
     best_weights = copy.deepcopy(network.state_dict())
     starts = buffer.starts(sizes.m, sizes.horizon)
     network.F2.requires_grad_(True)
-    adam = Adam(network.F2, RATE, CLIP, EPOCHS * math.ceil(recipe.windows / BATCH))
+    adam = Adam(network.F2, rate, CLIP, EPOCHS * math.ceil(recipe.windows / BATCH))
     for _ in range(EPOCHS if len(starts) else 0):
         chosen = starts[torch.randint(len(starts), (recipe.windows,)).to(starts.device)]
         seen = initial(network, buffer, carry, chosen, recipe.share)

@@ -38,14 +38,14 @@ BEAT_SECONDS = 1.0
 Report = Callable[[dict[str, Any]], None]
 
 
-def heartbeat(report: Report) -> Beat:
+def heartbeat(report: Report, clock: Callable[[], float] = time.monotonic) -> Beat:
     """Reports now and then that the training is alive; the training loop calls it, so that a hung one falls silent."""
-    last = time.monotonic()
+    last = clock()
 
     def beat() -> None:
         nonlocal last
-        if time.monotonic() - last >= BEAT_SECONDS:
-            last = time.monotonic()
+        if clock() - last >= BEAT_SECONDS:
+            last = clock()
             report({"event": "alive"})
 
     return beat

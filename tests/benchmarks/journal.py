@@ -17,7 +17,7 @@ from streamer.lanes.fast import FastLane
 from streamer.records import Message, MessageBatch
 from streamer.store.database import SYNCHRONOUS
 from streamer.store.snapshots import KEPT
-from tests.daemon.test_crash import seed
+from tests.models.seed import seed
 from tests.streams import NOW, resumed, save
 
 SERIES = 1024

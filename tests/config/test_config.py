@@ -364,7 +364,8 @@ def test_filters_of_whole_edge_nodes(topic: str) -> None:
     "topic", ["spBv1.0/+/NDATA/#", "spBv1.0/+/+/+", "spBv1.0/+/+/+/d", "spBv1.0", "spBv1.0/+/{k}/n"]
 )
 def test_filters_of_parts_of_edge_nodes(topic: str) -> None:
-    """One that selects some of them is not: names would be missing, and messages would seem to be lost."""
+    """A filter that selects some messages of a node and not all is refused for Sparkplug: names would be missing, and
+    messages would seem to be lost."""
     found = refused(one_stream(topics=[topic], payload={"format": "sparkplug"}))
     assert found.startswith(f"streams.0: topics: {topic!r} does not select all messages of an edge node")
 
@@ -557,7 +558,7 @@ def test_unknown_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None
 
 
 def test_every_unknown_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of them are named at once, and what is unknown within a section is an unknown key."""
+    """All unknown variables are named at once, and what is unknown within a section is an unknown key."""
     monkeypatch.setenv("STREAMER_MQTT__QSO", "1")
     assert refused(minimal()) == "mqtt.qso: unknown key; did you mean qos?"
     monkeypatch.setenv("STREAMER_B", "1")

@@ -5,28 +5,21 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from streamer.models import KINDS
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
-from streamer.records import Floats, Sizes
 from streamer.store.database import FILE
 from streamer.store.journal import Journal, Source
-from streamer.store.models import Span, newest_model, outcomes_after
-from streamer.store.snapshots import newest_first
 from streamer.tools.replay.play import Form, Pace, play
 from streamer.tools.replay.sources import signal as wave
-from streamer.train.weights import network_of
 from tests.broker import Mosquitto
-from tests.models.reference import REFERENCES
-from tests.process import SIZES, configuration, running
+from tests.daemon.states import check_states
+from tests.process import configuration, running
 
 
 async def listen(link: Link, into: list[dict[str, Any]], wanted: int) -> None:
@@ -66,37 +59,6 @@ async def test_a_replay_with_three_retrainings_loses_no_forecast(mosquitto: Mosq
     assert set(times.values()) == {1}
     assert sum("swapped stream=waves" in line for line in daemon.lines) >= 2, daemon.lines
     check_states(tmp_path / "state", sent)
-
-
-def swapped(journal: Journal, version: int, sizes: Sizes) -> Mapping[int, Span]:
-    """The spans of the training that gave this version."""
-    return outcomes_after(journal, "waves", sizes, version - 1)[0].spans
-
-
-def check_states(state: Path, samples: int) -> None:
-    """The saved states against numpy, from the journal's samples and the newest weights."""
-    sizes = Sizes(**SIZES)  # type: ignore[arg-type]
-    journal = Journal.read(state)
-    try:
-        (series,) = journal.series(Source("waves", "value", 1, 1.0))
-        assert series.tick == samples - 1
-        saved = next(newest_first(state, "waves"))
-        assert saved.arrays["series.tick"].tolist() == [series.tick]
-        compared = 0
-        for kind in KINDS:
-            model = newest_model(journal, "waves", kind, sizes)
-            assert model is not None
-            first = swapped(journal, model.version, sizes)[series.ident].first
-            ticks, values = journal.newest(series.ident, samples - first, series.tick)
-            assert ticks[0] == first
-            mean, sd = model.scales[series.ident]
-            z: Floats = (values - mean) / sd
-            expected, _ = REFERENCES[kind](network_of(kind, sizes, model.weights), z, 1)
-            np.testing.assert_allclose(saved.arrays[f"{kind}.s"][0], expected, atol=1e-5)
-            compared += 1
-        assert compared == 2
-    finally:
-        journal.close()
 
 
 async def test_the_better_network_is_published_after_the_swap(mosquitto: Mosquitto, tmp_path: Path) -> None:

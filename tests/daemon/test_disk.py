@@ -14,8 +14,7 @@ from streamer.mqtt.publisher import Publisher
 from streamer.store.journal import Journal, Source
 from streamer.tools.replay.sample import Sample, encode
 from tests.broker import Mosquitto, until
-from tests.daemon.test_outages import counter, get, served
-from tests.process import configuration, running
+from tests.process import configuration, counter, get, running, served
 
 SIZE = 40 * 2**20
 TICKS = 200

@@ -19,9 +19,8 @@ from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.tools.replay.sample import Sample, encode
 from tests.broker import Mosquitto, program, until, write_password
-from tests.daemon.test_outages import get, served
-from tests.mqtt.test_link import linked, payloads, receive
-from tests.process import configuration, running
+from tests.mqtt.links import linked, payloads, receive
+from tests.process import configuration, get, running, served
 
 SECRET = "hunter2-hunter2"
 NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
@@ -123,7 +122,7 @@ async def test_who_is_not_let_in_is_told_the_remedy(
         config = broker.config(url=url, protocol=protocol, reconnect_max=0.01, **access(keys, case))
         async with Link(config, ["a"]) as link:
             await until(lambda: case.words in caplog.text)
-            await asyncio.sleep(0.1)  # several further attempts, that say nothing new
+            await broker.attempts(3)  # which say nothing new
             assert not link.subscribed
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("streamer")]
     assert len(lines) == 1

@@ -100,10 +100,8 @@ def selected(topic_filter: str) -> frozenset[str]:
 @example("+/a", "$c/a")
 @example("$c/+", "$c/$c")
 def test_covers_against_an_oracle(wide: str, narrow: str) -> None:
-    """A filter covers another exactly if no topic is selected by that one alone.
-
-    `+/#` and `#` are two names of one selection; of them `#` counts as the wider, so that one is kept.
-    """
+    """A filter covers another exactly if no topic is selected by that one alone; of `+/#` and `#`, which select the
+    same, `#` counts as the wider, so that one is kept."""
     assume((wide, narrow) != ("+/#", "#"))
     assert covers(wide, narrow) == (selected(narrow) <= selected(wide))
 

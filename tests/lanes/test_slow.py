@@ -16,7 +16,7 @@ from streamer.lanes.slow import SlowLane
 from streamer.records import MessageBatch
 from streamer.stream.state import StreamState
 from tests.streams import NOW, fast_lane, feed, sample, timed
-from tests.train.test_process import failing
+from tests.train.failing import failing
 
 RETRAIN = {"minimum": 40, "every": 5, "window": 200}
 

@@ -6,18 +6,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from amqtt.contexts import Action
-from amqtt.plugins.base import BaseTopicPlugin
-from amqtt.session import Session
 
 from streamer.config import Mqtt, Tls
 from streamer.errors import StartError
 from streamer.mqtt.access import Access
-from streamer.mqtt.broker import PLUGINS, embedded_broker
+from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from tests.broker import Mosquitto, until
-from tests.mqtt.test_link import linked, payloads, receive
+from tests.mqtt.gate import GATED
+from tests.mqtt.links import linked, payloads, receive
 
 
 async def test_leaving_while_connecting(caplog: pytest.LogCaptureFixture) -> None:
@@ -46,7 +44,7 @@ async def test_refused_credentials_are_told_without_the_password(
         config = broker.config(username="user", password="hunter2", reconnect_max=0.01)
         async with Link(config, ["a"]):
             await until(lambda: "refused" in caplog.text)
-            await asyncio.sleep(0.1)  # several further attempts, that say nothing new
+            await broker.attempts(3)  # which say nothing new
         with pytest.raises(StartError, match=r"mqtt\.username"):
             await Publisher(config).__aenter__()
     assert caplog.text.count("refused") == 1
@@ -54,22 +52,9 @@ async def test_refused_credentials_are_told_without_the_password(
     assert "hunter2" not in caplog.text + repr(Access.of(config)) + repr(config)
 
 
-class Gate(BaseTopicPlugin):  # type: ignore[misc]  # amqtt is untyped
-    """A plugin of the embedded broker that refuses subscriptions below `secret`."""
-
-    async def topic_filtering(
-        self, *, session: Session | None = None, topic: str | None = None, action: Action | None = None
-    ) -> bool:
-        return action != Action.SUBSCRIBE or not str(topic).startswith("secret/")
-
-
-async def test_a_refused_subscription_is_named(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_refused_subscription_is_named(caplog: pytest.LogCaptureFixture) -> None:
     """A filter that the broker refuses is named, the others are subscribed, and the link does not call itself so."""
-    plugins = {**PLUGINS, "tests.mqtt.test_access.Gate": {}}
-    monkeypatch.setattr("streamer.mqtt.broker.PLUGINS", plugins)
-    async with embedded_broker("127.0.0.1", 0) as port:
+    async with embedded_broker("127.0.0.1", 0, GATED) as port:
         config = Mqtt(url=f"embedded://127.0.0.1:{port}")
         async with linked(config, "secret/#", "free/#") as link, Publisher(config) as publisher:
             assert (link.connected, link.subscribed) == (True, False)

@@ -4,23 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from streamer.config import Mqtt
-from streamer.errors import StartError
-from streamer.mqtt.access import Access, LinkError
-from streamer.mqtt.channel import Channel
-from streamer.mqtt.connection import Connection, Events
-from streamer.mqtt.decoder import Decoder
+from streamer.mqtt.access import Access, LinkError, explain
+from streamer.mqtt.channel import Channel, open_channel
+from streamer.mqtt.connection import ANSWER_SECONDS, Connection, Events
+from streamer.mqtt.decoder import Arrived, Decoder
 from streamer.mqtt.encoder import PINGREQ
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.mqtt.reasons import KEEPALIVE_TIMEOUT, Dismissed
 from streamer.records import Message, Outgoing
 from tests.broker import Mosquitto, until
-from tests.mqtt.test_link import linked, payloads, receive
+from tests.mqtt.links import linked, payloads, receive
 
 CONNACK = b"\x20\x03\x00\x00\x00"
 DISCONNECT = b"\xe0\x02\x8e\x00"  # session taken over
@@ -75,10 +75,11 @@ class Log:
         self.opened += 1
 
 
-async def end_of(script: Script, log: Log) -> str:
+async def end_of(script: Script, log: Log, answer_seconds: float = ANSWER_SECONDS) -> str:
     """What the connection says when it ends."""
+    made = Connection(Access.of(script.config), log.events(), resident=True, answer_seconds=answer_seconds)
     with pytest.raises(LinkError) as caught:  # wherever it ends
-        async with Connection(Access.of(script.config), log.events(), resident=True) as connection:
+        async with made as connection:
             await connection.lost(unless=asyncio.Event())
     return str(caught.value)
 
@@ -105,19 +106,23 @@ async def test_the_end_is_told_with_its_reason(says: bytes, told: str) -> None:
     assert log.opened == says.startswith(CONNACK)
 
 
-async def test_a_server_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_says_nothing_is_not_waited_for() -> None:
     """Without an answer to CONNECT in time there is no connection."""
-    monkeypatch.setattr("streamer.mqtt.connection.ANSWER_SECONDS", 0.05)
     async with scripted(b"") as script:
-        assert "no answer from" in await end_of(script, Log())
+        assert "no answer from" in await end_of(script, Log(), answer_seconds=0.05)
 
 
-async def test_a_server_that_does_not_shake_hands_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def channel(moved: Callable[[], None] = lambda: None, arrived: Callable[[Arrived], None] = lambda _: None) -> Channel:
+    return Channel(Decoder(five=True, most_payload=100), arrived, moved)
+
+
+async def test_a_server_that_does_not_shake_hands_is_not_waited_for() -> None:
     """Without a TLS handshake in time there is no connection."""
-    monkeypatch.setattr("streamer.mqtt.channel.CONNECT_SECONDS", 0.05)
     async with scripted(b"") as script:
-        with pytest.raises(StartError, match="no answer from"):
-            await Publisher(Mqtt(url=f"mqtts://127.0.0.1:{script.port}")).__aenter__()
+        access = Access.of(Mqtt(url=f"mqtts://127.0.0.1:{script.port}"))
+        with pytest.raises(TimeoutError) as caught:
+            await open_channel(access, channel, connect_seconds=0.05)
+        assert "no answer from" in explain(caught.value, access)
 
 
 async def test_what_comes_with_the_handshake_is_received() -> None:
@@ -128,15 +133,11 @@ async def test_what_comes_with_the_handshake_is_received() -> None:
     assert payloads(log.received) == [b"1", b"1"]
 
 
-async def test_nothing_is_called_after_leaving() -> None:
-    """A connection that was left calls no event any more, whatever still comes."""
+async def test_leaving_moves_nothing() -> None:
+    """A connection that is left calls `moved` no more, though its channel comes to its end only then."""
     log = Log()
-    async with scripted(CONNACK) as script:
-        async with Connection(Access.of(script.config), log.events(), resident=True):
-            script.writers[0].write(PUBLISH)
+    async with scripted(CONNACK) as script, Connection(Access.of(script.config), log.events(), resident=True):
         log.moved.clear()
-        await asyncio.sleep(0)
-    assert not log.received
     assert not log.moved.is_set()
 
 
@@ -151,20 +152,29 @@ async def test_the_brokers_keepalive_holds() -> None:
 
 
 @asynccontextmanager
-async def channel_to(script: Script, moved: Callable[[], None] = lambda: None) -> AsyncIterator[Channel]:
-    def make() -> Channel:
-        return Channel(Decoder(five=True, most_payload=100), lambda _: None, moved)
+async def channel_to(script: Script, make: Callable[[], Channel]) -> AsyncIterator[Channel]:
+    made = await open_channel(Access.of(script.config), make)
+    yield made
+    await made.leave(0)
 
-    _, channel = await asyncio.get_running_loop().create_connection(make, "127.0.0.1", script.port)
-    yield channel
-    await channel.leave(0)
+
+async def test_what_arrives_after_leaving_is_not_handed_on() -> None:
+    """A chunk that TLS still delivers while it shuts down a channel that was left is no event any more."""
+    arrived: list[Arrived] = []
+    async with scripted(b"") as script, channel_to(script, partial(channel, arrived=arrived.append)) as made:
+        for left in (False, True):
+            if left:
+                await made.leave(0)
+            made.get_buffer(-1)[: len(PUBLISH)] = PUBLISH
+            made.buffer_updated(len(PUBLISH))
+    assert [payloads(one.messages) for one in arrived] == [[b"1"]]
 
 
 async def test_a_silent_broker_is_taken_for_dead() -> None:
     """A broker that answers no PINGREQ is asked once and given up."""
-    async with scripted(b"") as script, channel_to(script) as channel:
-        channel.keep_alive(0.1)
-        reason = await channel.ended
+    async with scripted(b"") as script, channel_to(script, channel) as made:
+        made.keep_alive(0.1)
+        reason = await made.ended
         assert isinstance(reason, Dismissed)
         assert reason.code == KEEPALIVE_TIMEOUT
         assert script.heard == PINGREQ
@@ -172,26 +182,26 @@ async def test_a_silent_broker_is_taken_for_dead() -> None:
 
 async def test_a_broker_that_is_not_listened_to_is_not_dead() -> None:
     """While reading is paused silence means nothing; afterwards the broker is asked again before it is given up."""
-    async with scripted(b"") as script, channel_to(script) as channel:
-        channel.pause()
-        channel.keep_alive(0.02)
+    async with scripted(b"") as script, channel_to(script, channel) as made:
+        made.pause()
+        made.keep_alive(0.02)
         await until(lambda: script.heard.count(PINGREQ) > 3)
-        assert not channel.ended.done()
+        assert not made.ended.done()
         asked = script.heard.count(PINGREQ)
-        channel.resume()
-        assert isinstance(await channel.ended, Dismissed)
+        made.resume()
+        assert isinstance(await made.ended, Dismissed)
         await until(lambda: script.heard.count(PINGREQ) > asked)
 
 
 async def test_writing_without_a_reader_is_congested() -> None:
     """What the kernel does not take makes the channel `congested` until it is written, and `moved` says so."""
     moved = asyncio.Event()
-    async with scripted(b"") as script, channel_to(script, moved.set) as channel:
-        channel.send(bytes(20_000_000))
-        channel.flush()
-        congested = channel.congested
+    async with scripted(b"") as script, channel_to(script, partial(channel, moved.set)) as made:
+        made.send(bytes(20_000_000))
+        made.flush()
+        congested = made.congested
         await moved.wait()
-        assert (congested, channel.congested) == (True, False)
+        assert (congested, made.congested) == (True, False)
 
 
 @pytest.mark.parametrize("protocol", ["3.1.1", "5"])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,9 @@ from streamer.mqtt.access import LinkError
 from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import LINGER_BELOW, Link
 from streamer.mqtt.publisher import Publisher
-from streamer.records import Message, Outgoing
+from streamer.records import Outgoing
 from tests.broker import Mosquitto, Proxy, free_port, until
+from tests.mqtt.links import detour, linked, payloads, receive, watcher
 
 
 @pytest.fixture(params=["3.1.1", "5"])
@@ -32,37 +33,6 @@ async def any_config(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
     else:
         async with Mosquitto(tmp_path) as broker:
             yield broker.config(protocol=request.param)
-
-
-@asynccontextmanager
-async def linked(config: Mqtt, *filters: str, former: tuple[str, ...] = ()) -> AsyncIterator[Link]:
-    async with asyncio.timeout(10), Link(config, filters, former) as link:
-        await link.ready()
-        yield link
-
-
-async def receive(link: Link, count: int) -> list[Message]:
-    """The next `count` messages or a few more, acknowledged."""
-    messages: list[Message] = []
-    async with asyncio.timeout(10), aclosing(link.batches()) as batches:
-        async for batch in batches:
-            messages += batch.messages
-            link.ack(batch)
-            if len(messages) >= count:
-                break
-    return messages
-
-
-def watcher(config: Mqtt) -> Mqtt:
-    return config.model_copy(update={"client_id": "watcher", "session_expiry": 0})
-
-
-def detour(config: Mqtt, proxy: Proxy) -> Mqtt:
-    return config.model_copy(update={"url": f"mqtt://127.0.0.1:{proxy.port}"})
-
-
-def payloads(messages: list[Message]) -> list[bytes]:
-    return [message.payload for message in messages]
 
 
 @pytest.mark.parametrize("qos", [0, 1])

@@ -21,7 +21,7 @@ from amqtt.mqtt.unsubscribe import UnsubscribePacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.mqtt import decoder, encoder
+from streamer.mqtt import encoder
 from streamer.mqtt.decoder import Arrived, Decoder
 from streamer.mqtt.encoder import Login, Publishes
 from streamer.mqtt.packets import Answer, Connack, Disconnect, Refusal
@@ -223,11 +223,10 @@ def test_a_huge_payload_is_not_kept(five: bool) -> None:
     assert [(len(message.payload), message.mid) for message in messages] == [(MOST + 1, 7), (4, 8)]
 
 
-def test_topics_are_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_topics_are_remembered_in_bounds() -> None:
     """The same topic is the same string, and neither direction remembers more topics than it may."""
-    monkeypatch.setattr(decoder, "CACHED_TOPICS", 10)
-    monkeypatch.setattr(encoder, "CACHED_TOPICS", 10)
-    incoming, outgoing = Decoder(five=False, most_payload=MOST), Publishes(five=False)
+    incoming = Decoder(five=False, most_payload=MOST, cached_topics=10)
+    outgoing = Publishes(five=False, cached_topics=10)
     topics = []
     for i in range(100):
         packet = b"".join(outgoing.encode(Outgoing(f"topic/{i}", b"", 0, False), 0))

@@ -10,7 +10,7 @@ from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.records import MessageBatch, Outgoing
 from tests.broker import Mosquitto, Proxy, until
-from tests.mqtt.test_link import detour, linked, watcher
+from tests.mqtt.links import detour, linked, watcher
 
 Seen = tuple[bytes, int | None, bool]
 PROTOCOLS = pytest.mark.parametrize("protocol", ["3.1.1", "5"])

@@ -5,10 +5,11 @@ import logging
 import pytest
 
 from streamer.config import Mqtt
-from streamer.mqtt.broker import PLUGINS, embedded_broker
+from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.publisher import Publisher
 from tests.broker import Mosquitto, until
-from tests.mqtt.test_link import linked, payloads, receive, watcher
+from tests.mqtt.gate import GATED
+from tests.mqtt.links import linked, payloads, receive, watcher
 
 PROTOCOLS = pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 
@@ -80,12 +81,11 @@ async def test_a_kept_session_forgets_what_was_changed(mosquitto: Mosquitto, pro
         assert payloads(await receive(link, 1)) == [b"new"]
 
 
-async def test_a_refused_change_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_refused_change_is_told(caplog: pytest.LogCaptureFixture) -> None:
     """A new filter that the broker refuses is named, the link does not call itself subscribed, and taking it back
     makes good."""
-    monkeypatch.setattr("streamer.mqtt.broker.PLUGINS", {**PLUGINS, "tests.mqtt.test_access.Gate": {}})
     async with (
-        embedded_broker("127.0.0.1", 0) as port,
+        embedded_broker("127.0.0.1", 0, GATED) as port,
         linked(Mqtt(url=f"embedded://127.0.0.1:{port}"), "free/#") as link,
     ):
         link.refilter(["free/#", "secret/#"])

@@ -7,11 +7,12 @@ import pytest
 
 from streamer.config import Mqtt
 from streamer.errors import StartError
-from streamer.mqtt.broker import PLUGINS, embedded_broker
+from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.publisher import Publisher
 from streamer.mqtt.subscriber import Subscriber
 from streamer.records import Message
 from tests.broker import Mosquitto, Proxy, free_port, until
+from tests.mqtt.gate import GATED
 
 
 @pytest.fixture(params=["3.1.1", "5"])
@@ -65,12 +66,15 @@ async def test_retain_as_published(config: Mqtt) -> None:
     assert flags == {"a/old": True, "a/new": config.protocol == "5"}
 
 
-async def test_connects_again(config: Mqtt, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_connects_again(config: Mqtt) -> None:
     """A connection that is cut is made anew and subscribed again; a batch of the old one is not acknowledged on it."""
-    monkeypatch.setattr("streamer.mqtt.subscriber.PAUSE", 0.01)
     async with Proxy(config.port) as proxy, Publisher(config) as publisher:
         detour = config.model_copy(update={"url": f"mqtt://127.0.0.1:{proxy.port}"})
-        async with Subscriber(detour, ["a"]) as subscriber, asyncio.timeout(10), aclosing(subscriber.batches()) as them:
+        async with (
+            Subscriber(detour, ["a"], pause=0.01) as subscriber,
+            asyncio.timeout(10),
+            aclosing(subscriber.batches()) as them,
+        ):
             await publisher.publish("a", b"1", 1, retain=True)
             first = await anext(them)
             proxy.cut()
@@ -83,13 +87,12 @@ async def test_connects_again(config: Mqtt, monkeypatch: pytest.MonkeyPatch) -> 
             assert [message.payload for message in (await anext(them)).messages] == [b"2"]
 
 
-async def test_stop(config: Mqtt, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+async def test_stop(config: Mqtt, caplog: pytest.LogCaptureFixture) -> None:
     """After stop the batches end, while it waits for messages and while it waits for the broker."""
-    monkeypatch.setattr("streamer.mqtt.subscriber.PAUSE", 1000.0)
     for cut in (False, True):
         async with Proxy(config.port) as proxy:
             detour = config.model_copy(update={"url": f"mqtt://127.0.0.1:{proxy.port}"})
-            async with Subscriber(detour, ["a"]) as subscriber, asyncio.timeout(10):
+            async with Subscriber(detour, ["a"], pause=1000.0) as subscriber, asyncio.timeout(10):
                 task = asyncio.create_task(receive(subscriber, 1))
                 if cut:
                     proxy.cut()
@@ -104,10 +107,9 @@ async def test_no_broker() -> None:
         await Subscriber(Mqtt(url=f"mqtt://127.0.0.1:{free_port()}"), ["a"]).__aenter__()
 
 
-async def test_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_refused() -> None:
     """A filter that the broker refuses is named in a StartError: a recording without it would be none."""
-    monkeypatch.setattr("streamer.mqtt.broker.PLUGINS", {**PLUGINS, "tests.mqtt.test_access.Gate": {}})
-    async with embedded_broker("127.0.0.1", 0) as port:
+    async with embedded_broker("127.0.0.1", 0, GATED) as port:
         config = Mqtt(url=f"embedded://127.0.0.1:{port}")
         with pytest.raises(StartError, match=r"refused subscriptions: 'secret/#'.*; grant"):
             await Subscriber(config, ["secret/#", "free/#"]).__aenter__()

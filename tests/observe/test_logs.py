@@ -22,12 +22,12 @@ def record(*, failed: bool) -> logging.LogRecord:
 
 
 def test_a_text_line_holds_time_level_logger_and_message() -> None:
-    """The time is RFC 3339 in UTC to the millisecond."""
+    """A line of text holds time, level, logger and message; the time is RFC 3339 in UTC to the millisecond."""
     assert Lines("text").format(record(failed=False)) == "2026-01-01T00:00:00.250Z WARNING streamer.mqtt: lost it"
 
 
 def test_json_is_one_object_a_line() -> None:
-    """The same fields, and a traceback within the message: never a second line."""
+    """As JSON a line is an object of the same fields, and a traceback is within its message: never a second line."""
     line = Lines("json").format(record(failed=True))
     assert "\n" not in line
     read = json.loads(line)

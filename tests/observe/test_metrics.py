@@ -1,6 +1,7 @@
 """What Prometheus is told, checked by Prometheus's own tool and against what happened."""
 
 import asyncio
+import math
 import re
 import shutil
 import time
@@ -86,6 +87,38 @@ async def test_series_of_a_message_by_name_and_label(tmp_path: Path) -> None:
         assert got["streamer_series_label", labels(series=name, name="machine", value="press")] == 1
     assert got["streamer_ignored_messages_total", labels()] == 1
     assert not any(name == "streamer_series_label" for name, _ in values(await text(fast)))
+    fast.journal.close()
+
+
+async def test_thresholds_by_stream_and_series(tmp_path: Path) -> None:
+    """The stream's time is that of its soonest series, and infinite where none crosses; series that cross are counted,
+    and single ones shown where they are asked for."""
+    thresholds = [{"name": "hot", "above": 50.0}, {"name": "cold", "below": -50.0}]
+    fast = fast_lane(tmp_path, untimed(payload={"format": "json", "time": "time"}, thresholds=thresholds))
+    feed(fast, [sample(f"plant/{i}", 10.0 * t, 0.0) for t in range(3) for i in range(3)])
+    crossings = fast.streams[0].outlet.thresholds
+    assert crossings
+    crossings.lead[:3] = [[3.0, math.nan], [0.5, math.inf], [math.inf, math.nan]]
+    got = values(await text(fast, per_series=2))
+    assert got["streamer_threshold_seconds", labels(threshold="hot")] == 5.0
+    assert got["streamer_threshold_series", labels(threshold="hot")] == 2
+    assert got["streamer_threshold_seconds", labels(threshold="cold")] == math.inf
+    assert got["streamer_threshold_series", labels(threshold="cold")] == 0
+    single = {key[1]: value for key, value in got.items() if key[0] == "streamer_series_threshold_seconds"}
+    assert single == {
+        labels(series="plant/0", threshold="hot"): 30.0,
+        labels(series="plant/1", threshold="hot"): 5.0,
+        labels(series="plant/0", threshold="cold"): math.inf,
+        labels(series="plant/1", threshold="cold"): math.inf,
+    }
+    fast.journal.close()
+
+
+async def test_a_threshold_is_shown_before_any_series(tmp_path: Path) -> None:
+    """A threshold is shown from the start: one that is misspelt in a rule is seen to be missing."""
+    fast = fast_lane(tmp_path, timed(thresholds=[{"name": "hot", "above": 50.0}]))
+    got = values(await text(fast))
+    assert got["streamer_threshold_seconds", labels(threshold="hot")] == math.inf
     fast.journal.close()
 
 

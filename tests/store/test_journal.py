@@ -19,13 +19,13 @@ import pytest
 from streamer import app
 from streamer.errors import StateDamaged, StateError
 from streamer.records import Sizes
-from streamer.store import database
-from streamer.store.database import CHECKPOINT_PAGES, FILE, LOCK, SNAPSHOTS, Durability, checkpoint
+from streamer.store.database import CHECKPOINT_PAGES, FILE, LOCK, SNAPSHOTS, Durability, checkpoint, connect
 from streamer.store.journal import Journal, SeriesRow, Source
 from streamer.store.models import Span, outcomes_after
 from streamer.store.samples import SampleRow
 from streamer.store.schema import MIGRATIONS
 from tests.broker import until
+from tests.store.rows import sample
 
 PLAIN, TWO = Source("s", "", 1, 0.0), Source("s", "", 2, 0.0)
 GARBAGE = "not a database, but long enough to have a header of its own" * 20
@@ -36,10 +36,6 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened = Journal.open(tmp_path / "state")
     yield opened
     opened.close()
-
-
-def sample(series: int, tick: int, *values: float) -> SampleRow:
-    return series, tick, 1000.0 + tick, struct.pack(f"<{len(values)}d", *values)
 
 
 def added(journal: Journal, source: Source, topic: str, part: str = "") -> int:
@@ -171,13 +167,12 @@ def test_checkpoints_elsewhere(journal: Journal) -> None:
     assert held(journal) > before + 4096 * CHECKPOINT_PAGES
 
 
-def test_a_long_log_begins_anew(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_log_begins_anew(journal: Journal) -> None:
     """A log that is written to meanwhile goes on to grow; once it is long, the checkpoint waits for the writer."""
-    monkeypatch.setattr(database, "LONG_PAGES", 10)
     ident = added(journal, Source("s", "", 1024, 1.0), "t")
     rows = [sample(ident, tick, *[1.0] * 1024) for tick in range(200)]
     fill(journal, *rows[:100])
-    before, making = held(journal), Thread(target=checkpoint, args=(journal.path,))
+    before, making = held(journal), Thread(target=checkpoint, args=(journal.path, 10))
     with journal.transaction():
         journal.append(rows[100:102])
         making.start()
@@ -190,7 +185,7 @@ def test_a_long_log_begins_anew(journal: Journal, monkeypatch: pytest.MonkeyPatc
 
 
 async def test_the_daemon_makes_checkpoints(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After so many commits, in a thread."""
+    """After so many commits the daemon brings the write-ahead log to the file, in a thread."""
     monkeypatch.setattr(app, "CHECKPOINT_SECONDS", 0.01)
     monkeypatch.setattr(app, "CHECKPOINT_COMMITS", 2)
     making = asyncio.create_task(app.Daemon.checkpoints(cast(app.Daemon, SimpleNamespace(journal=journal))))
@@ -376,25 +371,19 @@ def version(path: Path) -> tuple[int, set[str]]:
         return number, {row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
-def use(steps: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("schema", "database"):
-        monkeypatch.setattr(f"streamer.store.{module}.MIGRATIONS", steps)
-
-
-def test_migration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_migration(tmp_path: Path) -> None:
     """An older file is brought forward with what it holds, one whole step after another: where a step fails the file
     is as the step before left it, and goes on from there once the step is mended."""
     with closing(Journal.open(tmp_path)) as journal:
         fill(journal, sample(added(journal, PLAIN, "t"), 0, 1.0))
     first, tables = version(tmp_path / FILE)
     steps = (*MIGRATIONS, "CREATE TABLE one (x);", "CREATE TABLE two (x); INSERT INTO nowhere VALUES (1);")
-    use(steps, monkeypatch)
     for _ in range(2):
         with pytest.raises(StateError, match=f"{FILE}: no such table: nowhere"):
-            Journal.open(tmp_path)
+            connect(tmp_path / FILE, "process", steps)
         assert version(tmp_path / FILE) == (first + 1, tables | {"one"})
-    use((*steps[:-1], "CREATE TABLE two (x);"), monkeypatch)
-    with closing(Journal.open(tmp_path)) as journal:
+    connect(tmp_path / FILE, "process", (*steps[:-1], "CREATE TABLE two (x);")).close()
+    with closing(Journal.read(tmp_path)) as journal:
         assert ticks(journal, 1) == [0]
     assert version(tmp_path / FILE) == (first + 2, tables | {"one", "two"})
 

@@ -1,43 +1,31 @@
 """The rolling buffer against a dictionary: whatever is settled, trimmed, undone or reopened in between."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.store import samples
 from streamer.store.database import FILE
 from streamer.store.journal import Journal, Source
-from streamer.store.samples import SampleRow, record
-from tests.store.test_journal import sample
+from streamer.store.samples import Limits, SampleRow, record
+from tests.store.rows import sample
 
 D = {1: 1, 2: 1, 3: 2}
 """Elements of each series."""
+SMALL = Limits(room=4 * record(1).itemsize, few=1, settle=10, per_series=2)
+"""Chunks of four, settled from ten samples on: a few batches go through all that happens."""
 
 
 class Undone(Exception):
     """What a transaction fails with here."""
 
 
-@pytest.fixture(autouse=True)
-def small() -> Iterator[None]:
-    """Chunks of four, settled from ten samples on: a few batches go through all that happens."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(samples, "ROOM", 4 * record(1).itemsize)
-        patch.setattr(samples, "FEW", 1)
-        patch.setattr(samples, "SETTLE", 10)
-        patch.setattr(samples, "PER_SERIES", 2)
-        yield
-
-
 def begun(directory: Path) -> Journal:
     """A journal with the series of D."""
-    journal = Journal.open(directory)
+    journal = Journal.open(directory, limits=SMALL)
     with journal.transaction():
         journal.add_series((ident, Source("s", "", d, 0.0), f"t/{ident}", "") for ident, d in D.items())
     return journal
@@ -113,7 +101,7 @@ def test_against_an_oracle(history: list[tuple[str, list[tuple[int, int]] | tupl
                     journal.trim([(of[0], keep)])
             else:
                 journal.close()
-                journal = Journal.open(directory)
+                journal = Journal.open(directory, limits=SMALL)
             check(journal, wanted, first)
         with closing(Journal.read(directory)) as reader:
             check(reader, wanted, first)

@@ -13,8 +13,8 @@ import pytest
 
 from streamer.config import Stream
 from streamer.records import Message, MessageBatch
-from tests.daemon.test_crash import seed
 from tests.edge import double, payload
+from tests.models.seed import seed
 from tests.streams import NOW, SMALL, resumed, save
 
 MESSAGES = 1_000_000

@@ -13,8 +13,8 @@ from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.tools.replay.sample import Sample, encode
 from tests.broker import Mosquitto
-from tests.daemon.test_outages import counter, get, journaled, served
-from tests.process import configuration, running
+from tests.daemon.outages import journaled
+from tests.process import configuration, counter, get, running, served
 
 SERIES = 50
 FIRST = 1000

@@ -74,7 +74,7 @@ def run(directory: Path, source: Path, config: dict[str, Any], models: Path | No
 
 
 def test_it_computes_as_the_daemon_does(tmp_path: Path) -> None:
-    """On one thread, whatever torch was told before: on two its bits, and those of the live forecasts, may differ."""
+    """A backtest computes on one thread, whatever torch was told: on two its bits may differ from live forecasts."""
     torch.set_num_threads(2)
     run(tmp_path, write(tmp_path / "in.jsonl", waves(3)), document(tmp_path))
     assert torch.get_num_threads() == 1

@@ -99,5 +99,11 @@ TROUBLES: dict[str, Callable[[Request, Report], None]] = {
     )
 }
 
+
+def failing(trouble: str) -> tuple[str, str]:
+    """What python runs instead of the worker."""
+    return __file__, trouble
+
+
 if __name__ == "__main__":
     main(TROUBLES[sys.argv[1]])

@@ -27,6 +27,7 @@ from streamer.train.process import train
 from streamer.train.request import Request
 from streamer.train.weights import network_of
 from streamer.train.worker import BEAT_SECONDS, heartbeat
+from tests.train.failing import failing
 
 SIZES = Sizes(m=20, k=5, p=2, n=8, cell="rnn")
 
@@ -40,11 +41,6 @@ def filled(directory: Path, samples: int = 400) -> Journal:
             journal.add_series([(ident, Source("waves", "", 1, 1.0), topic, "")])
             journal.append((ident, t, float(t), struct.pack("<d", x)) for t, x in enumerate(values))
     return journal
-
-
-def failing(trouble: str) -> tuple[str, str]:
-    """What python runs instead of the worker."""
-    return str(Path(__file__).with_name("failing.py")), trouble
 
 
 def request(where: Path, **changes: Any) -> Request:
@@ -146,10 +142,8 @@ async def test_side_by_side_and_one_after_the_other_give_the_same(
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="Linux alone has it")
 async def test_it_gives_way(journal: Journal, tmp_path: Path, children: Children) -> None:
-    """The training process, whose copy does as it does, runs when nothing else wants to.
-
-    Its priority is one among the processes of its session: it has to be the daemon's.
-    """
+    """The training process and its copy are idle in the daemon's own session, where alone their priority counts beside
+    the daemon's."""
     found = set[tuple[int, int]]()
 
     def watch(line: dict[str, Any]) -> None:
@@ -288,7 +282,7 @@ async def test_cancelling_ends_the_process(journal: Journal, tmp_path: Path, chi
 async def test_what_cannot_be_trained_says_why(
     journal: Journal, tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
-    """No data, a diverging recipe and a missing journal each fail under their own name."""
+    """Too few samples and a missing journal each fail under their own name."""
     with pytest.raises(TrainingFailed) as failed:
         await train(request(tmp_path, **changes), lambda _: None, timeout=60, stall=60)
     assert failed.value.reason == reason
@@ -305,22 +299,18 @@ async def test_a_network_that_diverges_is_reported_and_gives_no_candidate(journa
 
 async def test_a_process_that_ends_before_its_work_is_a_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that stops within a candidate is `crashed` whatever its exit code, and so is one never begun."""
-    python = tmp_path / "python"
-    python.write_text('#!/bin/sh\nread request\nprintf \'{"event": "candidate", "kin\'\n')
-    python.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(python))
+    cut = """import sys; sys.stdin.readline(); sys.stdout.write('{"event": "candidate", "kin')"""
     with pytest.raises(TrainingFailed, match="ended with code 0"):
-        await train(request(tmp_path), lambda _: None, timeout=60, stall=60)
+        await train(request(tmp_path), lambda _: None, 60, 60, ("-c", cut))
     monkeypatch.setattr(sys, "executable", str(tmp_path / "absent"))
     with pytest.raises(TrainingFailed, match="cannot be started"):
         await train(request(tmp_path), lambda _: None, timeout=60, stall=60)
 
 
-def test_a_training_gives_signs_of_life_and_a_hung_one_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_gives_signs_of_life_and_a_hung_one_none() -> None:
     """The loop's own steps are reported, at most one in BEAT_SECONDS; without steps nothing is."""
     now, lines = 0.0, list[dict[str, Any]]()
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    beat = heartbeat(lines.append)
+    beat = heartbeat(lines.append, lambda: now)
     for _ in range(100):
         now += BEAT_SECONDS / 10
         beat()

@@ -11,7 +11,7 @@ from streamer.models import Sizes, Traditional
 from streamer.records import CellName, Recipe
 from streamer.tools.replay.signals import Signal
 from streamer.train.fit import fit
-from streamer.train.tune import decode, loss, relation_error, truths, tune
+from streamer.train.tune import RATE, decode, loss, relation_error, truths, tune
 from streamer.train.windows import Buffer
 
 CPU = torch.device("cpu")
@@ -54,20 +54,17 @@ def test_only_the_decoder_changes_and_the_error_falls(cell: CellName) -> None:
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru"])
-def test_the_error_at_the_origins_never_rises(cell: CellName, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_at_the_origins_never_rises(cell: CellName) -> None:
     """Where no epoch of the tuning is better, and where it diverges, the untuned weights come back."""
     buffer, sizes = waves(), Sizes(m=10, k=3, p=2, n=6, cell=cell)
     origins = buffer.origins(sizes.m, sizes.horizon, 50)
     recipe = Recipe(epochs=2, windows=128)
     network, _ = fit("traditional", sizes, buffer, origins, recipe, lambda *_: None)
     assert isinstance(network, Traditional)
-    _, before, after = tune(network, buffer, origins, recipe)
-    assert after <= before
-    monkeypatch.setattr("streamer.train.tune.RATE", 0.5)
-    _, before, after = tune(network, buffer, origins, recipe)
-    assert after <= before
-    monkeypatch.setattr("streamer.train.tune.RATE", math.inf)
-    tuned, before, after = tune(network, buffer, origins, recipe)
+    for rate in (RATE, 0.5):
+        _, before, after = tune(network, buffer, origins, recipe, rate=rate)
+        assert after <= before
+    tuned, before, after = tune(network, buffer, origins, recipe, rate=math.inf)
     assert after == before
     assert all(torch.equal(weight, network.state_dict()[name]) for name, weight in tuned.state_dict().items())
 

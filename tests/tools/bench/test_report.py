@@ -82,7 +82,7 @@ def test_a_file_of_something_else_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    """It is named, for reading and for writing."""
+    """A path that cannot be opened is an error that says for what, reading or writing."""
     with pytest.raises(SourceError, match="cannot be read"):
         read(tmp_path / "none.json")
     with pytest.raises(SourceError, match="cannot be written"):

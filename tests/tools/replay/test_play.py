@@ -151,14 +151,15 @@ async def test_nothing() -> None:
 @pytest.mark.parametrize("pace", [Pace(), Pace(rate=1e9), Pace(rate=0.001)], ids=["fast", "late", "asleep"])
 async def test_cancellation(pace: Pace) -> None:
     """A replay that is cancelled ends at once, though its publisher never waits, and tells how far it came."""
-    published = count()
+    published, begun = count(), asyncio.Event()
     told: list[Summary] = []
 
     async def publish(topic: str, payload: bytes, qos: int, *, retain: bool) -> None:
         next(published)
+        begun.set()
 
     task = asyncio.create_task(play(signal("sine"), publish, pace, FORM, told.append))
-    await asyncio.sleep(0.05)
+    await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         async with asyncio.timeout(1):

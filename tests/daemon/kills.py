@@ -1,4 +1,4 @@
-"""The daemon is killed again and again during a replay: nothing is lost, nothing is stepped twice, no bit differs."""
+"""A replay, for tests, during which the daemon is killed again and again, and what it must have come to in the end."""
 
 import asyncio
 import json
@@ -10,21 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from streamer.config import Config, Stream
-from streamer.models import KINDS, build
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.records import Message, MessageBatch, Outgoing
 from streamer.resume.snapshot import capture
 from streamer.store.database import SNAPSHOTS
 from streamer.store.journal import Journal
-from streamer.store.models import ModelRow, TrainingOutcome, add_outcome
 from streamer.store.snapshots import Snapshot, newest_first
 from streamer.tools.replay.sample import Sample, encode
-from streamer.train.weights import dump
 from tests.broker import Mosquitto, until
+from tests.models.seed import seed
 from tests.process import Process, configuration, running
 from tests.streams import NOW, resumed
 
@@ -47,17 +44,6 @@ def two_streams(broker: Mosquitto, folder: Path, **changes: Any) -> dict[str, An
 
 def parsed(config: dict[str, Any]) -> list[Stream]:
     return Config(**config).streams
-
-
-def seed(directory: Path, streams: Iterable[Stream]) -> None:
-    """Random networks in a journal without samples, live from the start."""
-    with closing(Journal.open(directory)) as journal:
-        for stream in streams:
-            rows = []
-            for i, kind in enumerate(KINDS):
-                torch.manual_seed(i)
-                rows.append(ModelRow(kind, 1, {}, {}, dump(build(kind, stream.sizes).state_dict())))
-            add_outcome(journal, stream.name, stream.sizes, TrainingOutcome(1, 1.0, "memoryless", {}, tuple(rows)))
 
 
 def value(topic: str, tick: int) -> float:
@@ -242,15 +228,3 @@ async def survive(config: dict[str, Any], folder: Path, broker: Mosquitto, momen
     return (
         f"{kills} kills, {len(TOPICS) * sensors.tick} samples, forecasts {len(wanted)}, unheard {lost}, twice {twice}"
     )
-
-
-async def test_a_killed_daemon_loses_nothing(tmp_path: Path) -> None:
-    """SIGKILL in mid-stream, right after the start and around a snapshot: every sample that was published is in the
-    journal once, also where only its packet identifier tells it from a repeated one, and the last states and all
-    forecasts are those of a stream that never stopped, to the last bit."""
-    rng = random.Random(0)
-    async with Mosquitto(tmp_path, persistence="true") as broker:
-        config = two_streams(broker, tmp_path, retrain={"every": 0, "minimum": 300, "window": 100_000})
-        state = Path(config["state"]["path"])
-        some = [after(rng.randrange(1, 200)), at_snapshot(state), after(0), after(rng.randrange(1, 1000))]
-        print(await survive(config, tmp_path, broker, some))

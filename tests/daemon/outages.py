@@ -1,9 +1,7 @@
-"""The daemon through outages of its broker: nothing that it accepted is lost, nothing is stepped twice."""
+"""A replay, for tests, during which the broker goes and comes back, and what the daemon must have made of it."""
 
 import asyncio
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -16,8 +14,8 @@ from streamer.mqtt.publisher import Publisher
 from streamer.store.journal import Journal
 from streamer.store.samples import NEWEST
 from streamer.tools.replay.sample import Sample, encode
-from tests.broker import Mosquitto, until, write_password
-from tests.process import Process, configuration, running
+from tests.broker import Mosquitto, until
+from tests.process import Process, counter, get, running, served
 
 Times = dict[str, list[float]]
 
@@ -93,27 +91,6 @@ async def restarts(
     return waits
 
 
-async def served(daemon: Process) -> str:
-    """Base URL of the daemon's own port, once it is subscribed."""
-    line = await daemon.logged("metrics on")
-    return line.split()[-1].removesuffix("/metrics")
-
-
-def get(url: str) -> tuple[int, str]:
-    """Status and body."""
-    try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
-
-
-def counter(exposed: str, name: str) -> float:
-    """The value of a metric, summed over its labels."""
-    return sum(float(line.split()[-1]) for line in exposed.splitlines() if line.startswith((f"{name}{{", f"{name} ")))
-
-
 async def everything_once(sensor: Sensor, url: str, state: Path) -> None:
     """The journal holds every sample that was published, once and in order; each was stepped once, none bridged.
 
@@ -146,35 +123,3 @@ async def through(
         await everything_once(sensor, url, folder)
         assert await daemon.stop() == 0
     return waits
-
-
-async def test_a_broker_that_is_killed_loses_nothing_accepted(tmp_path: Path) -> None:
-    """The broker is killed and returns, twice, and the sensor repeats what was not journaled: every sample is in the
-    journal once, in order, and was stepped once."""
-    async with Mosquitto(tmp_path, persistence="true") as broker:
-        sensor = Sensor(broker.config(client_id="sensor"), [f"waves/{name}" for name in "abc"])
-        config = configuration(broker, tmp_path, retrain={"every": 0})
-        await through([0, 0], sensor, broker, config, tmp_path, kill=True)
-
-
-async def test_wrong_credentials_are_mended_without_a_restart(tmp_path: Path) -> None:
-    """A broker that refuses the password is told once with the settings to check, /readyz says 503, and when the
-    broker's administrator has mended its password file the daemon gets in by itself."""
-    passwords = tmp_path / "passwords"
-    await asyncio.to_thread(write_password, passwords, "streamer", "another")
-    async with Mosquitto(tmp_path, allow_anonymous="false", password_file=str(passwords)) as broker:
-        config = configuration(broker, tmp_path)
-        config["mqtt"] |= {"username": "streamer", "password": "hunter2"}
-        async with running(config, tmp_path) as daemon:
-            url = await served(daemon)
-            refused = await daemon.logged("refused the connection")
-            assert "check mqtt.username" in refused
-            status, why = await asyncio.to_thread(get, f"{url}/readyz")
-            assert (status, "not connected" in why) == (503, True)
-            await asyncio.to_thread(write_password, passwords, "streamer", "hunter2")
-            broker.reload()
-            await daemon.logged("subscribed to")
-            assert (await asyncio.to_thread(get, f"{url}/readyz"))[0] == 200
-            assert await daemon.stop() == 0
-        assert sum("refused" in line for line in daemon.lines) == 1
-        assert "hunter2" not in "".join(daemon.lines)

@@ -8,8 +8,8 @@ import pytest
 
 from streamer.tools.replay.signals import Signal
 from tests.broker import Mosquitto
-from tests.daemon.test_daemon import check_states
-from tests.daemon.test_outages import Sensor, through
+from tests.daemon.outages import Sensor, through
+from tests.daemon.states import check_states
 from tests.process import configuration
 
 RANDOM = random.Random(1)
@@ -32,8 +32,8 @@ def judge(waits: list[float]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 async def test_ten_kills(tmp_path: Path, protocol: str) -> None:
-    """The broker is killed ten times and keeps what it had saved up to a second before; the sensor repeats what is
-    not journaled. Every sample is journaled once and stepped once, and the daemon is back within five seconds."""
+    """A broker that is killed ten times keeps what it had saved up to a second before, the sensor repeats what is not
+    journaled, every sample is journaled once and stepped once, and the daemon is back within five seconds."""
     async with Mosquitto(tmp_path, persistence="true", autosave_interval="1") as broker:
         config = patient(configuration(broker, tmp_path, retrain={"every": 0}))
         config["mqtt"]["protocol"] = protocol

@@ -16,7 +16,7 @@ from streamer.store.models import newest_version, outcomes_after
 from streamer.store.snapshots import write
 from streamer.stream.state import StreamState
 from tests.broker import Mosquitto, until
-from tests.daemon.test_crash import (
+from tests.daemon.kills import (
     TOPICS,
     Moment,
     after,
@@ -38,7 +38,8 @@ from tests.streams import resumed
 
 @pytest.mark.slow
 async def test_fifty_kills(tmp_path: Path) -> None:
-    """At random moments, right after the start, and around snapshots: nothing lost or doubled, every bit the same."""
+    """Killed at random moments, right after the start, and around snapshots, the daemon loses nothing, steps nothing
+    twice, and ends with every bit the same."""
     rng = random.Random(1)
     async with Mosquitto(tmp_path, persistence="true") as broker:
         config = two_streams(broker, tmp_path, retrain={"every": 0, "minimum": 300, "window": 100_000})

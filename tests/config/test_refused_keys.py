@@ -1,0 +1,42 @@
+"""Thresholds and announcements that cannot be meant, as the configuration refuses them."""
+
+import math
+import re
+from typing import Any
+
+import pytest
+
+from streamer.config.loader import parse
+from streamer.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"thresholds": [{"name": "full"}]}, "streams.0.thresholds.0: give above or below, and only one of them"),
+        ({"thresholds": [{"name": "full", "above": 1, "below": 2}]}, "streams.0.thresholds.0: give above or below"),
+        ({"thresholds": [{"name": "a/b", "above": 1}]}, "streams.0.thresholds.0.name: "),
+        (
+            {"thresholds": [{"name": "full", "abve": 1}]},
+            "thresholds.0.abve: unknown key; did you mean above?",
+        ),
+        ({"thresholds": [{"name": "full", "above": math.inf}]}, "streams.0.thresholds.0.above: "),
+        (
+            {"thresholds": [{"name": "full", "above": 1}, {"name": "full", "below": 0}]},
+            "two are named full",
+        ),
+        ({"thresholds": [{"name": "b", "above": 1, "element": 1}]}, "thresholds.0.element: a sample has 1"),
+        (
+            {"publish": {"home_assistant": {"leads": [41]}}},
+            "publish.home_assistant.leads: forecasts end 40 ticks",
+        ),
+        ({"publish": {"home_assistant": {"prefix": "ha/#"}}}, "streams.0.publish.home_assistant.prefix: "),
+        ({"publish": {"home_assistant": {"device_class": "date"}}}, "home_assistant.device_class: date is no class of"),
+        ({"publish": {"home_assistant": {"unit": ""}}}, "streams.0.publish.home_assistant.unit: "),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], problem: str) -> None:
+    """What cannot be meant is refused by its dotted path, with what to do."""
+    with pytest.raises(ConfigError, match=re.escape(problem)) as raised:
+        parse({"mqtt": {"url": "mqtt://a"}, "streams": [{"name": "s", "topics": ["a/#"], **changes}]}, "the file")
+    assert "1 problem\n" in str(raised.value)

@@ -1,0 +1,46 @@
+"""The states that a daemon saved, against numpy, for tests."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from streamer.models import KINDS
+from streamer.records import Floats, Sizes
+from streamer.store.journal import Journal, Source
+from streamer.store.models import Span, newest_model, outcomes_after
+from streamer.store.snapshots import newest_first
+from streamer.train.weights import network_of
+from tests.models.reference import REFERENCES
+from tests.process import SIZES
+
+
+def swapped(journal: Journal, version: int, sizes: Sizes) -> Mapping[int, Span]:
+    """The spans of the training that gave this version."""
+    return outcomes_after(journal, "waves", sizes, version - 1)[0].spans
+
+
+def check_states(state: Path, samples: int) -> None:
+    """The saved states against numpy, from the journal's samples and the newest weights."""
+    sizes = Sizes(**SIZES)  # type: ignore[arg-type]
+    journal = Journal.read(state)
+    try:
+        (series,) = journal.series(Source("waves", "value", 1, 1.0))
+        assert series.tick == samples - 1
+        saved = next(newest_first(state, "waves"))
+        assert saved.arrays["series.tick"].tolist() == [series.tick]
+        compared = 0
+        for kind in KINDS:
+            model = newest_model(journal, "waves", kind, sizes)
+            assert model is not None
+            first = swapped(journal, model.version, sizes)[series.ident].first
+            ticks, values = journal.newest(series.ident, samples - first, series.tick)
+            assert ticks[0] == first
+            mean, sd = model.scales[series.ident]
+            z: Floats = (values - mean) / sd
+            expected, _ = REFERENCES[kind](network_of(kind, sizes, model.weights), z, 1)
+            np.testing.assert_allclose(saved.arrays[f"{kind}.s"][0], expected, atol=1e-5)
+            compared += 1
+        assert compared == 2
+    finally:
+        journal.close()
