@@ -13,6 +13,7 @@ from streamer.lanes.fast import FastLane
 from streamer.records import Message, MessageBatch, Outgoing
 from streamer.resume.fold import resume
 from streamer.store.journal import Journal
+from streamer.store.samples import Limits
 from streamer.store.snapshots import write
 from streamer.stream.state import StreamState
 
@@ -38,9 +39,11 @@ def timed(**changes: Any) -> Stream:
     return untimed(payload={"format": "json", "time": "time"}, interval=1.0, **changes)
 
 
-def fast_lane(directory: Path, *streams: Stream, availability: str | None = None) -> FastLane:
+def fast_lane(
+    directory: Path, *streams: Stream, availability: str | None = None, limits: Limits | None = None
+) -> FastLane:
     """On a directory without a past."""
-    journal = Journal.open(directory)
+    journal = Journal.open(directory, limits=limits)
     return FastLane([StreamState(one, Metrics(), availability) for one in streams], journal, 65536, lambda: NOW)
 
 

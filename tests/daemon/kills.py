@@ -28,7 +28,7 @@ from tests.streams import NOW, resumed
 TOPICS = ("waves/a", "bare/a", "waves/b", "bare/b")
 CLOCK = ("series.time", "series.anchor")
 """Of a series without a time of its own: when its samples arrived, another time in each run."""
-SOON_DUE = ("trained", "growth")
+SOON_DUE = ("schedule",)
 """When the next training is due: a request for one is not an event of the journal."""
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from streamer.errors import StateBlocked
 from streamer.lanes.fast import FastLane
 from streamer.records import Message, MessageBatch
-from streamer.store import samples
+from streamer.store.samples import Limits, full
 from tests.streams import NOW, fast_lane, feed, message, process, read, resumed, sample, save, timed, untimed
 
 
@@ -136,17 +136,16 @@ def test_publishing_every_nth_tick(tmp_path: Path) -> None:
     fast.journal.close()
 
 
-def test_the_buffer_is_trimmed_to_its_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_buffer_is_trimmed_to_its_window(tmp_path: Path) -> None:
     """The journal keeps `retrain.window` ticks of each series, and what is not settled yet or shares a chunk."""
-    monkeypatch.setattr(samples, "SETTLE", 64)
-    fast = fast_lane(tmp_path, timed())
+    fast = fast_lane(tmp_path, timed(), limits=Limits(settle=64))
     for begin in range(0, 1000, 10):
         save(fast)
         feed(fast, [sample("plant/a", t, t) for t in range(begin, begin + 10)])
     ticks, _ = fast.journal.newest(1, 10_000, 10_000)
     assert [ident for ident, _ in fast.retention.surplus(10_000)] == [1]
     assert ticks[-1] == 999
-    assert 200 <= len(ticks) <= 200 + 2 * 64 + samples.full(24)
+    assert 200 <= len(ticks) <= 200 + 2 * 64 + full(24)
     fast.journal.close()
 
 
@@ -211,10 +210,9 @@ def test_a_clock_set_back_loses_no_message_where_every_one_is_a_tick(tmp_path: P
     fast.journal.close()
 
 
-def test_the_journal_keeps_what_the_older_snapshot_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_journal_keeps_what_the_older_snapshot_needs(tmp_path: Path) -> None:
     """However small the window, samples after the older of two snapshots stay, and all while there is but one."""
-    monkeypatch.setattr(samples, "SETTLE", 64)
-    fast = fast_lane(tmp_path, timed())
+    fast = fast_lane(tmp_path, timed(), limits=Limits(settle=64))
     save(fast)
     feed(fast, [sample("plant/a", t, t) for t in range(1000)])
     feed(fast, [sample("plant/a", 1000, 0)])
@@ -224,7 +222,7 @@ def test_the_journal_keeps_what_the_older_snapshot_needs(tmp_path: Path, monkeyp
     assert fast.journal.newest(1, 10_000)[0][0] == 0
     save(fast)
     feed(fast, [sample("plant/a", t, t) for t in range(2000, 2300)])
-    assert 1001 - samples.full(24) < fast.journal.newest(1, 10_000)[0][0] <= 1001
+    assert 1001 - full(24) < fast.journal.newest(1, 10_000)[0][0] <= 1001
     fast.journal.close()
 
 

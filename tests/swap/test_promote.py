@@ -14,8 +14,8 @@ import torch
 from streamer.errors import TrainingFailed
 from streamer.models import KINDS, Kind, build
 from streamer.records import Candidate, Floats
-from streamer.store import samples
 from streamer.store.models import Span, newest_model, outcomes_after
+from streamer.store.samples import Limits
 from streamer.stream.state import StreamState
 from streamer.swap.promote import promote
 from streamer.train.weights import dump, network_of
@@ -97,6 +97,50 @@ async def test_a_series_that_appears_during_the_promotion_is_forecast(tmp_path: 
     assert heard["model"] == "traditional"
     assert np.isfinite(heard["mean"]).all()
     fast.journal.close()
+
+
+async def test_more_series_appear_during_the_promotion_than_there_was_room_for(tmp_path: Path) -> None:
+    """New networks are given room for series that come while they are warmed, and their states have seen every sample
+    of those too: they are what the reference computes from zero."""
+    fast = fast_lane(tmp_path, timed(publish={"model": "memoryless"}))
+    (stream,) = fast.streams
+    feed(fast, values(range(50), NAMES[:60]))
+    room, proposed = stream.room, candidates(stream)
+    promotion = asyncio.create_task(promote(stream, proposed, None, fast.journal, fast.lock, NOW))
+    await asyncio.sleep(0)
+    feed(fast, values(range(50, 55), NAMES))
+    assert stream.room > room
+    await promotion
+    for candidate in proposed:
+        late = len(NAMES) - 1
+        network = stream.panel.networks[candidate.kind]
+        assert len(network.s) == stream.room
+        z = (np.sin(np.arange(50, 55) + 3.0 * late) - network.scale.mean[late]) / network.scale.sd(np.array([late]))[0]
+        assert np.isfinite(z).all()
+        assert network.scale.count[late] == 5
+        assert np.any(network.s[late] != 0)
+    heard = feed(fast, values(range(55, 56), NAMES))
+    assert [(one["model"], np.isfinite(one["mean"]).all()) for one in heard] == [("memoryless", True)] * len(NAMES)
+    fast.journal.close()
+
+
+async def test_an_outcome_ends_a_row_of_failures(tmp_path: Path) -> None:
+    """After failed trainings a swap counts as success at once, and after a kill as well: the next training is due after
+    `every` ticks again, live and resumed."""
+    retrain = {"minimum": 30, "every": 20, "window": 200}
+    fast = fast_lane(tmp_path, timed(retrain=retrain))
+    (stream,) = fast.streams
+    feed(fast, values(range(50), NAMES[:1]))
+    for _ in range(3):
+        stream.schedule.failed()
+    save(fast)
+    await promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW)
+    assert stream.schedule.state() == {"begun": True, "growth": 0, "failures": 0}
+    feed(fast, values(range(50, 57), NAMES[:1]))
+    fast.journal.close()
+    again = resumed(tmp_path, timed(retrain=retrain))
+    assert again.streams[0].schedule.state() == {"begun": True, "growth": 7, "failures": 0}
+    again.journal.close()
 
 
 async def test_a_clean_restart_gives_the_same_forecasts_to_the_last_bit(tmp_path: Path) -> None:
@@ -190,14 +234,11 @@ async def test_the_loser_at_the_gate_is_not_published(tmp_path: Path) -> None:
         fast.journal.close()
 
 
-async def test_nothing_is_trimmed_that_a_swap_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_trimmed_that_a_swap_reads(tmp_path: Path) -> None:
     """While states are warmed, and until both kept snapshots hold the new networks, the journal keeps the samples that
     they were warmed on, however small the window."""
-    monkeypatch.setattr(samples, "ROOM", 48)
-    monkeypatch.setattr(samples, "FEW", 1)
-    monkeypatch.setattr(samples, "SETTLE", 4)
-    monkeypatch.setattr(samples, "PER_SERIES", 1)
-    fast = fast_lane(tmp_path, timed(retrain={"minimum": 30, "window": 30}))
+    limits = Limits(room=48, few=1, settle=4, per_series=1)
+    fast = fast_lane(tmp_path, timed(retrain={"minimum": 30, "window": 30}), limits=limits)
     (stream,) = fast.streams
     t = 0
 

@@ -1,0 +1,144 @@
+"""The forecasters of a stream together: who is published, and what a swap leaves of the scores."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from streamer.config import Metrics, Stream
+from streamer.forecast.network import NetworkForecaster
+from streamer.forecast.panel import Panel
+from streamer.forecast.scale import Scale
+from streamer.models import KINDS, Kind, build
+from streamer.records import ForecastBatch, TickBatch
+from tests.forecast.ticks import ticks_of
+from tests.streams import SMALL
+
+WINDOW, HORIZON, LEADS = 50, 6, (1, 3, 6)
+DECAY = np.exp(-1 / WINDOW)
+
+
+def panel(**publish: Any) -> Panel:
+    config = Stream(name="plant", topics=["#"], model=SMALL, publish=publish)  # type: ignore[arg-type]
+    made = Panel.begin(config, Metrics(window=WINDOW))
+    for part in made.parts():
+        part.grow(1)
+    made.begin_rows(np.array([0]))
+    return made
+
+
+def network(of: Panel, kind: Kind, seed: int, version: int = 1) -> NetworkForecaster:
+    torch.manual_seed(seed)
+    made = NetworkForecaster(build(kind, of.config.sizes).requires_grad_(False), Scale(1, 5), version)
+    made.grow(1)
+    return made
+
+
+def wave(begin: int, end: int) -> Iterator[TickBatch]:
+    for t in range(begin, end):
+        yield ticks_of([0], np.array([[np.sin(t / 2)]]), t, t == 0)
+
+
+def go(of: Panel, begin: int, end: int) -> list[ForecastBatch]:
+    """One forecast per tick."""
+    made = []
+    for batch in wave(begin, end):
+        of.step(batch)
+        made.append(of.forecast(batch))
+    return made
+
+
+def by_hand(forecasts: dict[int, NDArray[np.float64]], begin: int, end: int, lead: int) -> float:
+    """RMSE at a lead of the forecasts [h] made at these ticks, of those that have met their truth: plain arithmetic."""
+    weight = squares = 0.0
+    for t in range(begin, end):
+        if t - lead in forecasts:
+            weight = DECAY * weight + 1
+            squares = DECAY * squares + float(forecasts[t - lead][lead - 1] - np.sin(t / 2)) ** 2
+    return float(np.sqrt(squares / weight)) if weight else np.nan
+
+
+def test_a_swap_forgets_the_scores_of_the_networks_it_replaces() -> None:
+    """After a swap the errors of that kind are those of the new network's own forecasts alone; the other kind and the
+    baselines keep theirs, and what the old network had predicted is not scored any more."""
+    old = panel().with_networks({kind: network(panel(), kind, 1) for kind in KINDS}, None)
+    first = go(old, 0, 40)
+    new = old.with_networks({"memoryless": network(old, "memoryless", 2, 2)}, None)
+    at = {name: i for i, name in enumerate(new.models)}
+    assert not new.scores.weight[0, at["memoryless"]].any()
+    assert np.isnan(new.scores.matured[0, at["memoryless"]]).all()
+    second = go(new, 40, 52)
+    made: dict[str, dict[int, NDArray[np.float64]]] = defaultdict(dict)
+    for t, batch in enumerate(first + second):
+        for name, i in at.items():
+            if t >= 40 or name != "memoryless":
+                made[name][t] = batch.mean[0, i, :, 0]
+    found, _ = new.scores.by_lead()
+    for name in ("persistence", "memoryless", "traditional"):
+        wanted = [by_hand(made[name], 0, 52, lead) for lead in LEADS]
+        np.testing.assert_allclose(found[at[name]], wanted, rtol=1e-9, err_msg=name)
+
+
+def test_a_swap_forgets_the_whole_forecast_it_was_following() -> None:
+    """E_p of the new network is that of its own first whole forecast, eq. (15), not of one that the old one began."""
+    old = panel().with_networks({kind: network(panel(), kind, 1) for kind in KINDS}, None)
+    go(old, 0, 40)
+    new = old.with_networks({"memoryless": network(old, "memoryless", 2, 2)}, None)
+    i = new.models.index("memoryless")
+    assert np.isinf(new.trajectories.e_p(np.array([0]))[0, i])
+    made = go(new, 40, 60)
+    origins = [t for t in range(40, 60 - HORIZON) if t % HORIZON == 0]
+    errors = []
+    for t in origins:
+        truth = np.sin(np.arange(t + 1, t + 1 + HORIZON) / 2)
+        errors.append(np.square(made[t - 40].mean[0, i, :, 0] - truth).mean())
+    decay, weight, squares = np.exp(-HORIZON / WINDOW), 0.0, 0.0
+    for error in errors:
+        weight, squares = decay * weight + 1, decay * squares + error
+    assert new.trajectories.e_p(np.array([0]))[0, i] == pytest.approx(np.sqrt(squares / weight), rel=1e-5)
+
+
+def test_a_swap_leaves_the_panel_as_it_was() -> None:
+    """with_networks makes another panel: whoever holds the one before still sees its networks."""
+    before = panel()
+    after = before.with_networks({"traditional": network(before, "traditional", 1, 7)}, "traditional")
+    assert (list(before.networks), before.preferred) == ([], None)
+    assert (list(after.networks), after.preferred) == (["traditional"], "traditional")
+    assert after.speakers() == [("persistence", 0), ("holt-winters", 0), ("memoryless", 0), ("traditional", 7)]
+    assert [part.name for part in after.parts()] == [
+        "scores", "trajectories", "choice", "persistence", "holt-winters", "traditional",
+    ]  # fmt: skip
+
+
+def test_the_winner_at_the_gate_speaks_until_it_has_a_score() -> None:
+    """The preferred network is published until its first whole forecast has met its truth; then the best one is."""
+    start = panel()
+    go(start, 0, 30)
+    made = start.with_networks({"memoryless": network(start, "memoryless", 1)}, "memoryless")
+    chosen = [made.models[int(batch.chosen[0])] for batch in go(made, 30, 60)]
+    spoke = next(i for i, model in enumerate(chosen) if model != "memoryless")
+    assert HORIZON <= spoke <= 2 * HORIZON
+
+
+@pytest.mark.parametrize(("asked", "live", "published"), [("traditional", True, True), ("traditional", False, False)])
+def test_a_network_that_is_asked_for(asked: str, live: bool, published: bool) -> None:
+    """`publish.model` names a network: it is published whatever its errors are, once it is live."""
+    made = panel(model=asked)
+    if live:
+        made = made.with_networks({"traditional": network(made, "traditional", 1)}, None)
+    chosen = {made.models[int(batch.chosen[0])] for batch in go(made, 0, 60)}
+    assert chosen == ({"traditional"} if published else chosen - {"traditional"})
+
+
+def test_repeat() -> None:
+    """The newest forecasts are given once more as they were, by whoever was published then."""
+    made = panel()
+    *_, last = go(made, 0, 20)
+    again = made.repeat(last.ticks)
+    np.testing.assert_array_equal(again.published, last.published)
+    assert again.chosen.tolist() == last.chosen.tolist()
+    assert made.newest[0, 0] == np.sin(19 / 2)
