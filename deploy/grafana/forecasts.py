@@ -1,4 +1,4 @@
-"""The dashboard *Forecasts*: are they good, for whom, how far ahead, and what to do where they are not."""
+"""The dashboard *Forecasts*: whether they are good, for which series, how far ahead, and what to do if not."""
 
 from panels import Panel, Query, band, dashboard, variable
 from queries import STREAM
@@ -24,7 +24,7 @@ VARIABLES = [
 
 
 def skill(metric: str, selector: str, by: str) -> str:
-    """1 - error / error of persistence, matched by these labels."""
+    """The expression 1 - error / error of persistence, both matched by these labels."""
     naive = f'{metric}{{{selector}, model="persistence"}}'
     return f"1 - {metric}{{{selector}, {KINDS}}} / on ({by}) group_left () ({naive} > 0)"
 
@@ -32,9 +32,8 @@ def skill(metric: str, selector: str, by: str) -> str:
 SUMMARY = [
     Panel(
         "Do the networks beat “nothing will change”?",
-        "Skill over the whole horizon: 1 is perfect, 0 is no better than repeating the newest value, below 0 is "
-        "worse. Before the first training there is no answer. Below 0 for hours: see StreamerSkillBelowZero in the "
-        "runbook.",
+        "Skill over the whole horizon: 1 is perfect, 0 is as good as repeating the newest value, below 0 is worse. "
+        "Empty before the first training. Below 0 for hours: see StreamerSkillBelowZero in the runbook.",
         "percentunit",
         [Query(skill("streamer_forecast_e_p", STREAM, "job, instance, stream"), "{{stream}} {{model}}")],
         kind="stat",
@@ -45,9 +44,9 @@ SUMMARY = [
         decimals=0,
     ),
     Panel(
-        "Which model speaks?",
-        "Forecasts published per second, by the model that made them. With publish.model: best each series gets the "
-        "one with the least live error; if a baseline speaks for most, the networks have not earned it yet.",
+        "Which model is published?",
+        "Forecasts published per second, by the model that made them. With publish.model: best, each series has the "
+        "model with the least live error; if most have a baseline, the networks are not better than it.",
         "cps",
         [
             Query(
@@ -60,9 +59,8 @@ SUMMARY = [
     ),
     Panel(
         "Are errors growing?",
-        "E_p, the error over all k·p steps ahead, in the units of the series. A rise of all models at once: the "
-        "signal has changed or got noisier. A rise of the networks alone: they are out of date; look at Operations, "
-        "trainings.",
+        "E_p, the error over all k·p leads, in the units of the series. If all models rise at once, the signal has "
+        "changed or become noisier. If the networks rise alone, they are out of date: see the trainings in Operations.",
         "short",
         [Query(f"streamer_forecast_e_p{{{STREAM}}}", "{{stream}} {{model}}")],
         width=8,
@@ -73,8 +71,8 @@ SUMMARY = [
 ONE_SERIES = [
     Panel(
         "What happened, and what had been predicted for it?",
-        "The newest value of one series, what the chosen model had said `lead` ticks before, and two RMSE above and "
-        "below it: about one value in twenty lies outside of a healthy band. Empty: set metrics.per_series.",
+        "The newest value of one series, what the chosen model had predicted for it `lead` ticks before, and a band of "
+        "two RMSE around that: about one value in twenty should lie outside. Empty: set metrics.per_series.",
         "short",
         [
             Query(f"streamer_series_actual{{{ONE}}}", "actual"),
@@ -91,8 +89,8 @@ ONE_SERIES = [
 LEADS = [
     Panel(
         "How does the error grow with the lead?",
-        "RMSE now, by model and ticks ahead, in the units of the series. Act on the farthest lead whose error your "
-        "use can bear; if it is too near, give the networks a longer window (model.m) or more data.",
+        "RMSE now, by model and lead in ticks, in the units of the series. Use forecasts up to the lead whose error "
+        "you can accept; if that is too near, give the networks a longer window (model.m) or more data.",
         "short",
         [Query(f"sort_desc(streamer_forecast_rmse{{{STREAM}}})", "{{stream}} {{model}} +{{lead}}")],
         kind="bargauge",
@@ -100,17 +98,17 @@ LEADS = [
     ),
     Panel(
         "What is the typical miss?",
-        "Mean absolute error by model at the chosen lead, in the units of the series: what to tell the people who "
-        "use the forecast. Far below the RMSE: few large misses; look for steps and outliers in the series.",
+        "Mean absolute error by model at the chosen lead, in the units of the series: the figure to tell users of the "
+        "forecast. If it is far below the RMSE, a few large misses dominate: look for steps and outliers.",
         "short",
         [Query(f"streamer_forecast_mae{{{LEAD}}}", "{{stream}} {{model}} +{{lead}}")],
         height=10,
     ),
     Panel(
         "At which lead do forecasts win against persistence?",
-        "Skill by model and lead; above 0 beats “nothing will change”. At one tick ahead persistence is hard to "
-        "beat on slow signals, and that is no fault. Below 0 at the far end: the networks are out of date, or "
-        "cannot learn it.",
+        "Skill by model and lead; above 0 is better than “nothing will change”. One tick ahead, persistence is hard to "
+        "beat on slow signals; that is normal. Below 0 at long leads: the networks are out of date, or cannot learn "
+        "the signal.",
         "percentunit",
         [Query(f'streamer_forecast_skill_ratio{{{STREAM}, model!="persistence"}}', "{{stream}} {{model}} +{{lead}}")],
         base="red",
@@ -118,9 +116,9 @@ LEADS = [
     ),
     Panel(
         "Which of the two networks is better?",
-        "Error of the memoryless network over that of the traditional pair, by lead: below 1 the memoryless one "
-        "wins. Both stay trained and scored; nothing has to be done. Far from 1 for weeks: publish.model may name "
-        "the winner.",
+        "Error of the memoryless network divided by that of the traditional one, by lead; below 1 the memoryless one "
+        "is better. No action is needed, as both stay trained and scored. Far from 1 for weeks: publish.model may name "
+        "the better one.",
         "short",
         [
             Query(
@@ -137,16 +135,16 @@ LEADS = [
 THRESHOLDS = [
     Panel(
         "When is a threshold reached?",
-        "Time until the newest forecast crosses a threshold (streams[].thresholds), of the series that is soonest in "
-        "each stream; 0: it is beyond already. A line that falls towards 0 is the countdown; no line: nothing is seen "
-        "coming. The messages on forecast/…/threshold/… say which series. See StreamerThresholdNear.",
+        "Time until the newest forecast crosses a threshold (streams[].thresholds), for the series of each stream that "
+        "crosses first; 0: the newest value is beyond it already. No line: no forecast crosses. The messages on "
+        "forecast/…/threshold/… name the series. See StreamerThresholdNear.",
         "s",
         [Query(f"streamer_threshold_seconds{{{STREAM}}} < +Inf", "{{stream}} {{threshold}}")],
     ),
     Panel(
         "How many series are about to cross a threshold?",
-        "Series whose newest forecast crosses it, or that are beyond it already. One of many is that series' own "
-        "trouble; many at once have a common cause. A series that has fallen silent keeps its last word.",
+        "Series whose newest forecast crosses the threshold, or that are beyond it already. Many at once have a common "
+        "cause. A series without new samples keeps its last state.",
         "short",
         [Query(f"streamer_threshold_series{{{STREAM}}}", "{{stream}} {{threshold}}")],
         decimals=0,
@@ -160,8 +158,8 @@ WORST = [
     Panel(
         "Which series are forecast worst?",
         "The ten series with the least skill of the chosen model at the chosen lead, among those that "
-        "metrics.per_series shows. Look at one above: a stuck or noisy sensor is the usual cause, and a series that "
-        "is unlike the others of its stream wants a stream of its own.",
+        "metrics.per_series shows. A stuck or noisy sensor is the usual cause: see its curve above. A series that "
+        "differs from the others of its stream should have a stream of its own.",
         "short",
         [
             Query(LEAST, "skill"),
@@ -177,7 +175,7 @@ WORST = [
 FORECASTS = dashboard(
     "streamer-forecasts",
     "Streamer: Forecasts",
-    "Are the forecasts good, for which series, how far ahead, and what to do where they are not.",
+    "Are the forecasts good, for which series, how far ahead, and what to do if they are not.",
     VARIABLES,
     [SUMMARY, ONE_SERIES, THRESHOLDS, LEADS[:2], LEADS[2:], WORST],
 )

@@ -1,4 +1,4 @@
-"""Writes the dashboards as Grafana reads them: `python deploy/grafana/generate.py [FOLDER]`."""
+"""Writes the dashboards as JSON for Grafana: `python deploy/grafana/generate.py [FOLDER]`."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from operations import OPERATIONS
 
 
 def main(folder: Path) -> None:
-    """One file per dashboard."""
+    """Write one file per dashboard to the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, made in (("forecasts", FORECASTS), ("operations", OPERATIONS)):
         text = json.dumps(made, indent=2, ensure_ascii=False)

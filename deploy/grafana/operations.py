@@ -1,4 +1,4 @@
-"""The dashboard *Operations*: does the daemon keep up, lose anything, learn, and fit the machine."""
+"""The dashboard *Operations*: whether the daemon keeps up, loses nothing, learns, and fits the machine."""
 
 from machine import MACHINE, PROCESS, VERSIONS
 from panels import Panel, Query, dashboard, variable
@@ -13,8 +13,8 @@ VARIABLES = [
 FLOW = [
     Panel(
         "Is it connected to the broker?",
-        "1 while connected and subscribed. 0: the daemon's log says why (address, password, certificate, access "
-        "list); see StreamerBrokerLost in the runbook.",
+        "1 while connected and subscribed. 0: the log of the daemon gives the reason (address, password, certificate, "
+        "access list); see StreamerBrokerLost in the runbook.",
         "short",
         [Query(f"streamer_mqtt_connected{{{ALL}}}", "{{instance}}")],
         kind="stat",
@@ -24,8 +24,8 @@ FLOW = [
     ),
     Panel(
         "How much comes in, and how much goes out?",
-        "Samples accepted and forecasts published per second. They run together; a gap between them means that "
-        "series are new or publish.every is above 1. No samples: see StreamerNoSamples.",
+        "Samples accepted and forecasts published per second. Both are equal, unless series are new or publish.every "
+        "is above 1. No samples: see StreamerNoSamples.",
         "cps",
         [
             Query(rate("streamer_samples_total", STREAM, "stream"), "{{stream}} samples"),
@@ -35,8 +35,9 @@ FLOW = [
     ),
     Panel(
         "How long does a sample wait for its forecast?",
-        "From a sample's arrival to its forecast's handing over. Rising with the rate: the processor is full; fewer "
-        "series, a smaller model.n or model.cell: gru, or a second daemon. See StreamerLatencyHigh.",
+        "Time from the arrival of a sample until its forecast is handed over. If it rises with the rate, the "
+        "processor is overloaded: take fewer series, a smaller model.n, model.cell: gru or a second daemon. See "
+        "StreamerLatencyHigh.",
         "s",
         [Query(quantile(0.5), "{{stream}} half"), Query(quantile(0.99), "{{stream}} 99 of 100")],
         width=10,
@@ -47,8 +48,8 @@ FLOW = [
 LOSS = [
     Panel(
         "Does the fast lane keep up?",
-        "Messages that wait, as a share of what may wait. Near 1 the oldest of QoS 0 are dropped, and QoS 1 waits "
-        "at the broker. See StreamerQueueFilling.",
+        "Waiting messages as a share of the limit. At 1, the oldest messages of QoS 0 are dropped, and those of QoS 1 "
+        "wait at the broker. See StreamerQueueFilling.",
         "percentunit",
         [
             Query(f"streamer_queue_messages{{{ALL}}} / streamer_queue_limit_messages", "{{instance}} received"),
@@ -72,8 +73,8 @@ LOSS = [
     ),
     Panel(
         "What is rejected, and why?",
-        "Messages per second that were no sample, by reason; unrouted ones belong to no stream. The log names each "
-        "topic and reason once; the README lists the reasons. See StreamerRejectionsHigh.",
+        "Rejected messages per second, by reason; unrouted ones belong to no stream. The log names each topic and "
+        "reason once; the README lists the reasons. See StreamerRejectionsHigh.",
         "cps",
         [
             Query(rate("streamer_rejected_messages_total", STREAM, "stream, reason"), "{{stream}} {{reason}}"),
@@ -86,8 +87,8 @@ LOSS = [
 INPUT = [
     Panel(
         "Do sensors skip samples?",
-        "Share of ticks that no sample came for, and that the models bridged. Above a few in a hundred: look for "
-        "lossy radio, a wrong interval, or clocks that jump.",
+        "Share of ticks without a sample, which the models bridged. Above a few percent: look for lossy radio, a wrong "
+        "interval, or clocks that jump.",
         "percentunit",
         [
             Query(
@@ -101,8 +102,8 @@ INPUT = [
     ),
     Panel(
         "How many series are there?",
-        "Series known by stream. A steady growth is a topic filter that selects more than you think; at "
-        "streams[].max_series new ones are rejected (series_limit).",
+        "Number of series of each stream. If it grows steadily, a topic filter selects more than intended; beyond "
+        "streams[].max_series new series are rejected (series_limit).",
         "short",
         [Query(f"streamer_series{{{STREAM}}}", "{{stream}}")],
         width=8,
@@ -110,8 +111,8 @@ INPUT = [
     ),
     Panel(
         "Is the connection stable?",
-        "Connections lost in five minutes. One now and then is a network; one every few seconds is two daemons with "
-        "one mqtt.client_id, or a broker that throws clients out: read its log.",
+        "Connections lost and made in five minutes. One now and then is due to the network. One every few seconds "
+        "means two daemons with one mqtt.client_id, or a broker that disconnects clients: read its log.",
         "short",
         [
             Query(f"increase(streamer_mqtt_disconnects_total{{{ALL}}}[5m])", "{{instance}} lost"),
@@ -124,8 +125,8 @@ INPUT = [
 LEARNING = [
     Panel(
         "How do trainings end?",
-        "Trainings in the last day, by network and result. swapped: went live; kept: the live one was as good; "
-        "anything else is a failure, and the log has the reason. See StreamerRetrainingFails.",
+        "Trainings in the last day, by network and result. swapped: the candidate went live; kept: the live network "
+        "was as good; any other result is a failure, and the log has the reason. See StreamerRetrainingFails.",
         "short",
         [
             Query(
@@ -137,17 +138,17 @@ LEARNING = [
         decimals=0,
     ),
     Panel(
-        "What did the gate see?",
-        "E_p on the held-out part of the buffer at the last training, in scaled units (1 is the spread of the "
-        "series). A network that stays above persistence here has nothing to learn from; look at the series.",
+        "What did the gate compare?",
+        "E_p on the held-out part of the buffer at the last training, in scaled units (1 is the standard deviation of "
+        "the series). If a network stays above persistence here, it can learn nothing from the series: look at it.",
         "short",
         [Query(f"streamer_gate_e_p{{{STREAM}}}", "{{stream}} {{model}}")],
         width=8,
     ),
     Panel(
         "Which versions are live, and since when?",
-        "Version of each live network (0: none yet) and its age. An old one that trainings keep is good; an old one "
-        "without trainings is forgotten: see StreamerModelTooOld.",
+        "Version of each live network (0: none yet) and its age. An old network is good if trainings end with kept; "
+        "without trainings see StreamerModelTooOld.",
         "short",
         [
             Query(f"streamer_model_version{{{STREAM}}}", "version"),

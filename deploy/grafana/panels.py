@@ -1,4 +1,4 @@
-"""Panels as a few words each in, Grafana's JSON out."""
+"""Short descriptions of panels in, Grafana's JSON out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ WIDTH = 24
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One expression and the legend of what it gives; the name of the column in a table."""
+    """An expression and its legend, which in a table is the name of its column."""
 
     expr: str
     legend: str
@@ -20,10 +20,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A question, what to do about the answer, and the queries that give it.
+    """A question as title, a description of what to do about the answer, and the queries that give it.
 
-    `unit` is Grafana's (`s`, `bytes`, `percentunit`, `cps`, `short`); `base` is the colour below all `steps`, (value,
-    colour) of thresholds.
+    `unit` is one of Grafana's (`s`, `bytes`, `percentunit`, `cps`, `short`); `steps` are thresholds (value, colour),
+    and `base` is the colour below all of them.
     """
 
     title: str
@@ -40,7 +40,7 @@ class Panel:
 
 
 def panel(one: Panel, number: int, x: int, y: int) -> Json:
-    """The panel at a place of the grid."""
+    """The JSON of a panel with its upper left corner at (x, y) of the grid."""
     return {
         "id": number,
         "type": one.kind,
@@ -64,7 +64,7 @@ OPTIONS: dict[str, Json] = {
 
 
 def defaults(one: Panel) -> Json:
-    """Unit, thresholds and drawing of a panel's fields."""
+    """The field defaults of a panel: unit, thresholds, style."""
     steps = [{"value": None, "color": one.base}, *({"value": value, "color": colour} for value, colour in one.steps)]
     made: Json = {"unit": one.unit, "thresholds": {"mode": "absolute", "steps": steps}}
     if one.decimals is not None:
@@ -76,7 +76,7 @@ def defaults(one: Panel) -> Json:
 
 
 def target(query: Query, letter: str, kind: str) -> Json:
-    """One query; a table and a bar gauge want the newest value only."""
+    """The JSON of a query; tables and bar gauges ask for the newest value only."""
     made: Json = {"refId": letter, "datasource": SOURCE, "expr": query.expr, "legendFormat": query.legend}
     if kind in ("table", "bargauge"):
         made |= {"instant": True, "format": "table" if kind == "table" else "time_series"}
@@ -84,7 +84,7 @@ def target(query: Query, letter: str, kind: str) -> Json:
 
 
 def columns(queries: Sequence[Query]) -> list[Json]:
-    """A row per set of labels, a column per query."""
+    """Transformations that give a table a row per set of labels and a column per query."""
     names = {f"Value #{chr(ord('A') + i)}": query.legend for i, query in enumerate(queries)}
     renamed = names if len(queries) > 1 else {"Value": queries[0].legend}
     organize = {"excludeByName": {"Time": True}, "indexByName": {}, "renameByName": renamed}
@@ -92,7 +92,7 @@ def columns(queries: Sequence[Query]) -> list[Json]:
 
 
 def band(upper: str, lower: str) -> list[Json]:
-    """Overrides that fill between two curves."""
+    """Overrides that fill the area between two curves."""
 
     def custom(name: str, **properties: Any) -> Json:
         wanted = [{"id": f"custom.{key}", "value": value} for key, value in properties.items()]
@@ -102,7 +102,7 @@ def band(upper: str, lower: str) -> list[Json]:
 
 
 def variable(name: str, text: str, query: str, *, several: bool = False) -> Json:
-    """A choice that Prometheus fills: `several` lets one take many or all."""
+    """A variable with values from Prometheus; with `several`, one can select many or all."""
     return {
         "name": name,
         "label": text,
@@ -119,7 +119,7 @@ def variable(name: str, text: str, query: str, *, several: bool = False) -> Json
 
 
 def dashboard(uid: str, title: str, text: str, variables: Sequence[Json], rows: Sequence[Sequence[Panel]]) -> Json:
-    """A dashboard of rows of panels, from the top."""
+    """The JSON of a dashboard with these rows of panels, from top to bottom."""
     panels: list[Json] = []
     y = 0
     for row in rows:

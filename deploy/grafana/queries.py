@@ -1,4 +1,4 @@
-"""What the expressions of both dashboards are made of."""
+"""Selectors and expressions that both dashboards use."""
 
 ALL = 'instance=~"$instance"'
 STREAM = f'{ALL}, stream=~"$stream"'
@@ -6,10 +6,10 @@ OURS = "and on (job, instance) streamer_build_info"
 
 
 def rate(metric: str, selector: str, by: str) -> str:
-    """Per second, summed by these labels."""
+    """The rate per second of a counter, summed by these labels."""
     return f"sum by ({by}) (rate({metric}{{{selector}}}[$__rate_interval]))"
 
 
 def quantile(share: float) -> str:
-    """Sample-to-forecast latency that this share of the forecasts keeps."""
+    """The latency from sample to forecast that this share of the forecasts does not exceed."""
     return f"histogram_quantile({share}, {rate('streamer_sample_to_forecast_seconds_bucket', STREAM, 'stream, le')})"

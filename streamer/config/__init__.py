@@ -1,7 +1,7 @@
-"""The whole YAML file as pydantic models; the descriptions, with unit and reason, are those of configs/reference.yaml.
+"""The YAML file as pydantic models; configs/reference.yaml is generated from the docstrings of their attributes.
 
-Keys outside `streams` can be overridden by environment variables: `STREAMER_MQTT__URL` for `mqtt.url`. Secrets are
-masked wherever shown.
+An environment variable overrides a key outside `streams`: `STREAMER_MQTT__URL` for `mqtt.url`. Secrets are masked
+wherever they are shown.
 """
 
 import math
@@ -47,69 +47,69 @@ __all__ = [
 
 
 class Metrics(Section):
-    """Prometheus metrics and health over HTTP: /metrics, /healthz, /readyz."""
+    """Prometheus metrics and health checks over HTTP: /metrics, /healthz, /readyz."""
 
     enabled: bool = True
-    """Whether to serve them."""
+    """Whether the daemon serves them."""
     host: str = "127.0.0.1"
-    """Address to listen on; 0.0.0.0 lets other machines in."""
+    """Address to listen on. 0.0.0.0 accepts connections from other machines."""
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
-    """Port to listen on; 0 takes a free one and logs it."""
+    """Port to listen on. 0 takes a free port, which the log names."""
     leads: tuple[Ticks, ...] | None = None
-    """Leads to score, in ticks; null for 1, k and k·p. Each takes 32·d bytes per series and tick of it."""
+    """Leads that are scored, in ticks; null scores 1, k and k·p. A lead takes 32·d·lead bytes of memory per series."""
     window: Ticks = 1000
-    """Ticks over which the rolling errors fade (time constant of an exponential mean)."""
+    """Time constant of the rolling errors (exponential means), in ticks."""
     per_series: Annotated[int, Field(ge=0)] = 0
-    """Series per stream shown one by one (value, and what was predicted for it); each costs several time series."""
+    """Series per stream with metrics of their own: value, prediction, errors. Each adds many Prometheus time series."""
 
 
 class State(Section):
-    """What survives a restart."""
+    """Where and how the daemon keeps what survives a restart."""
 
     path: Path = Path("streamer-state")
-    """Directory of journal and snapshots; made with mode 0700 if absent."""
+    """Directory of the journal and the snapshots; created with mode 0700 if it is absent."""
     durability: Literal["process", "power"] = "process"
-    """What an acknowledged sample outlives: the death of this process, or a power cut too (a disk flush per batch)."""
+    """What acknowledged samples survive. process: a crash of the daemon; power: a power cut too (one flush a batch)."""
     snapshot: Annotated[float, Field(ge=1)] = 60.0
-    """Seconds between snapshots of all states; a start after a crash replays the samples since the last one."""
+    """Seconds between two snapshots of all states. A start replays the samples since the last one."""
 
 
 class Training(Section):
-    """How the networks are trained, in a process of its own."""
+    """How the networks are trained, in a separate process."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where: auto takes a GPU if there is one."""
+    """Device that trains: auto takes a GPU if there is one, else the CPU."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Seed of weights and order; a training of the same data with the same seed gives the same network."""
+    """Seed of all random choices. The same data and seed give the same network on the same machine."""
     epochs: Ticks = 50
-    """Passes over the sampled windows."""
+    """Training epochs; each draws its own windows."""
     windows: Ticks | None = None
-    """Windows sampled afresh for each epoch, from all series together; null takes the measured best for the cell."""
+    """Windows drawn for each epoch, over all series; null takes the best value measured for the cell."""
     batch: Ticks | None = None
-    """Windows per step; null as above."""
+    """Windows per step of the optimiser; null takes the best value measured for the cell."""
     learning_rate: Annotated[float, Field(gt=0)] | None = None
-    """Peak of Adam's one-cycle learning rate; null as above."""
+    """Peak of the one-cycle learning rate of Adam; null takes the best value measured for the cell."""
     clip: Annotated[float, Field(gt=0)] | None = None
-    """Largest norm of a gradient; null as above."""
+    """Norm at which gradients are clipped; null takes the best value measured for the cell."""
     initial_state: InitialState = "mixed"
-    """What windows start from: carried states (as live), zero (as a new series), or a mix."""
+    """State at the start of a window. carried: as in a running series; zero: as in a new one; mixed: both."""
     carried_share: Annotated[float, Field(ge=0, le=1)] = 0.8
-    """Share of carried windows in the mix."""
+    """Share of the windows that start from a carried state, with initial_state: mixed."""
     held_out: Annotated[float, Field(ge=0.01, le=0.9)] = 0.2
-    """Newest share of the buffer that validates and gates, never trained on."""
+    """Newest share of the rolling buffer. It is not trained on: it chooses the epoch and decides at the gate."""
     ticks: Annotated[int, Field(ge=1000)] = 500_000
-    """Most ticks of all series together that are trained on; of a stream with more, a sample of its series is."""
+    """Limit of the ticks that a training reads, over all series. Beyond it, a random sample of the series is used."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """CPU threads of the training, from 2 on for both networks side by side; 0: all cores but one, but both of two."""
+    """CPU threads of the training. From 2 on, both networks train in parallel. 0: all cores but one (of two: both)."""
     tune_decoder: bool = False
-    """Tune the traditional network's decoder alone after its training, on all k·p truths and the paper's eq. (13)."""
+    """Whether the traditional network's decoder is also tuned alone, on all k·p truths and the paper's eq. (13)."""
     timeout: Annotated[float, Field(gt=0)] = 3600.0
-    """Seconds after which a training is given up."""
+    """Longest duration of a training, in seconds; a longer one is stopped and counts as failed."""
     stall: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds without a step after which a training is given up as hung; loading and measuring are the longest."""
+    """Seconds without a step after which a training is stopped as hung. It must allow for reading the buffer."""
 
     def recipe(self, cell: CellName) -> Recipe:
-        """What is given here, and for the rest the measured best for this cell."""
+        """The recipe for a cell: the keys given here, and the best values measured for the others."""
         names = [name for name in Recipe.__slots__ if name in Training.model_fields]
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return replace(RECIPES[cell], **given)
@@ -127,15 +127,15 @@ class Config(BaseSettings):
     )
 
     mqtt: Mqtt
-    """The broker."""
+    """The connection to the broker."""
     streams: Annotated[list[Stream], Field(min_length=1)]
-    """What to forecast; a topic belongs to the first stream whose filters match it."""
+    """What to forecast. A topic belongs to the first stream with a filter that matches it."""
     metrics: Metrics = Metrics()
-    """Prometheus metrics and health."""
+    """Prometheus metrics and health checks over HTTP."""
     state: State = State()
-    """What survives a restart."""
+    """Where and how the daemon keeps what survives a restart."""
     training: Training = Training()
-    """How the networks are trained."""
+    """How the networks are trained, in a separate process."""
 
     @classmethod
     def settings_customise_sources(
@@ -146,7 +146,7 @@ class Config(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment first, then the file (given as the constructor's arguments)."""
+        """The environment wins over the file, which arrives as the constructor's arguments."""
         return env_settings, init_settings
 
     @field_validator("streams")

@@ -1,4 +1,4 @@
-"""What every part of the configuration is made of."""
+"""Types and checks that all sections of the configuration share."""
 
 import re
 from typing import Annotated
@@ -9,13 +9,13 @@ QoS = Annotated[int, Field(ge=0, le=1)]
 Ticks = Annotated[int, Field(ge=1, le=10**9)]
 
 LABEL = re.compile(r"{([A-Za-z_][A-Za-z0-9_]*)}")
-"""A level of a topic filter that names what stands there."""
+"""A level `{name}` of a topic filter: a wildcard whose match becomes the label of that name."""
 
 
 def different(names: list[str]) -> list[str]:
-    """The names, if no two are the same.
+    """Return the names if they all differ.
 
-    Raises ValueError naming those that are.
+    Raises ValueError naming those that occur twice.
     """
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -27,15 +27,15 @@ Names = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1)
 
 
 class Section(BaseModel):
-    """A mapping of the file: unknown keys are errors, values do not change after loading."""
+    """A mapping of the file. Unknown keys are errors; values are immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 def check_template(template: str, known: set[str]) -> str:
-    """The template, if each {name} in it is known.
+    """Return the template if each {name} in it is known and it holds no wildcard.
 
-    Raises ValueError naming those that are not.
+    Raises ValueError naming the known ones.
     """
     names = set(re.findall(r"{([^{}]*)}", template))
     rest = re.sub(r"{[^{}]*}", "", template)
@@ -45,10 +45,10 @@ def check_template(template: str, known: set[str]) -> str:
 
 
 def label_names(topic: str) -> list[str]:
-    """The names that the levels of a filter give."""
+    """The names of the levels `{name}` of a filter, in order."""
     return [match[1] for level in topic.split("/") if (match := LABEL.fullmatch(level))]
 
 
 def plain(topic: str) -> str:
-    """A filter with + for each level that has a name."""
+    """The filter as MQTT knows it: + in place of each level `{name}`."""
     return "/".join("+" if LABEL.fullmatch(level) else level for level in topic.split("/"))

@@ -1,4 +1,4 @@
-"""A YAML file in, a `Config` out, or one error that lists every problem by dotted path; and the reference file."""
+"""A YAML file in, a `Config` out, or one error that lists every problem by dotted path. Also writes the reference."""
 
 import difflib
 import json
@@ -27,7 +27,7 @@ PAYLOADS: dict[str, type[BaseModel]] = {
 
 
 def load(path: Path) -> Config:
-    """The configuration in `path`, with the environment's overrides.
+    """Load the configuration in `path`, with the overrides of the environment.
 
     Raises ConfigError naming the file and every problem in it.
     """
@@ -43,7 +43,7 @@ def load(path: Path) -> Config:
 
 
 def flaw(error: Exception) -> str:
-    """Where a text is no YAML and why, without the lines themselves: one of them may be a password."""
+    """Where and why a text is not YAML. The lines are not quoted, as one may hold a password."""
     if isinstance(error, MarkedYAMLError) and error.problem and error.problem_mark:
         mark, problem = error.problem_mark, error.problem.partition(" with value")[0]
         return f"line {mark.line + 1}, column {mark.column + 1}: {' '.join(problem.split())}"
@@ -51,23 +51,23 @@ def flaw(error: Exception) -> str:
 
 
 def parse(document: dict[str, Any], origin: str) -> Config:
-    """A document as read from YAML, checked; `origin` names it in errors.
+    """Validate a document read from YAML; `origin` names it in errors.
 
     Raises ConfigError.
     """
     odd = [str(key) for key in document if not isinstance(key, str) or key.startswith("_")]
-    if odd:  # pydantic-settings takes keys like _env_file for its own
+    if odd:  # pydantic-settings would read keys like _env_file as its own arguments
         raise ConfigError(f"{origin}: {', '.join(odd)}: unknown at the top; known: {', '.join(Config.model_fields)}")
     known = [f"STREAMER_{name.upper()}" for name in Config.model_fields]
     unknown = [name for name in os.environ if name.startswith("STREAMER_") and name.partition("__")[0] not in known]
     if unknown:
         names = ", ".join(sorted(unknown))
-        raise ConfigError(f"the environment: {names}: overrides no key; they begin {', '.join(known)}")
+        raise ConfigError(f"the environment: {names}: overrides no key; variables start with {', '.join(known)}")
     return checked(Config, document, origin)
 
 
 def broker(document: dict[str, Any]) -> Mqtt:
-    """A broker given on the command line.
+    """Validate the options of a broker given on the command line.
 
     Raises ConfigError.
     """
@@ -75,9 +75,9 @@ def broker(document: dict[str, Any]) -> Mqtt:
 
 
 def checked(model: type[M], document: dict[str, Any], origin: str) -> M:
-    """The document as this model.
+    """Build the model from the document.
 
-    Raises ConfigError that lists every problem.
+    Raises ConfigError listing every problem.
     """
     try:
         return model(**document)
@@ -91,7 +91,7 @@ def checked(model: type[M], document: dict[str, Any], origin: str) -> M:
 
 
 def describe(detail: ErrorDetails) -> str:
-    """One problem in one line: dotted path, what is wrong, what to do."""
+    """One problem on one line: dotted path, fault, remedy."""
     loc = detail["loc"]
     path = [part for i, part in enumerate(loc) if not (part in PAYLOADS and i and loc[i - 1] == "payload")]
     where = ".".join(part if part.isprintable() else repr(part) for part in map(str, path)) or "the file"
@@ -112,7 +112,7 @@ def describe(detail: ErrorDetails) -> str:
 
 
 def keys_at(path: tuple[str | int, ...]) -> list[str]:
-    """The keys that a mapping at this place of the file may have."""
+    """The keys that the mapping at this path of the file may have."""
     model: type[BaseModel] = Config
     for part in path:
         if isinstance(part, str) and part in PAYLOADS:
@@ -123,7 +123,7 @@ def keys_at(path: tuple[str | int, ...]) -> list[str]:
 
 
 def section(field: FieldInfo) -> type[BaseModel] | None:
-    """The model that a field holds, itself or as the items of a list."""
+    """The section that a field or the items of its list are; None for a plain value."""
     for kind in (field.annotation, *get_args(field.annotation)):
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             return kind
@@ -131,11 +131,11 @@ def section(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def reference() -> str:
-    """The text of configs/reference.yaml: every key with its default and description."""
+    """The text of configs/reference.yaml: every key with its description and default."""
     head = (
-        "# Every key of the configuration, with its default, unit and reason.",
+        "# Every key of the configuration, with its unit and default.",
         "# Written by `streamer schema --reference`; a test keeps it equal to the code. Keys marked `required`",
-        "# have no default: the values shown are examples.",
+        "# have no default: their values here are examples.",
         "",
     )
     examples: dict[str, Any] = {"url": "mqtt://localhost:1883", "name": "plant", "topics": ["plant/+/temperature"]}
@@ -143,7 +143,7 @@ def reference() -> str:
 
 
 def lines(model: type[BaseModel], examples: dict[str, Any], pad: str) -> list[str]:
-    """A section of the reference file, each key under its description."""
+    """The lines of one section of the reference, each key below its description."""
     out: list[str] = []
     for name, field in model.model_fields.items():
         note = " required." if field.is_required() else ""
@@ -169,7 +169,7 @@ def lines(model: type[BaseModel], examples: dict[str, Any], pad: str) -> list[st
 
 
 def off(name: str, field: FieldInfo, inner: type[BaseModel], pad: str) -> list[str]:
-    """A section, or a list of them, that is empty by default: its keys are comments."""
+    """The lines of a section, or list of sections, that is empty by default: its keys are comments."""
     default, shown = field.get_default(call_default_factory=True), lines(inner, {"name": "full"}, "")
     if default is not None:
         shown = ["-", *(f"  {line}" for line in shown)]

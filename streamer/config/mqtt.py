@@ -1,4 +1,4 @@
-"""The keys below `mqtt`: how to reach the broker, and as whom."""
+"""The keys below `mqtt`: how the daemon connects to the broker."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -12,14 +12,14 @@ DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "embedded": 1883}
 
 
 class Tls(Section):
-    """TLS to the broker; used when the URL's scheme is mqtts. The server is verified, always."""
+    """TLS to the broker, for URLs with the scheme mqtts. The certificate of the broker is always verified."""
 
     ca_file: Path | None = None
-    """PEM file of the authority that signed the broker's certificate; null trusts the system's authorities."""
+    """PEM file of the authority that signed the broker's certificate; null trusts the authorities of the system."""
     cert_file: Path | None = None
-    """PEM file of this client's certificate, for brokers that ask for one."""
+    """PEM file of the daemon's own certificate, for brokers that require one."""
     key_file: Path | None = None
-    """PEM file of the key to cert_file."""
+    """PEM file of the private key of cert_file."""
 
     @model_validator(mode="after")
     def pair(self) -> Self:
@@ -29,40 +29,40 @@ class Tls(Section):
 
 
 class Mqtt(Section):
-    """The broker."""
+    """The connection to the broker."""
 
     url: str
-    """mqtt://host[:port], mqtts://host[:port] (TLS), or embedded://host:port for a broker inside this process."""
+    """mqtt://host[:port], mqtts://host[:port] (TLS), or embedded://host:port for a broker inside the daemon."""
     client_id: Annotated[str, Field(min_length=1, max_length=64)] = "streamer"
-    """Name of the session on the broker; two daemons on one broker need two names."""
+    """Name of the daemon's session on the broker. Every client of a broker needs a different one."""
     username: str | None = None
-    """User on the broker; null connects without."""
+    """User on the broker; null connects without a user."""
     password: SecretStr | None = None
-    """Better given as STREAMER_MQTT__PASSWORD or by password_file than here."""
+    """Password of the user. Prefer password_file or STREAMER_MQTT__PASSWORD, which keep it out of this file."""
     password_file: Path | None = None
-    """File that holds the password, as Docker and Kubernetes secrets do; its last line end is dropped."""
+    """File that holds the password, such as a Docker or Kubernetes secret; one line end at its end is dropped."""
     tls: Tls = Tls()
-    """Certificates; only for mqtts://."""
+    """Certificates, for mqtts:// only."""
     protocol: Literal["3.1.1", "5"] = "5"
-    """MQTT version; embedded:// always speaks 3.1.1."""
+    """MQTT version; embedded:// always uses 3.1.1."""
     qos: QoS = 1
-    """Quality of service of the subscriptions: 1 has the broker repeat what was not acknowledged."""
+    """Quality of service of the subscriptions. With 1 the broker repeats messages that were not acknowledged."""
     session_expiry: Annotated[int, Field(ge=0, le=4294967295)] = 3600
-    """Seconds the broker keeps the session and its queue while the daemon is away; 0 starts clean each time."""
+    """Seconds for which the broker keeps session and queue without a connection. 0 always starts a new session."""
     keepalive: Annotated[int, Field(ge=5, le=65535)] = 30
-    """Seconds of silence after which either side takes the connection for dead."""
+    """MQTT keep-alive, in seconds: either side gives up a connection that stays silent."""
     linger: Annotated[float, Field(ge=0, le=1)] = 0.005
-    """Seconds that fewer than 8 messages wait for more at most: they cost little more together. 0: least latency."""
+    """Longest wait, in seconds, for a batch of 8 messages. Batches cost less per message; 0 gives the least latency."""
     queue: Annotated[int, Field(ge=1)] = 20000
-    """Received messages that may wait for the fast lane; beyond it the oldest of QoS 0 are dropped and counted."""
+    """Received messages that may wait for the fast lane. Beyond it, the oldest of QoS 0 are dropped and counted."""
     outbox: Annotated[int, Field(ge=1)] = 20000
-    """Forecasts that may wait for the broker; beyond it only the newest of each topic is kept, the rest counted."""
+    """Forecasts that may wait for the broker. Beyond it, only the newest of each topic is kept; others are counted."""
     max_payload: Annotated[int, Field(ge=1)] = 65536
-    """Bytes of a payload beyond which it is refused unread."""
+    """Largest payload, in bytes; a larger one is rejected unread."""
     reconnect_max: Annotated[float, Field(gt=0)] = 3.0
-    """Longest pause between two attempts to connect, in seconds; pauses double up to it, with jitter."""
+    """Longest pause between two attempts to connect, in seconds. Pauses double up to it, with jitter."""
     availability_topic: str = "streamer/{client_id}/availability"
-    """Retained topic that says online or offline (by the will, when the daemon dies)."""
+    """Topic of a retained message, online or offline; the broker sends offline when the daemon dies."""
 
     @field_validator("url")
     @classmethod
@@ -79,7 +79,7 @@ class Mqtt(Section):
     @classmethod
     def plain_name(cls, name: str) -> str:
         if any(character in name for character in "+#\0"):
-            raise ValueError("may hold no + and no #: it is a part of the availability topic")
+            raise ValueError("may hold no + and no #: the availability topic contains it")
         return name
 
     @field_validator("availability_topic")
@@ -120,7 +120,7 @@ class Mqtt(Section):
         return self.password.get_secret_value() if self.password else None
 
     def files(self) -> list[tuple[str, Path]]:
-        """(key, path) of every file that connecting takes."""
+        """(key, path) of every file that connecting reads."""
         given = [("password_file", self.password_file)]
         given += [(f"tls.{key}", getattr(self.tls, key)) for key in ("ca_file", "cert_file", "key_file")]
         return [(key, path) for key, path in given if path is not None]

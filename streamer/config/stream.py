@@ -1,4 +1,4 @@
-"""The keys below one entry of `streams`: topics, payload, grid, sizes, what is published and when it is trained."""
+"""The keys of one entry of `streams`: topics, payload, time grid, networks, publishing, retraining."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -10,81 +10,81 @@ from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
 from streamer.records import CellName, Sizes
 
 WHOLE_NODES = re.compile(r"#|spBv1\.0/(#|[^/]+/(#|\+/(#|[^/]+/#)))")
-"""Filters that select all that an edge node sends, or nothing of it."""
+"""Filters that select either all messages of an edge node or none of them."""
 
 
 class Model(Section):
-    """Sizes of the two networks, in the letters of the paper."""
+    """Sizes of the two networks, named by the letters of the paper."""
 
     cell: CellName = "lstm"
-    """Recurrent cell: rnn (vanilla tanh, the paper's), gru or lstm; streamer/train/README.md compares them."""
+    """Recurrent cell: rnn (plain tanh, as in the paper), gru or lstm. streamer/train/README.md compares them."""
     m: Ticks = 70
     """Inputs of a training window, in ticks."""
     k: Ticks = 10
-    """Values forecast in one block, the truth of a training window, in ticks."""
+    """Values forecast in one block, and the truths of a training window, in ticks."""
     p: Ticks = 4
-    """Blocks forecast one after another: the horizon is k·p ticks."""
+    """Blocks forecast one after another. The horizon is k·p ticks."""
     n: Annotated[int, Field(ge=2, le=4096)] = 50
-    """Neurons of each network; the traditional one splits them between its two recurrent networks."""
+    """Neurons of each network. The traditional network divides them between its encoder and decoder."""
     r: Annotated[float, Field(gt=0)] = 1.0
-    """Ratio n1/n2 of that split: encoder to decoder."""
+    """Ratio n1/n2 of the neurons in the encoder to those in the decoder of the traditional network."""
 
 
 class HomeAssistant(Section):
-    """Forecasts appear in Home Assistant by themselves, a device per series, by its MQTT device discovery."""
+    """Announces every series to Home Assistant as a device, by its MQTT device discovery."""
 
     prefix: Annotated[str, Field(pattern=r"^[^+#/\x00]+(/[^+#/\x00]+)*$")] = "homeassistant"
-    """Home Assistant's discovery prefix; the daemon must be allowed to write prefix/device/#."""
+    """Discovery prefix of Home Assistant. The daemon needs the right to publish on prefix/device/#."""
     leads: tuple[Ticks, ...] | None = None
-    """Leads that become a sensor each, in ticks; null for k and k·p."""
+    """Leads with a sensor each, in ticks; null takes k and k·p."""
     unit: Annotated[str, Field(min_length=1)] | None = None
-    """Unit of the series (`°C`); without one Home Assistant draws no curve."""
+    """Unit of the series, such as `°C`; null gives none, and Home Assistant then draws no curve."""
     device_class: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] | None = None
-    """Home Assistant's device class of a sensor (`temperature`); it must go with the unit."""
+    """Device class of the sensors in Home Assistant, such as `temperature`; the unit must be one of that class."""
 
     @field_validator("device_class")
     @classmethod
     def of_a_number(cls, device_class: str | None) -> str | None:
         if device_class in ("date", "enum", "timestamp"):
-            raise ValueError(f"{device_class} is no class of numbers, and a forecast is one")
+            raise ValueError(f"{device_class} is no class of numbers, and a forecast is a number")
         return device_class
 
 
 class Publish(Section):
-    """What is published, and where."""
+    """What is published, and on which topic."""
 
     model: Literal["best", "memoryless", "traditional"] = "best"
-    """Which forecast is published: best is whichever has the least live error, baselines among them."""
+    """Forecaster that is published. best: the one with the least live error on the series, baselines included."""
     topic: str = "forecast/{topic}"
-    """Topic of a forecast; {topic} is the series, {stream} the stream's name, {label} a label of every filter."""
+    """Topic of a forecast: {topic} is the series, {stream} the stream's name, {label} a label of every filter."""
     qos: QoS = 0
     """Quality of service of the forecasts."""
     retain: bool = True
-    """Whether the broker keeps the newest forecast for subscribers to come."""
+    """Whether the broker retains the newest forecast of each series for later subscribers."""
     every: Ticks = 1
-    """Forecast at every n-th tick of a series."""
+    """Ticks of a series between two forecasts; 1 forecasts at every tick."""
     home_assistant: HomeAssistant | None = None
-    """Discovery by Home Assistant; null for none."""
+    """Announcement of every series to Home Assistant; null makes none."""
 
     @field_validator("topic")
     @classmethod
     def placeholders(cls, topic: str) -> str:
         if topic.count("{topic}") != 1 or topic == "{topic}":
-            raise ValueError("must hold {topic} once, beside other text: each series needs a topic of its own")
+            raise ValueError("must hold {topic} once, and other text: each series needs a topic of its own")
         return check_template(topic, {"topic", "stream", *LABEL.findall(topic)})
 
 
 class Threshold(Section):
-    """A value whose crossing is announced as soon as a forecast shows it."""
+    """A value whose crossing is announced as soon as a forecast reaches it."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-    """What a crossing is called in topics, messages and metrics."""
+    """Name of the threshold in topics, messages and metrics."""
     above: float | None = None
-    """Crossed by values from this one up, in units of the series; give this or below."""
+    """Crossed by values of at least this one, in units of the series. Give above or below, not both."""
     below: float | None = None
-    """Crossed by values from this one down."""
+    """Crossed by values of at most this one, in units of the series."""
     element: Annotated[int, Field(ge=0)] = 0
-    """Which element of a sample is meant, from 0, for d > 1."""
+    """Index, from 0, of the element that is compared, for samples of several numbers."""
 
     @model_validator(mode="after")
     def one_direction(self) -> Self:
@@ -104,63 +104,63 @@ class Threshold(Section):
 
 
 class Retrain(Section):
-    """When the networks are trained, and on what."""
+    """When the networks are trained, and on which ticks."""
 
     every: Annotated[int, Field(ge=0)] = 5000
-    """Ticks of a series between two trainings, in event time; 0 never trains."""
+    """Ticks by which a series grows between two trainings; 0 never trains. Failed trainings lengthen it."""
     minimum: Ticks = 1000
-    """Ticks a series needs before the first training."""
+    """Ticks that one series must have for the first training."""
     window: Ticks = 20000
-    """Newest ticks of each series that are kept and trained on: the rolling buffer."""
+    """Length of the rolling buffer: the newest ticks of each series, kept and trained on."""
 
 
 class Stream(Section):
-    """Topics whose series share payload format, sizes and networks."""
+    """A set of series that share a payload format and networks."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-    """Label of the stream in logs, metrics and the journal."""
+    """Name of the stream in logs, metrics and the journal."""
     topics: Annotated[list[str], Field(min_length=1)]
-    """MQTT topic filters; every topic that matches is a series. {name} for a level is +, and gives the label name."""
+    """MQTT topic filters; every matching topic is a series. A level {name} is a + that gives the label `name`."""
     payload: Payload = NumberPayload()
-    """How a message becomes a sample."""
+    """How a message becomes a sample, or samples of several series."""
     interval: Annotated[float, Field(ge=1e-6)] | None = None
-    """Seconds between two samples; null takes every message as one tick, however far apart."""
+    """Seconds between two samples of a series; null makes every message the next tick, however much time has passed."""
     max_gap: Annotated[int, Field(ge=0, le=10000)] = 100
-    """Missing ticks in a row that the network bridges by its own prediction; a longer gap starts the series anew."""
+    """Most missing ticks in a row that a forecaster bridges by its own prediction; a longer gap restarts the series."""
     max_ahead: Annotated[float, Field(ge=0)] | None = 86400.0
-    """Seconds a sample's own time may be ahead of the clock; null accepts any (for replays of synthetic time)."""
+    """Seconds by which the time of a sample may be ahead of the clock; null accepts any (to replay synthetic times)."""
     lowest: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    """Least value that can be true, in units of the series; a sample below it is rejected. null takes any."""
+    """Lowest plausible value, in units of the series; a sample below it is rejected. null accepts any."""
     highest: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    """Greatest value that can be true; as above."""
+    """Highest plausible value, in units of the series; a sample above it is rejected. null accepts any."""
     max_series: Ticks = 10000
-    """Series this stream may have; messages of further topics are refused and counted."""
+    """Most series of this stream; samples of further series are rejected and counted."""
     baseline: Literal["holt-winters", "persistence"] = "holt-winters"
-    """Forecast before the first training and live yardstick after it; persistence alone costs nothing."""
+    """Baseline that forecasts before the first training and is scored after it; persistence alone is cheaper."""
     season: Annotated[int, Field(ge=2)] | None = None
-    """Ticks of one season for Holt-Winters, null for none."""
+    """Ticks of one season of Holt-Winters (24 for hourly samples and a daily cycle); null fits no season."""
     model: Model = Model()
-    """Sizes of the networks."""
+    """Sizes of the two networks."""
     publish: Publish = Publish()
-    """What is published."""
+    """What is published, and on which topic."""
     thresholds: tuple[Threshold, ...] = ()
-    """Values whose crossing is announced: how long until the forecast reaches them."""
+    """Values whose crossing is announced as soon as a forecast reaches them."""
     retrain: Retrain = Retrain()
-    """When the networks are trained."""
+    """When the networks are trained, and on which ticks."""
 
     @field_validator("topics")
     @classmethod
     def well_formed(cls, topics: list[str]) -> list[str]:
         for topic in topics:
             if topic.startswith("$share/"):
-                raise ValueError(f"{topic!r} is shared, which spreads a series over daemons; drop $share/…/")
+                raise ValueError(f"{topic!r} would split a series between subscribers: remove $share/…/")
             names, levels = label_names(topic), plain(topic).split("/")
             stray = {*plain(topic)} & {"{", "}"}
             if stray or {*names} & {"topic", "stream"} or len({*names}) < len(names):
-                raise ValueError(f"{topic!r}: {{name}} stands for a whole level, once, and is neither topic nor stream")
+                raise ValueError(f"{topic!r}: {{name}} stands for a whole level, once, and is not topic or stream")
             bad_hash = any("#" in level and (level != "#" or i != len(levels) - 1) for i, level in enumerate(levels))
             if not topic or "\0" in topic or bad_hash or any("+" in level and level != "+" for level in levels):
-                raise ValueError(f"{topic!r} is no MQTT topic filter: + stands for one level, # for all the last")
+                raise ValueError(f"{topic!r} is no MQTT topic filter: + must be a whole level, # the whole last level")
         return topics
 
     @model_validator(mode="after")
@@ -177,7 +177,7 @@ class Stream(Section):
         for topic in self.topics if isinstance(self.payload, SparkplugPayload) else ():
             if not WHOLE_NODES.fullmatch(plain(topic)):
                 raise ValueError(
-                    f"topics: {topic!r} does not select all messages of an edge node, which Sparkplug counts together: "
+                    f"topics: {topic!r} does not select all messages of an edge node, which Sparkplug counts as one: "
                     "write spBv1.0/#, spBv1.0/group/# or spBv1.0/group/+/node/#"
                 )
         return self
@@ -188,7 +188,7 @@ class Stream(Section):
         for topic in self.filters:
             literal = topic.partition("+")[0].partition("#")[0]
             if start and not end and literal.startswith(start):
-                raise ValueError(f"topics: {topic!r} selects nothing but forecasts, by publish.topic {start}{{topic}}")
+                raise ValueError(f"topics: {topic!r} selects only own forecasts, as publish.topic is {start}{{topic}}")
         return self
 
     @model_validator(mode="after")
@@ -211,7 +211,7 @@ class Stream(Section):
             raise ValueError(f"thresholds: two are named {', '.join(twice)}: names must differ")
         for i, threshold in enumerate(self.thresholds):
             if threshold.element >= self.payload.d:
-                raise ValueError(f"thresholds.{i}.element: a sample has {self.payload.d}, counted from 0")
+                raise ValueError(f"thresholds.{i}.element: a sample has {self.payload.d}, numbered from 0")
         return self
 
     @model_validator(mode="after")
@@ -223,7 +223,7 @@ class Stream(Section):
 
     @property
     def filters(self) -> list[str]:
-        """`topics` as the broker knows them."""
+        """`topics` as MQTT filters, with + in place of each {name}."""
         return [plain(topic) for topic in self.topics]
 
     @property

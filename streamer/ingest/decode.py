@@ -1,4 +1,4 @@
-"""A payload in, its values and perhaps its time out; anything else is a `Rejected` with a reason."""
+"""A payload in, its values and its time, if any, out; a payload that is no sample raises `Rejected` with a reason."""
 
 import math
 from collections.abc import Callable
@@ -18,10 +18,10 @@ MILLISECONDS_FROM = 1e11
 
 
 def decoder(payload: Payload) -> Decode:
-    """The function that turns payloads of this format into (values, time in seconds since 1970 or None).
+    """The function that decodes payloads of this format to (values, time in seconds since 1970 or None).
 
     It raises Rejected: empty, syntax (not UTF-8, not JSON, not a number), path (no such key), type, shape (not d
-    numbers), not_finite, out_of_range (beyond 1e30, which no float32 network can scale), time.
+    numbers), not_finite, out_of_range (beyond 1e30, too large for a float32 network), time.
     """
     if isinstance(payload, JsonPayload):
         return json_decoder(payload)
@@ -32,7 +32,7 @@ def decoder(payload: Payload) -> Decode:
 
 
 def number(data: bytes) -> float:
-    """The number that is the whole payload; blanks around it do no harm."""
+    """The number that is the whole payload, with or without blanks around it."""
     try:
         value = float(data)
     except ValueError:
@@ -43,7 +43,7 @@ def number(data: bytes) -> float:
 
 
 def checked(value: float) -> float:
-    """The value, if a float32 network can take it."""
+    """The value, if it is finite and a float32 network can take it."""
     if not math.isfinite(value):
         raise Rejected("not_finite", "NaN and infinities are no samples")
     if abs(value) > LARGEST:
@@ -52,7 +52,7 @@ def checked(value: float) -> float:
 
 
 def document(data: bytes) -> Any:
-    """The payload as JSON (RFC 8259: NaN and Infinity are not in it)."""
+    """The payload parsed as JSON (RFC 8259, which has no NaN and no Infinity)."""
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -60,7 +60,7 @@ def document(data: bytes) -> Any:
 
 
 def scalar(value: Any) -> float:
-    """A JSON number; texts, true and false are none."""
+    """The value of a JSON number; texts and booleans are rejected."""
     if type(value) is not float and type(value) is not int:
         raise Rejected("type", f"a number was expected, not {type(value).__name__}")
     try:
@@ -70,7 +70,7 @@ def scalar(value: Any) -> float:
 
 
 def vector(value: Any, d: int) -> tuple[float, ...]:
-    """A JSON array of d numbers."""
+    """The values of a JSON array of d numbers."""
     if not isinstance(value, list):
         raise Rejected("type", f"an array was expected, not {type(value).__name__}")
     if len(value) != d:
@@ -79,7 +79,7 @@ def vector(value: Any, d: int) -> tuple[float, ...]:
 
 
 def json_decoder(payload: JsonPayload) -> Decode:
-    """Values by path from a JSON document, perhaps with their time."""
+    """The decoder of a JSON document: values and, if configured, their time, by path."""
     paths = [path.split(".") for path in ([payload.value] if isinstance(payload.value, str) else payload.value)]
     time_path = payload.time.split(".") if payload.time is not None else None
     array, style = payload.array, payload.time_format
@@ -89,7 +89,7 @@ def json_decoder(payload: JsonPayload) -> Decode:
     def decode(data: bytes) -> Decoded:
         whole = document(data)
         if plain and type(whole) is dict:
-            # The usual message, without a call for each of its parts; all others go the long way.
+            # A fast path for the usual message, without a function call per value.
             value, time = whole.get(value_key), whole.get(time_key)
             if type(value) is type(time) is float and abs(value) <= LARGEST and 0 <= time < MILLISECONDS_FROM:
                 return (value,), time
@@ -103,7 +103,7 @@ def json_decoder(payload: JsonPayload) -> Decode:
 
 
 def pick(value: Any, path: list[str]) -> Any:
-    """What lies at a path of keys and list positions."""
+    """The JSON value at a path of keys and list positions."""
     for part in path:
         if isinstance(value, dict) and part in value:
             value = value[part]
@@ -115,7 +115,7 @@ def pick(value: Any, path: list[str]) -> Any:
 
 
 def moment(value: Any, style: str) -> float:
-    """A time in seconds since 1970: RFC 3339 with its offset, or a number of seconds or milliseconds."""
+    """Seconds since 1970 of an RFC 3339 text with an offset, or of a number in seconds or milliseconds."""
     if isinstance(value, str) and style in ("auto", "rfc3339"):
         try:
             at = datetime.fromisoformat(value)

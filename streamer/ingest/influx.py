@@ -1,4 +1,4 @@
-"""InfluxDB line protocol in, its points out; anything else is a `Rejected` with a reason.
+"""InfluxDB line protocol in, its points out; any other payload raises `Rejected` with a reason.
 
 Source: https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
 """
@@ -14,7 +14,7 @@ Value = float | int | bool | str
 
 PER_SECOND: dict[Precision, int] = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
-# A backslash that escapes nothing is itself: writers do not double it, and InfluxDB takes it so.
+# A backslash before any other character is literal: writers do not double it, and InfluxDB reads it so.
 NAME = r"(?:\\[, ]|[^, \n])++"
 KEY = r"(?:\\[,= ]|[^,= \n])++"
 VALUE = r'(?:"(?:\\.|[^"\\])*+"|[^", \r\n]++)'
@@ -44,9 +44,9 @@ RANGES = {"i": (-(2**63), 2**63 - 1), "u": (0, 2**64 - 1)}
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One line: `fields` holds every field as it was sent, `time` is in seconds since 1970 or None.
+    """One line: `fields` holds all fields as sent, `time` is in seconds since 1970, or None if the line has none.
 
-    Texts and booleans are no samples: `numbers` leaves them out, and a reader that asks for one of them by name should
+    Texts and booleans cannot be samples: `numbers` leaves them out, and a caller that selects one by name should
     reject it as `type`.
     """
 
@@ -57,16 +57,16 @@ class Point:
 
     @property
     def numbers(self) -> dict[str, float]:
-        """The fields that are numbers, in the order of the line."""
+        """The numeric fields, in the order of the line."""
         return {name: float(value) for name, value in self.fields.items() if not isinstance(value, str | bool)}
 
 
 def points(data: bytes, precision: Precision = "ns") -> list[Point]:
-    """The points of a payload, one or more lines; timestamps count in units of `precision`.
+    """The points of a payload of one or more lines; `precision` is the unit of the timestamps.
 
-    One bad line rejects the whole payload, and the detail names it. A comment is a line that begins with #. Raises
-    Rejected: empty (no line that is a point), syntax (not UTF-8, not line protocol), not_finite, out_of_range (beyond
-    64 bits, or a float beyond double precision), time (beyond 64 bits).
+    One bad line rejects the whole payload; the error names it. Lines that begin with # are comments. Raises Rejected:
+    empty (no point), syntax (not UTF-8, not line protocol), not_finite, out_of_range (an integer beyond 64 bits, a
+    float beyond double precision), time (beyond 64 bits).
     """
     try:
         text = data.decode()
@@ -107,7 +107,7 @@ def _key(text: str) -> str:
 
 
 def _value(text: str) -> Value:
-    """A float, an integer 1i or 1u, a boolean or a text in double quotes."""
+    """The value of a float, an integer such as 1i or 1u, a boolean, or a text in double quotes."""
     if NUMBER.fullmatch(text):
         value = float(text)
         if abs(value) == float("inf"):
@@ -126,7 +126,7 @@ def _value(text: str) -> Value:
 
 def _integer(digits: str, kind: str) -> int:
     least, most = RANGES[kind]
-    # Length first: Python refuses to convert thousands of digits.
+    # The length is checked first, as Python refuses to convert thousands of digits.
     if len(digits) > LONGEST or not least <= int(digits) <= most:
         raise Rejected("out_of_range", f"an integer beyond {least} to {most}")
     return int(digits)

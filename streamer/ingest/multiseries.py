@@ -1,4 +1,4 @@
-"""A message that is several series in, what it holds of each out; a part that is no sample is `Rejected` by itself."""
+"""A multiseries message in, a reading of each of its series out; each faulty part is rejected by itself."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from streamer.ingest.sparkplug import Metric
 
 DATE = 13
-"""The datatype of Sparkplug that is a number of milliseconds, and no measurement."""
+"""Sparkplug's datatype DateTime: a number (of milliseconds), but not a measurement."""
 
 
 class Reading(NamedTuple):
-    """One value: `part` tells the series among those of its source, `time` is in seconds since 1970."""
+    """One value, or the reason why it is no sample: `part` names the series, `time` is in seconds since 1970."""
 
     part: str
     value: float | Rejected
@@ -28,9 +28,9 @@ class Reading(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message holds: readings of series from the source `topic`, in their order.
+    """The content of a message: readings of series of the source `topic`, in order.
 
-    fault: what is wrong beside them, to be counted once; command: what is to be published about it.
+    fault: a fault of the message besides its readings, counted once; command: a message to publish in response.
     """
 
     topic: str
@@ -40,20 +40,20 @@ class Content:
 
 
 class Multiseries(Protocol):
-    """How the messages of one stream are read; it may remember what earlier ones said."""
+    """Reads the multiseries messages of one stream; it may keep state between messages."""
 
     def read(self, message: Message) -> Content:
-        """What the message holds. Raises Rejected where that is nothing at all because of a fault."""
+        """The content of the message. Raises Rejected if a fault makes it unreadable as a whole."""
 
     def selects(self, part: str) -> bool:
-        """Whether the configuration asks for series of this part."""
+        """Whether the configuration selects the series of this part."""
 
     def address(self, topic: str) -> str:
-        """A topic that data from this source come under: what filters and templates apply to."""
+        """A topic on which data of this source arrives; filters and templates are matched with it."""
 
 
 def multiseries(payload: Payload, most: int) -> Multiseries | None:
-    """How to read payloads of this format, of at most so many series; None where a message is one series."""
+    """The reader for payloads of this format with at most `most` series; None where each topic is one series."""
     match payload:
         case JsonPayload(fields=fields) if fields is not None:
             return JsonFields(payload)
@@ -65,7 +65,7 @@ def multiseries(payload: Payload, most: int) -> Multiseries | None:
 
 
 class JsonFields:
-    """Multiseries numbers of a JSON document; the part is the path."""
+    """Several numbers of a JSON document; the part is the path."""
 
     def __init__(self, payload: JsonPayload) -> None:
         self.names = None if payload.fields == ["*"] else payload.fields
@@ -85,7 +85,7 @@ class JsonFields:
         return Content(message.topic, readings)
 
     def numbers(self, whole: dict[str, Any]) -> Iterable[tuple[str, float]]:
-        """The numbers of an object's own keys, but for its time."""
+        """The numbers among the top-level values of an object, without its time."""
         return ((key, value) for key, value in whole.items() if type(value) in (float, int) and [key] != self.time)
 
     def selects(self, part: str) -> bool:
@@ -96,7 +96,7 @@ class JsonFields:
 
 
 class Lines:
-    """InfluxDB line protocol; the part is `measurement,tag=value/field`, tags in the order of their names."""
+    """InfluxDB line protocol; the part is `measurement,tag=value/field`, with tags sorted by name."""
 
     def __init__(self, payload: InfluxPayload) -> None:
         self.fields, self.precision = payload.fields, payload.precision
@@ -106,7 +106,10 @@ class Lines:
         return Content(message.topic, [reading for point in found for reading in self.readings(point)])
 
     def readings(self, point: Point) -> Iterable[Reading]:
-        """The numbers of a point; a field that is asked for by name should be one."""
+        """A reading of each selected field; without a selection, of each number.
+
+        A selected field that is not a number is rejected.
+        """
         source = source_of(point)
         for name, value in point.fields.items():
             if name in self.fields if self.fields is not None else not isinstance(value, str | bool):
@@ -135,12 +138,15 @@ class EdgeNodes:
         source = "/".join(filter(None, (self.protocol.NAMESPACE, received.node, received.device)))
         command = self.protocol.rebirth(received.node, message.arrived) if received.rebirth else None
         fault = Rejected("alias", f"{received.unknown} metrics that no birth has named") if received.unknown else None
-        # A birth tells names; its values are of any age.
+        # The values of a birth may be of any age.
         data = received.metrics if received.kind in ("NDATA", "DDATA") else ()
         return Content(source, [reading for metric in data for reading in self.readings(metric)], fault, command)
 
     def readings(self, metric: "Metric") -> Iterable[Reading]:
-        """The metric if it is a number; one that is asked for by its very name should be."""
+        """The reading of a selected metric if it is a number.
+
+        Other metrics are rejected if they are selected by their exact name, and else left out.
+        """
         is_number = type(metric.value) in (float, int) and metric.datatype != DATE
         if self.selects(metric.name) if is_number else self.patterns and metric.name in self.patterns:
             yield Reading(metric.name, attempt(scalar, metric.value), metric.time)
@@ -154,12 +160,12 @@ class EdgeNodes:
 
 
 def at(whole: Any, path: list[str]) -> float:
-    """The number that lies at a path."""
+    """The number at a path of a JSON document."""
     return scalar(pick(whole, path))
 
 
 def attempt(read: Callable[..., float], *given: Any) -> float | Rejected:
-    """What it gives, or why it is no sample."""
+    """The value that `read` returns, or the rejection that it raises."""
     try:
         return read(*given)
     except Rejected as why:
@@ -167,17 +173,17 @@ def attempt(read: Callable[..., float], *given: Any) -> float | Rejected:
 
 
 def source_of(point: Point) -> str:
-    """Measurement and tags; commas and equal signs within them are escaped as on the line."""
+    """Measurement and tags, with commas and equal signs in them escaped as in line protocol."""
     name = point.measurement.replace(",", "\\,")
     tags = (f",{escaped(key)}={escaped(value)}" for key, value in sorted(point.tags.items()))
     return name + "".join(tags)
 
 
 def escaped(text: str) -> str:
-    """A tag's name or value."""
+    """The name or value of a tag, escaped as in line protocol."""
     return text.replace(",", "\\,").replace("=", "\\=")
 
 
 def part_of(source: str, field: str) -> str:
-    """A slash in a field's name is escaped: the last one that is not ends the source."""
+    """The part of a field: source, slash, name. Slashes in the name are escaped, so that the source stays separable."""
     return source + "/" + field.replace("/", "\\/")

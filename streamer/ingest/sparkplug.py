@@ -1,8 +1,8 @@
-"""Sparkplug B messages in, metrics with their names out, and whether the edge node must be asked for its names again.
+"""Sparkplug B messages in, metrics with their names out, and whether the edge node needs a rebirth command.
 
 Source: Sparkplug 3.0.0 (https://sparkplug.eclipse.org/specification/), chapters 4 (topics), 5 (births, deaths,
-rebirths) and 6 (payloads). It needs google's protobuf, of which no generated code is kept: the message types are built
-from the table of fields below.
+rebirths) and 6 (payloads). It needs google's protobuf; the message types are built from the table of fields below, so
+that no generated code is kept.
 """
 
 import math
@@ -24,16 +24,16 @@ Value = float | int | bool | str | None
 NAMESPACE = "spBv1.0"
 KINDS: Final = {"NBIRTH": 4, "DBIRTH": 5, "NDATA": 4, "DDATA": 5, "NDEATH": 4, "DDEATH": 5}  # levels of their topics
 NO_SERIES = ("bdSeq", "Node Control/", "Device Control/")
-"""How metrics begin that are the protocol's own."""
+"""Prefixes of metrics that belong to the protocol and are not series."""
 REBIRTH_SECONDS = 30.0
-"""A node is asked again no sooner: every host asks, and each birth goes to all of them."""
+"""Shortest time between two rebirth commands to a node; every host may send them, and all receive each birth."""
 
 SIGNED = {1: 8, 2: 16, 3: 32, 4: 64}
-"""Bits of Int8, Int16, Int32 and Int64, which are sent as unsigned numbers; the number is the datatype's."""
+"""Bits of Int8, Int16, Int32 and Int64, by datatype; they are sent as unsigned numbers."""
 BOOLEAN = 11
 
-# Number, name and type of the fields that are read; sparkplug_b.proto in chapter 6 has them all. DataSets, Templates
-# and arrays are skipped. Texts are bytes here: implementations of protobuf differ in what they do with invalid UTF-8.
+# Number, name and type of the fields that are read, from sparkplug_b.proto in chapter 6; DataSets, Templates and arrays
+# are left out. Texts are declared as bytes, because protobuf implementations treat invalid UTF-8 differently.
 FIELDS: dict[str, list[tuple[int, str, int]]] = {
     "Payload": [
         (1, "timestamp", FieldDescriptorProto.TYPE_UINT64),
@@ -58,7 +58,7 @@ FIELDS: dict[str, list[tuple[int, str, int]]] = {
 
 
 def _payload_class() -> Any:
-    """The class of messages that protoc would generate from these fields."""
+    """The message class that protoc would generate from FIELDS."""
     file = FileDescriptorProto(name="sparkplug.proto", package="sparkplug", syntax="proto2")
     for message, fields in FIELDS.items():
         described = file.message_type.add(name=message)
@@ -83,7 +83,7 @@ Payload = _payload_class()
 class Metric:
     """One metric: `datatype` is the number of chapter 6 (9 Float, 10 Double, 11 Boolean), `time` in seconds since 1970.
 
-    `value` is None where it is null or of a kind that is no single value; `historical`: not the newest one.
+    `value` is None if it is null or not a single value; `historical`: a past value, not the newest.
     """
 
     name: str
@@ -95,10 +95,10 @@ class Metric:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What a message held. node: "group/edge node"; lost: messages missing before it, modulo 256.
+    """The content of a message. node: "group/edge node"; lost: messages missing before it, modulo 256.
 
-    unknown: metrics left out as no birth has named them; rebirth: now is the time to publish `rebirth(node)`, since
-    names are missing or may have changed.
+    unknown: number of metrics left out because no birth has named them; rebirth: whether to publish `rebirth(node)`
+    now, as names are missing or may have changed.
     """
 
     kind: Kind
@@ -116,9 +116,10 @@ Table = dict[int | str, tuple[str, int]]
 
 @dataclass(slots=True)
 class Node:
-    """What is known of an edge node: tables by device (None: its own), its newest sequence numbers, when it was asked.
+    """State of an edge node.
 
-    `born`: its NBIRTH has been seen, and no death since.
+    born: an NBIRTH has come, and no death since; seq, bd_seq: its newest sequence numbers; tables: names of metrics by
+    device, None for the node itself; asked: time of the last rebirth command.
     """
 
     born: bool = False
@@ -128,21 +129,21 @@ class Node:
     asked: float = -math.inf
 
     def lost(self, payload: Any) -> int:
-        """Messages missing between the newest one and this one, modulo 256."""
+        """Number of messages missing between the last one and this one, modulo 256."""
         if not payload.HasField("seq"):
             return 0
         before, self.seq = self.seq, payload.seq
         return 0 if before is None else (payload.seq - before - 1) % 256
 
     def bury(self) -> None:
-        """Its names are void, and those of its devices."""
+        """Forget the names of its metrics and of its devices' metrics."""
         self.born, self.seq = False, None
         self.tables.clear()
 
     def receive(self, kind: Kind, name: str, device: str | None, payload: Any, now: float) -> Received:
-        """Its next message, in the order in which they come."""
+        """Apply its next message; messages must be given in order of arrival."""
         if kind == "NDEATH":
-            if not self.born or _bd_seq(payload) == self.bd_seq:  # else the will of an earlier session
+            if not self.born or _bd_seq(payload) == self.bd_seq:  # otherwise it is the will of an earlier session
                 self.bury()
             return Received(kind, name, device)
         if kind == "NBIRTH":
@@ -154,7 +155,7 @@ class Node:
         elif kind == "DDEATH":
             self.tables.pop(device, None)
         metrics, unknown = _named(payload, self.tables.get(device, {}))
-        asked_lately = 0 <= now - self.asked < REBIRTH_SECONDS  # not if the clock has been set back
+        asked_lately = 0 <= now - self.asked < REBIRTH_SECONDS  # false after the clock was set back
         rebirth = bool(unknown or lost or not self.born) and not asked_lately
         if rebirth:
             self.asked = now
@@ -162,9 +163,9 @@ class Node:
 
 
 class Host:
-    """All edge nodes seen so far; `receive` every message of `spBv1.0/#` in the order in which it comes.
+    """All edge nodes seen so far; `receive` takes every message of `spBv1.0/#`, in order of arrival.
 
-    `most` bounds edge nodes and tables of names together, lest what is on the wire fill the memory.
+    `most` bounds the number of edge nodes and tables together, so that traffic cannot fill the memory.
     """
 
     def __init__(self, most: int = 100_000) -> None:
@@ -172,11 +173,11 @@ class Host:
         self.most, self.tables = most, 0
 
     def receive(self, topic: str, data: bytes, now: float) -> Received | None:
-        """What the message holds; None for commands and STATE. `now` is any clock in seconds.
+        """The content of the message, or None for commands and STATE; `now` is in seconds, of any clock.
 
-        Metrics that no birth has named are left out, and `rebirth` is true: then, after a lost message, and before the
-        first birth, but for one node not twice in REBIRTH_SECONDS. Raises Rejected: path (no Sparkplug topic), empty,
-        syntax, series_limit.
+        Metrics that no birth has named are left out. `rebirth` is true if there are some, after a lost message, and
+        before the first birth, but at most once in REBIRTH_SECONDS for a node. Raises Rejected: path (no Sparkplug
+        topic), empty, syntax, series_limit.
         """
         address = _address(topic)
         if address is None:
@@ -195,7 +196,7 @@ class Host:
 
 
 def rebirth(node: str, time: float) -> Outgoing:
-    """The command that has the node "group/edge node" publish its births anew; time in seconds since 1970."""
+    """The command that makes the node "group/edge node" publish its births again; time in seconds since 1970."""
     milliseconds = round(time * 1000)
     payload = Payload(timestamp=milliseconds)
     payload.metrics.add(name=b"Node Control/Rebirth", timestamp=milliseconds, datatype=BOOLEAN, boolean_value=True)
@@ -204,7 +205,7 @@ def rebirth(node: str, time: float) -> Outgoing:
 
 
 def _address(topic: str) -> tuple[Kind, str, str | None] | None:
-    """Kind, node and device of a topic; None where it is that of a command or of STATE."""
+    """Kind, node and device of a topic; None for the topics of commands and of STATE."""
     parts = topic.split("/")
     if parts[0] == NAMESPACE and len(parts) > 2:
         if parts[1] == "STATE" or parts[2] in ("NCMD", "DCMD"):
@@ -220,14 +221,15 @@ def _parse(data: bytes) -> Any:
     try:
         payload = Payload.FromString(data)
         for metric in payload.metrics:
-            _ = metric.name.decode(), metric.string_value.decode()  # here, before anything is learnt from it
+            # Invalid UTF-8 must be rejected before the message changes any state.
+            _ = metric.name.decode(), metric.string_value.decode()
     except (DecodeError, UnicodeDecodeError) as error:
         raise Rejected("syntax", f"not Sparkplug B: {error}") from None
     return payload
 
 
 def _bd_seq(payload: Any) -> Value:
-    """The number that a birth shares with its death."""
+    """The value of bdSeq, which is the same in a birth and its death."""
     return next((_value(metric, metric.datatype) for metric in payload.metrics if metric.name == b"bdSeq"), None)
 
 
@@ -242,7 +244,7 @@ def _table(metrics: Iterable[Any]) -> Table:
 
 
 def _named(payload: Any, table: Table) -> tuple[tuple[Metric, ...], int]:
-    """The metrics that the table has, and how many it does not have."""
+    """The metrics whose name or alias is in the table, and the number of those that are not."""
     named, unknown = [], 0
     for metric in payload.metrics:
         known = table.get(metric.name.decode() or (metric.alias if metric.HasField("alias") else ""))
@@ -265,6 +267,6 @@ def _value(metric: Any, datatype: int) -> Value:
     value: Value = getattr(metric, kind)
     bits = SIGNED.get(datatype)
     if bits is not None and type(value) is int:
-        value &= (1 << bits) - 1  # some senders widen the sign to 32 bits
+        value &= (1 << bits) - 1  # some senders extend the sign to 32 bits
         return value - (1 << bits) if value >> (bits - 1) else value
     return value

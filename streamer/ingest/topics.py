@@ -1,4 +1,4 @@
-"""MQTT topic filters (MQTT 5, section 4.7), templates that name some of their levels, and names made of topics."""
+"""MQTT topic filters (MQTT 5, section 4.7), templates with named levels, and names of series."""
 
 import re
 from collections.abc import Iterable
@@ -7,13 +7,14 @@ from streamer.config.base import LABEL
 
 NONCHARACTERS = "".join(chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
 UNFIT = re.compile(f"[+#\\x00-\\x1f\\x7f-\\x9f\\ufdd0-\\ufdef{NONCHARACTERS}]")
-"""What a topic to publish on may not hold, or (MQTT 5, section 1.5.4) a broker may end the connection for."""
+"""Characters that a topic may not hold, or that a broker may refuse (MQTT 5, section 1.5.4)."""
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Whether a filter selects a topic: `+` is one level, a last `#` all that follow and the level above them.
+    """Whether a filter selects a topic.
 
-    Wildcards in the first level do not select topics that begin with `$`.
+    `+` matches one level; a last `#` matches the level above it and all levels below. A wildcard in the first level
+    does not match topics that begin with `$`.
     """
     if topic.startswith("$") and topic_filter[:1] in ("+", "#"):
         return False
@@ -27,7 +28,7 @@ def matches(topic_filter: str, topic: str) -> bool:
 
 
 def covers(wide: str, narrow: str) -> bool:
-    """Whether every topic that the filter `narrow` selects is selected by `wide` too."""
+    """Whether the filter `wide` selects every topic that the filter `narrow` selects."""
     if narrow.startswith("$") and wide[:1] in ("+", "#"):
         return False
     above, below = wide.split("/"), narrow.split("/")
@@ -40,17 +41,17 @@ def covers(wide: str, narrow: str) -> bool:
 
 
 def widest(filters: Iterable[str]) -> list[str]:
-    """The filters that no other one covers: a broker may deliver a message once for each that selects it."""
+    """The filters that no other filter covers; with overlapping ones a broker may deliver a message several times."""
     every = list(dict.fromkeys(filters))
     return [narrow for narrow in every if not any(wide != narrow and covers(wide, narrow) for wide in every)]
 
 
 def labels(template: str, topic: str) -> dict[str, str]:
-    """What stands at the levels of a topic that the template, a filter that selects it, gives a {name}."""
+    """The levels of the topic at the places where the template has a {name}, by name; the template must match it."""
     levels = zip(template.split("/"), topic.split("/"), strict=False)
     return {match[1]: level for name, level in levels if (match := LABEL.fullmatch(name))}
 
 
 def joined(topic: str, part: str) -> str:
-    """The name of a series that is a part of what comes from a topic; what no topic may hold becomes _."""
+    """The name of the series of a part: topic, slash, part, with _ for characters that no topic may hold."""
     return f"{topic}/{UNFIT.sub('_', part)}" if part else topic

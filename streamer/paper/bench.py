@@ -1,4 +1,4 @@
-"""What every part of the study works on: the data of all seeds, the store, and how networks are judged."""
+"""What all parts of the study share: the data of all seeds, the store, and the measurement of networks."""
 
 import time
 from collections.abc import Callable
@@ -19,12 +19,12 @@ from streamer.paper.waves import Waves, waves
 from streamer.tools.replay.signals import WAVES
 
 Notify = Callable[[float], None]
-"""Called with the share of a part that is done, 0 to 1."""
+"""Called with the finished share of a part, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every part works on: row i of the data belongs to seed number i of the study."""
+    """The study, its store, and its data for training and tests; row i of the data belongs to seed i of the study."""
 
     study: Study
     store: Store
@@ -33,7 +33,7 @@ class Bench:
 
     @classmethod
     def of(cls, study: Study, store: Store, device: torch.device) -> "Bench":
-        """The streams of the study's seeds, to train on and, with fresh noise, to test on."""
+        """The bench of a study: data of its seeds to train on and, with fresh noise, to test on."""
         common = (study.points, study.noise, device)
         return cls(
             study,
@@ -43,16 +43,16 @@ class Bench:
         )
 
     def rows(self, members: tuple[Member, ...]) -> list[int]:
-        """The data's row of each network."""
+        """The row of the data that belongs to each network."""
         return [self.study.seeds.index(member.seed) for member in members]
 
     def errors(self, forecast: Tensor, rows: list[int]) -> list[dict[str, float]]:
-        """E_p of each row of forecasts [S, 2, h, N], by "signal kp"."""
+        """E_p of the forecasts [S, 2, h, N]: for each network a dictionary by "signal kp"."""
         by_h = {h: e_p(forecast, self.tests, rows, h).tolist() for h in KP}
         return [{f"{w} {h}": by_h[h][i][j] for j, w in enumerate(WAVES) for h in KP} for i in range(len(rows))]
 
     def judge(self, stack: Stack, members: tuple[Member, ...]) -> list[dict[str, Any]]:
-        """One record per network: what it is, and its errors with windows from zero and with its state carried."""
+        """One record per network: its settings, and its errors on windows from zero and with its state carried."""
         rows, first = self.rows(members), members[0]
         both = {
             name: self.errors(forecasts(stack, self.tests, rows, first.m, first.k, max(KP), name == "carried"), rows)
@@ -63,7 +63,7 @@ class Bench:
         ]
 
     def stack(self, group: Group) -> Stack:
-        """A finished group's networks, with their trained weights."""
+        """The networks of a finished group, with their trained weights."""
         stack = Stack([build(member.kind, member.sizes) for member in group.members])
         stack.weights = {
             name: weight.to(self.tests.x.device) for name, weight in self.store.weights(group.name).items()
@@ -71,7 +71,7 @@ class Bench:
         return stack
 
     def learn(self, group: Group, notify: Notify) -> dict[str, Any]:
-        """Train a group, keep its weights, and measure it."""
+        """Train a group, store its weights, and measure it."""
         begun = time.perf_counter()
         members = list(group.members)
         rows = self.rows(group.members)
@@ -81,7 +81,7 @@ class Bench:
         return {"seconds": seconds, "plan": asdict(group.plan), "networks": self.judge(stack, group.members)}
 
     def bounds(self, _: Notify) -> dict[str, Any]:
-        """The limit for every m looked at and the noise floor, per seed."""
+        """The errors of the limit for every m of the study, and of the noise floor, per seed."""
         rows = list(range(len(self.study.seeds)))
         found = {"floor": self.errors(clean_forecasts(self.tests, max(KP)), rows)}
         for m in sorted({70, *self.study.m}):
@@ -89,7 +89,7 @@ class Bench:
         return found
 
     def first_tries(self, notify: Notify) -> dict[str, Any]:
-        """What one would try first, per seed, with m = 70."""
+        """The errors of the simple forecasters of `linear`, per seed, with m = 70."""
         rows, found = list(range(len(self.study.seeds))), {}
         for done, name in enumerate(FIRST_TRIES):
             found[name] = self.errors(tried(name, self.taught, self.tests, 70, max(KP)), rows)

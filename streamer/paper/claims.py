@@ -1,7 +1,7 @@
-"""The paper's claims (sections 5 and 6), each as what the study measured for it and whether that bears it out.
+"""The paper's claims (sections 5 and 6): for each, what the study measured and whether the claim held.
 
-A difference counts where it exceeds two standard errors over seeds; E "does not depend" on n where the means differ by
-less than 5 %, and "hardly" on r where its slope against ln r is below 0.01.
+A difference counts if it exceeds two standard errors over seeds. E "does not depend" on n if the means differ by less
+than 5 %, and "hardly depends" on r if its slope against ln r is below 0.01.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ WAVES_FIRST = next(iter(WAVES))
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What the paper says, what was measured, and whether it held."""
+    """A claim of the paper, what was measured for it, and whether it held."""
 
     text: str
     measured: str
@@ -29,7 +29,7 @@ class Claim:
 
 
 def claims(results: dict[str, Any], study: Study) -> Iterator[Claim]:
-    """Every claim that the finished parts can speak to."""
+    """Every claim that can be checked with the finished parts."""
     done = [n for n in study.n if networks(results, f"traditional {n} ", share=0.0)]
     if len(done) > 1:
         for wave in WAVES:
@@ -48,7 +48,7 @@ def claims(results: dict[str, Any], study: Study) -> Iterator[Claim]:
 
 
 def independence(results: dict[str, Any], done: list[int], wave: str) -> Claim:
-    """The sine does not depend on n; the trapezoid is looked at beside it."""
+    """The claim that E of the sine does not depend on n; the same is checked for the trapezoid."""
     text, worst = [], 0.0
     for kp in KP:
         key = f"{wave} {kp}"
@@ -61,7 +61,7 @@ def independence(results: dict[str, Any], done: list[int], wave: str) -> Claim:
 
 
 def trend(results: dict[str, Any], n: int, wave: str) -> Claim:
-    """What the paper says of E against r for this signal and n."""
+    """The claim about E as a function of r, for this signal and n."""
     rows = networks(results, f"traditional {n} ", share=0.0)
     slopes = [slope(rows, "windowed", f"{wave} {kp}") for kp in KP]
     says, check = said(wave, n)
@@ -72,7 +72,7 @@ def trend(results: dict[str, Any], n: int, wave: str) -> Claim:
 
 
 def said(wave: str, n: int) -> tuple[str, Callable[[Estimate], bool]]:
-    """The paper's words on E against r, and their test on a slope."""
+    """The paper's statement on E as a function of r, and its test on a slope."""
     if n >= 200:
         return "E grows with r", lambda found: found.mean > SURE * found.error
     if wave == "trapezoid":
@@ -81,7 +81,7 @@ def said(wave: str, n: int) -> tuple[str, Callable[[Estimate], bool]]:
 
 
 def lower(results: dict[str, Any], study: Study, share: float, way: str) -> Iterator[Claim]:
-    """The memoryless network's E is consistently lower, against every r with as many neurons."""
+    """The claim that the memoryless network has a lower E than the traditional one of equal n, at every r."""
     n = study.n[0]
     memoryless = networks(results, f"memoryless {n}", share=share)
     pairs = by_ratio(networks(results, f"traditional {n} ", share=share))
@@ -100,13 +100,13 @@ def lower(results: dict[str, Any], study: Study, share: float, way: str) -> Iter
 
 
 def gain(memoryless: list[Row], traditional: list[Row], way: str, key: str) -> Estimate:
-    """E of the traditional network less that of the memoryless one, paired by seed."""
+    """E of the traditional network minus E of the memoryless one, paired by seed."""
     of_seed = {row["seed"]: row[way][key] for row in memoryless}
     return estimate(row[way][key] - of_seed[row["seed"]] for row in traditional)
 
 
 def inputs(results: dict[str, Any], study: Study) -> Claim:
-    """Any m from 20 to 80: what the number of inputs changes."""
+    """The claim that any m from 20 to 80 serves equally well."""
     n, text, worst = study.n[0], [], 0.0
     for wave in WAVES:
         key = f"{wave} {KP[0]}"
@@ -118,7 +118,7 @@ def inputs(results: dict[str, Any], study: Study) -> Claim:
 
 
 def same_recursion(results: dict[str, Any]) -> Claim:
-    """Memoryless needs no stored elements and loses nothing against the expanding window."""
+    """The claim that the memoryless recursion stores nothing and has the error of the expanding window."""
     found = results["recursions"]
     key = f"{WAVES_FIRST} {max(KP)}"
     levels = {name: estimate(row[key] for row in some["errors"]).mean for name, some in found.items()}
@@ -131,7 +131,7 @@ def same_recursion(results: dict[str, Any]) -> Claim:
 
 
 def holds(results: dict[str, Any]) -> Claim:
-    """Eq. (13) holds in a well-trained traditional network: the residual, 1 being as far as the mean state."""
+    """The claim that eq. (13) holds in a trained traditional network; a residual of 1 is the distance to the mean."""
     rows = [row for row in results["equation 13"] if row["way"] == "as trained"]
     first, every = (estimate(row[key] for row in rows) for key in ("residual", "residuals"))
     text = f"residual over spread: i = 1: {first}; i < k: {every}"

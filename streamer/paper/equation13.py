@@ -1,8 +1,8 @@
 """Eq. (13), F2(s, F2(s, 0)) = F2(F1(P(F2(s, 0)), s), 0): how far trained networks are from it, and tuning F2 to it.
 
-In the decoder's states: σ_2(s) = σ_1(s') with s' = F1(P(σ_1(s)), s), and further σ_{i+1}(s) = σ_i(s'). F1 and P stay as
-they are; the losses are what F2 is tuned by. The bare relation has trivial answers (σ = const. knows nothing of s):
-`relation` and `relations` show what becomes of it, the others anchor it or leave it out.
+In terms of the decoder's states: σ_2(s) = σ_1(s') with s' = F1(P(σ_1(s)), s), and further σ_{i+1}(s) = σ_i(s'). F1 and
+P are fixed; F2 is tuned by one of the losses below. The relation alone has trivial solutions, such as a constant σ:
+`relation` and `relations` show the effect. The other losses add an anchor to the relation, or leave it out.
 """
 
 import math
@@ -20,12 +20,12 @@ BATCH = 64
 RATE = 5e-4
 CLIP = 0.3
 RELATION_WEIGHT = 0.3
-"""Weight of the relation beside the truths, in units of the states' variance."""
+"""Weight of the relation against the truths, in units of the variance of the states."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What a loss may look at: states s [S, B, n1], truths [S, k·p, B], and σ_1 as trained [S, 1, B, n2]."""
+    """The arguments of a loss: states s [S, B, n1], truths [S, k·p, B], and σ_1 before tuning [S, 1, B, n2]."""
 
     stack: Stack
     s: Tensor
@@ -35,7 +35,7 @@ class Sight:
 
 
 Loss = Callable[[Sight], Tensor]
-"""One number per network, [S]."""
+"""Gives one number per network, [S]."""
 
 
 def shifted(stack: Stack, s: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -46,19 +46,22 @@ def shifted(stack: Stack, s: Tensor, k: int) -> tuple[Tensor, Tensor]:
 
 
 def gap(left: Tensor, right: Tensor) -> Tensor:
-    """Squared distance of two sets of states over the second one's variance, per network: [S]; padding adds nothing."""
+    """Mean squared distance of two sets of states over the variance of the second, per network: [S].
+
+    Padded neurons add nothing to it.
+    """
     spread = (right - right.mean((1, 2), keepdim=True)).square().mean((1, 2, 3)).detach()
     return (left - right).square().mean((1, 2, 3)) / spread.clamp(min=1e-6)
 
 
 @torch.no_grad()
 def residual(stack: Stack, s: Tensor, k: int) -> Tensor:
-    """Root of the gap between the sides of eq. (13), i < k: [S]; 0 holds exactly, 1 is as far as the mean state."""
+    """Root of the gap between the sides of eq. (13), i < k: [S]. 0: it holds; 1: as far as from the mean state."""
     return gap(*shifted(stack, s, k)).sqrt()
 
 
 def relation(sight: Sight) -> Tensor:
-    """Eq. (13) alone, i = 1: the paper's proposal to the letter."""
+    """Eq. (13) alone for i = 1, as the paper proposes."""
     left, right = shifted(sight.stack, sight.s, 2)
     return (left - right).square().mean((1, 2, 3))
 
@@ -70,38 +73,38 @@ def relations(sight: Sight) -> Tensor:
 
 
 def truths(sight: Sight) -> Tensor:
-    """The training loss itself: F2 keeps learning, nothing else does."""
+    """The training loss itself, here for F2 alone."""
     return (sight.stack.read(sight.stack.decode(sight.s, sight.k)) - sight.truth[:, : sight.k]).square().mean((1, 2))
 
 
 def consistent(sight: Sight) -> Tensor:
-    """The truths, and eq. (13) for every i < k beside them."""
+    """The sum of `truths` and of eq. (13) for every i < k."""
     return truths(sight) + beside(sight)
 
 
 def rounds(sight: Sight) -> Tensor:
-    """The truths of all p rounds, each block fed back through F1, and those of the first: E_p and E_1 by F2 alone.
+    """Squared error over all p rounds, each block fed back through F1, plus that of the first round.
 
-    Later rounds start from states that predictions led to, which the training windows never show F2.
+    Later rounds start from states reached by predictions, which training windows never contain.
     """
     said = sight.stack.forecast(sight.s, sight.truth.shape[1], sight.k)
     return (said - sight.truth).square().mean((1, 2)) + truths(sight)
 
 
 def consistent_rounds(sight: Sight) -> Tensor:
-    """The truths of all p rounds, and eq. (13) for every i < k beside them."""
+    """The sum of `rounds` and of eq. (13) for every i < k."""
     return rounds(sight) + beside(sight)
 
 
 def beside(sight: Sight) -> Tensor:
-    """Eq. (13) for every i < k, scaled to a part of the truths' loss: it must not outweigh what anchors it."""
+    """Eq. (13) for every i < k, scaled to a fraction of the loss of the truths, so that it does not outweigh them."""
     return RELATION_WEIGHT * truths(sight).detach() * gap(*shifted(sight.stack, sight.s, sight.k))
 
 
 def teacher(sight: Sight) -> Tensor:
-    """Eq. (13) for every i < k in what P makes of the states, P(σ_1) held to what it was; no truth is needed.
+    """Eq. (13) for every i < k between the outputs P(σ), with P(σ_1) kept at its value before tuning; needs no truths.
 
-    P(σ_1) fixes where the chain begins; σ_{i+1} learns from σ_i what one more, predicted, sample would have said.
+    P(σ_1) anchors the chain; σ_{i+1} learns the output that σ_i has after one more sample, the predicted one.
     """
     left, right = shifted(sight.stack, sight.s, sight.k)
     read, start = sight.stack.read, sight.stack.decode(sight.s, 1)
@@ -121,7 +124,7 @@ LOSSES: dict[str, Loss] = {
 
 
 def tune(stack: Stack, s: Tensor, truth: Tensor, loss: Loss, k: int, epochs: int) -> Stack:
-    """The stack with F2 tuned on states s [S, N, n1] and what followed them, truth [S, k·p, N]; F1 and P stay."""
+    """A copy of the stack with F2 tuned on states s [S, N, n1] and the values after them, truth [S, k·p, N]."""
     tuned = Stack.__new__(Stack)
     tuned.kind, tuned.sizes, tuned.encoder = stack.kind, stack.sizes, stack.encoder
     tuned.weights = {name: weight.detach().clone() for name, weight in stack.weights.items()}

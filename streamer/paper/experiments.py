@@ -1,4 +1,4 @@
-"""The study part by part: each trains or computes something once, and what it found is kept before the next begins."""
+"""Runs the study part by part; the result of each part is stored before the next part begins."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -17,14 +17,14 @@ from streamer.paper.grid import Group, Study
 from streamer.paper.store import Store
 
 TUNING_COST = 0.3
-"""Of tuning networks in all ways, as a part of training them."""
+"""Cost of tuning networks in all ways, as a share of the cost of training them."""
 CELL_COST = 4.0
-"""Of a network with gates trained alone, against a vanilla one in a stack."""
+"""Cost of training a gated network alone, relative to a vanilla one in a stack."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One entry of the results: its name, its cost in the bar's units, and what finds it."""
+    """One entry of the results: its name, its cost in units of the progress bar, and the function that computes it."""
 
     name: str
     cost: float
@@ -32,7 +32,7 @@ class Part:
 
 
 def parts(bench: Bench) -> Iterator[Part]:
-    """The whole study; a later part reads the weights that earlier ones kept."""
+    """All parts of the study; later parts read weights that earlier ones stored."""
     study = bench.study
     groups = {group.name: group for group in study.groups()}
     unit = groups["k 1"].cost / len(groups["k 1"].members)
@@ -55,7 +55,7 @@ def parts(bench: Bench) -> Iterator[Part]:
 
 
 def recursions(bench: Bench, group: Group) -> dict[str, Any]:
-    """The three recursions on the study's m-to-1 networks; errors of those trained from zero, as they are tested."""
+    """The three recursions on the m-to-1 networks; only networks trained from zero count, as the test starts there."""
     found = recursion.compare(bench.stack(group), bench.rows(group.members), bench.tests)
     for some in found.values():
         some["errors"] = [row for row, member in zip(some["errors"], group.members, strict=True) if not member.share]
@@ -63,9 +63,9 @@ def recursions(bench: Bench, group: Group) -> dict[str, Any]:
 
 
 def reproduce(study: Study, folder: Path, device: torch.device, console: Console) -> Bench:
-    """Every part of the study that the folder does not hold yet, and the bench they were found on.
+    """Run every part of the study that the folder does not hold yet, and return the bench.
 
-    Raises StateError where the folder holds another study.
+    Raises StateError if the folder holds another study.
     """
     store = Store.open(folder, asdict(study))
     bench = Bench.of(study, store, device)
@@ -89,5 +89,5 @@ def reproduce(study: Study, folder: Path, device: torch.device, console: Console
 
 
 def advance(progress: Progress, bar: TaskID, begun: float, cost: float, share: float) -> None:
-    """Move the bar to this share of a part that began at `begun`."""
+    """Move the bar to a share of the part that began at `begun`."""
     progress.update(bar, completed=begun + share * cost)

@@ -1,4 +1,4 @@
-"""The paper's four figures, and the curve of the share of carried windows, from a study's results, as PNG files."""
+"""Draws the paper's four figures, and E against the share of carried windows, as PNG files."""
 
 import math
 from collections.abc import Callable
@@ -24,7 +24,7 @@ SHOWN = (4.0, 0.25)
 
 
 def draw(bench: Bench, folder: Path) -> list[Path]:
-    """figure1.png … figure4.png and shares.png in the folder."""
+    """Write figure1.png … figure4.png and shares.png to the folder, and return their paths."""
     results = bench.store.results
     pictures = {
         "figure1": panels(lambda axes, wave, kp: against(axes, bench, f"{wave} {kp}", "ln r")),
@@ -41,7 +41,7 @@ def draw(bench: Bench, folder: Path) -> list[Path]:
 
 
 def panels(fill: Draw) -> Figure:
-    """One panel per signal and kp."""
+    """A figure with one panel per signal and kp."""
     figure = Figure(figsize=(10, 7.5), layout="constrained")
     axes = figure.subplots(len(WAVES), len(KP))
     for i, wave in enumerate(WAVES):
@@ -54,7 +54,7 @@ def panels(fill: Draw) -> Figure:
 
 
 def curve(axes: Axes, rows: list[Row], way: str, key: str, x: str, label: str, style: str = "o-") -> None:
-    """E with its standard error over seeds, against ln r or n1."""
+    """Plot E with its standard error over seeds, against ln r or n1."""
     grouped = by_ratio(rows)
     at = [math.log(r) if x == "ln r" else r / (1 + r) * some[0]["n"] for r, some in grouped.items()]
     found = [error(some, way, key) for some in grouped.values()]
@@ -64,19 +64,19 @@ def curve(axes: Axes, rows: list[Row], way: str, key: str, x: str, label: str, s
 
 
 def trained_n(bench: Bench) -> list[int]:
-    """The n that there are traditional networks of."""
+    """The values of n for which there are traditional networks."""
     return [n for n in bench.study.n if networks(bench.store.results, f"traditional {n} ", share=0.0)]
 
 
 def against(axes: Axes, bench: Bench, key: str, x: str) -> None:
-    """Figures 1 and 2: the traditional networks from zero, one curve per n."""
+    """Figures 1 and 2: traditional networks on windows from zero, one curve per n."""
     for n in trained_n(bench):
         rows = networks(bench.store.results, f"traditional {n} ", share=0.0)
         curve(axes, rows, "windowed", key, x, f"n = {n}")
 
 
 def beside(axes: Axes, bench: Bench, key: str) -> None:
-    """Figure 3: memoryless and traditional with as many neurons, from zero and carried."""
+    """Figure 3: memoryless and traditional networks of equal n, from zero and carried."""
     n, results = bench.study.n[0], bench.store.results
     for share, way, color in ((0.0, "windowed", "C0"), (1.0, "carried", "C1")):
         rows = networks(results, f"traditional {n} ", share=share)
@@ -88,7 +88,7 @@ def beside(axes: Axes, bench: Bench, key: str) -> None:
 
 
 def shares(axes: Axes, results: dict[str, Any], n: int, key: str) -> None:
-    """E of memoryless networks against the share of carried windows they were trained on."""
+    """E of memoryless networks against the share of carried windows in their training."""
     rows = networks(results, f"memoryless {n}")
     at = sorted({float(row["share"]) for row in rows})
     for way in ("windowed", "carried"):
@@ -98,7 +98,7 @@ def shares(axes: Axes, results: dict[str, Any], n: int, key: str) -> None:
 
 
 def examples(bench: Bench) -> Figure:
-    """Figure 4: one window of each signal, its truth and what both networks say, r = 4 and r = 1/4."""
+    """Figure 4: one window of each signal with its truth and the forecasts of both networks, r = 4 and r = 1/4."""
     figure = Figure(figsize=(11, 7), layout="constrained")
     axes = figure.subplots(len(WAVES), len(SHOWN))
     h, m = max(KP), 70
@@ -119,7 +119,7 @@ def examples(bench: Bench) -> Figure:
 
 
 def single(bench: Bench, groups: dict[str, Any], kind: str, r: float) -> torch.Tensor:
-    """Forecasts of the first seed's network of a kind (and of the nearest r, for the traditional one): [1, 2, h, N]."""
+    """Forecasts of the network of a kind with the first seed and, if traditional, the nearest r: [1, 2, h, N]."""
     chosen = [
         (abs(math.log(member.r / r)) if kind == "traditional" else 0.0, name, i)
         for name, group in groups.items()

@@ -1,4 +1,4 @@
-"""GRU and LSTM cells in the memoryless network, by the daemon's own training, beside the vanilla cell."""
+"""The memoryless network with GRU, LSTM and vanilla cells, trained as the daemon trains."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,12 +18,12 @@ from streamer.train.windows import Buffer
 
 HELD = 0.2
 ORIGINS = 1_000
-"""Held-out forecasts that choose the epoch."""
+"""Number of held-out forecasts that choose the epoch."""
 GATED_BATCH = 64
 
 
 def gated(bench: Bench, cell: CellName, seed: int, notify: Notify) -> dict[str, Any]:
-    """Errors of the cell for one seed, tested both ways after the daemon's training, mixed initial states."""
+    """Errors of the cell for one seed, windowed and carried, after the daemon's training with mixed initial states."""
     row, study = bench.study.seeds.index(seed), bench.study
     how = recipe(study, cell, seed)
     sizes = Sizes(n=study.n[0], cell=cell)
@@ -35,13 +35,13 @@ def gated(bench: Bench, cell: CellName, seed: int, notify: Notify) -> dict[str, 
 
 
 def recipe(study: Study, cell: CellName, seed: int) -> Recipe:
-    """The daemon's rate and clip for the cell; the study's epochs and windows, drawn afresh in every epoch."""
+    """The daemon's recipe for the cell, with the epochs and windows of the study; each epoch draws new windows."""
     batch = study.plan.batch if cell == "rnn" else GATED_BATCH
     return replace(RECIPES[cell], epochs=study.plan.epochs, windows=study.cell_windows, batch=batch, seed=seed)
 
 
 def trained(taught: Waves, row: int, sizes: Sizes, how: Recipe, progress: Callable[[int, float], None]) -> Network:
-    """A memoryless network trained on both signals of a row, their newest fifth held out."""
+    """A memoryless network trained on both signals of a row, with their newest fifth held out."""
     signals = taught.x[row].view(2, -1, 1).cpu().numpy()
     split = round((1 - HELD) * signals.shape[1])
     buffer = Buffer.of([np.ascontiguousarray(signal) for signal in signals], [split] * 2, taught.x.device)
@@ -51,7 +51,7 @@ def trained(taught: Waves, row: int, sizes: Sizes, how: Recipe, progress: Callab
 
 @torch.no_grad()
 def forecasts(network: Network, tests: Waves, row: int, h: int, carried: bool) -> Tensor:
-    """The next h values at every origin of a row, [1, 2, h, N]; from m samples, or from the state carried so far."""
+    """The next h values at every origin of a row, [1, 2, h, N], from m samples or from the carried state."""
     origins = tests.origins[row]
     if not carried:
         inputs = gather(tests.x[row][None], origins.flatten()[None], -network.sizes.m, 0)[0].T.unsqueeze(2)

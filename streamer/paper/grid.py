@@ -1,4 +1,4 @@
-"""What is trained: the networks of figures 1 to 4 and of the questions beyond the paper, in stacks of like size."""
+"""The networks to train, for figures 1 to 4 and the further questions, in stacks of similar size."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -10,16 +10,16 @@ from streamer.paper.waves import Noise
 from streamer.records import CellName
 
 FRACTIONS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-"""n1/n; the ratios r = n1/n2 of the paper's figures, 1/9 to 9."""
+"""Values of n1/n: they give the ratios r = n1/n2 of the paper's figures, 1/9 to 9."""
 KP = (10, 40)
-"""Outputs that errors are reported for."""
+"""Numbers of forecast values for which errors are reported."""
 LIKE = 3
-"""Neighbouring ratios in one stack: more would spend most of their products on padding."""
+"""Neighbouring ratios in one stack; with more, most of the products would be padding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Networks trained in one stack under one plan; `name` is the key of their results."""
+    """Networks trained in one stack by one plan; `name` is the key of their results."""
 
     name: str
     members: tuple[Member, ...]
@@ -27,7 +27,7 @@ class Group:
 
     @property
     def cost(self) -> float:
-        """Roughly the products of its training, for the bar's remaining time."""
+        """Approximate number of products in its training, from which the progress bar estimates the remaining time."""
         widest = max(max(member.sizes.split) if member.kind == "traditional" else member.n for member in self.members)
         return (
             self.plan.epochs * len(self.members) * (widest**2 + 40 * widest) * (self.members[0].m + self.members[0].k)
@@ -36,7 +36,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The size of a reproduction: neurons, fractions n1/n, seeds, and the m, k, shares and epochs looked at beside."""
+    """The extent of a reproduction: n, fractions n1/n, seeds, and further values of m, k, shares and epochs."""
 
     n: tuple[int, ...] = (50, 100, 220)
     fractions: tuple[float, ...] = FRACTIONS
@@ -55,7 +55,7 @@ class Study:
     noise: Noise = "gaussian"
 
     def groups(self) -> Iterator[Group]:
-        """Every stack to train, cheap ones first."""
+        """Every group of networks to train, cheap ones first."""
         least = self.n[0]
         for n in self.n:
             shares = self.shares if n == least else (0.0, 1.0)
@@ -68,7 +68,7 @@ class Study:
                 yield from self.beside(n)
 
     def beside(self, n: int) -> Iterator[Group]:
-        """Other m, other k, the m-to-1 network, and more epochs, all memoryless with n neurons."""
+        """Memoryless networks with n neurons and other m, other k (1 included), more epochs, or smaller steps."""
         base = self.group("", "memoryless", n, (0.0,))
         for m in self.m:
             yield replace(base, name=f"m {m}", members=tuple(replace(member, m=m) for member in base.members))
@@ -82,7 +82,7 @@ class Study:
     def group(
         self, name: str, kind: Kind, n: int, shares: tuple[float, ...], fractions: tuple[float, ...] = (0.5,)
     ) -> Group:
-        """One network for each share, fraction and seed."""
+        """A group with one network for each share, fraction and seed."""
         members = [
             Member(kind, n, seed, fraction / (1 - fraction), share)
             for share, fraction, seed in product(shares, fractions, self.seeds)
@@ -91,7 +91,7 @@ class Study:
 
 
 def quick() -> Study:
-    """One n, three ratios, two seeds: minutes on two cores."""
+    """A study of one n, three ratios and two seeds, which takes minutes on two cores."""
     short = Plan(epochs=20)
     return Study(
         n=(50,), fractions=(0.2, 0.5, 0.8), seeds=(0, 1), m=(20, 40), k=(40,), shares=(0.0, 0.5, 1.0), longer=40,

@@ -1,4 +1,4 @@
-"""What one would try first, on the networks' own windows: persistence, ridge regression on m lags, near neighbours."""
+"""Simple forecasters on the windows of the networks: persistence, ridge regression on m lags, nearest neighbours."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ Forecaster = Callable[[Tensor], Tensor]
 
 
 def forecaster(name: str, taught: Waves, row: int, m: int, h: int) -> Forecaster:
-    """One of FIRST_TRIES fitted on the windows of a row; its one number is chosen on the held-out fifth."""
+    """One of FIRST_TRIES fitted on the windows of a row; the held-out fifth chooses its hyperparameter."""
     origins = taught.origins[row].flatten()[None]
     x = gather(taught.x[row][None], origins, -m, h)[0].T.cpu()
     mixed = x[torch.randperm(len(x), generator=torch.Generator().manual_seed(0))]
@@ -33,7 +33,7 @@ def forecaster(name: str, taught: Waves, row: int, m: int, h: int) -> Forecaster
 
 
 def ridge(inputs: Tensor, truths: Tensor, penalty: float) -> Tensor:
-    """Weights [m + 1, h] of the least squares with a penalty on all but the constant, in float64."""
+    """Weights [m + 1, h] of least squares with a penalty on all weights except the constant, in float64."""
     a = torch.cat([inputs, torch.ones(len(inputs), 1)], 1).double()
     weight = penalty * torch.eye(a.shape[1], dtype=torch.float64)
     weight[-1, -1] = 0.0
@@ -47,13 +47,13 @@ def apply(weights: Tensor, seen: Tensor) -> Tensor:
 
 
 def direct(fitted: Tensor, m: int, penalty: float) -> Forecaster:
-    """One regression per lead."""
+    """A forecaster with one regression per lead."""
     weights = ridge(fitted[:, :m], fitted[:, m:], penalty)
     return lambda seen: apply(weights, seen)
 
 
 def recursive(fitted: Tensor, m: int, h: int, penalty: float) -> Forecaster:
-    """One regression for the next value, fed its own predictions: the moving window of a linear network."""
+    """A forecaster that regresses the next value and feeds its predictions back as inputs."""
     weights = ridge(fitted[:, :m], fitted[:, m : m + 1], penalty)
 
     def forecast(seen: Tensor) -> Tensor:
@@ -65,13 +65,13 @@ def recursive(fitted: Tensor, m: int, h: int, penalty: float) -> Forecaster:
 
 
 def neighbours(fitted: Tensor, m: int, count: int) -> Forecaster:
-    """scikit-learn's KNeighborsRegressor: the mean future of the most similar windows."""
+    """A forecaster of scikit-learn's KNeighborsRegressor: the mean continuation of the most similar windows."""
     model = KNeighborsRegressor(count).fit(fitted[:, :m].numpy(), fitted[:, m:].numpy())
     return lambda seen: torch.from_numpy(np.asarray(model.predict(seen.numpy()), dtype=np.float32))
 
 
 def tried(name: str, taught: Waves, tests: Waves, m: int, h: int) -> Tensor:
-    """Forecasts of one of FIRST_TRIES at every origin of the tests, fitted row by row: [R, 2, h, N]."""
+    """Forecasts of one of FIRST_TRIES at every origin of the test data, fitted row by row: [R, 2, h, N]."""
     out = []
     for row in range(len(tests.x)):
         made = forecaster(name, taught, row, m, h)

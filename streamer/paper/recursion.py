@@ -1,8 +1,8 @@
-"""Three ways to forecast far with one m-to-1 network (paper, introduction and section 4), compared in error and cost.
+"""Three ways to forecast many values with one m-to-1 network (paper, introduction and section 4): error and cost.
 
-Every way predicts one element at a time and takes its own prediction for the next input. The expanding window runs the
-network anew over everything from the window's start, the moving window over the newest m elements, and the memoryless
-recursion goes on from the state. From one start the first and the last are the same arithmetic, at different costs.
+Each predicts one element at a time and uses its prediction as the next input. The expanding window runs the network
+again over all elements from the start of the window, the moving window over the newest m elements. The memoryless
+recursion continues from the state. The first and the last are the same arithmetic at different costs.
 """
 
 import time
@@ -24,12 +24,12 @@ STEPS = max(KP)
 
 
 def one(stack: Stack, x: Tensor) -> Tensor:
-    """The m-to-1 network itself: from a window of any length [S, T, B] the next value, [S, 1, B]."""
+    """The m-to-1 network itself: the next value [S, 1, B] after a window of any length [S, T, B]."""
     return stack.forecast(stack.run(x, stack.zero_state(x.shape[2])), 1, 1)
 
 
 def expanding(stack: Stack, x: Tensor, h: int) -> Tensor:
-    """The window grows by each prediction: m + i elements stored and as many steps for prediction i + 1."""
+    """The window grows by each prediction: prediction i + 1 needs m + i stored elements and as many steps."""
     m = x.shape[1]
     for _ in range(h):
         x = torch.cat([x, one(stack, x)], 1)
@@ -37,7 +37,7 @@ def expanding(stack: Stack, x: Tensor, h: int) -> Tensor:
 
 
 def moving(stack: Stack, x: Tensor, h: int) -> Tensor:
-    """The window drops its oldest element for each prediction: m elements stored, m steps per prediction."""
+    """The window drops its oldest element at each prediction, which needs m stored elements and m steps."""
     m = x.shape[1]
     for _ in range(h):
         x = torch.cat([x, one(stack, x[:, -m:])], 1)
@@ -45,7 +45,7 @@ def moving(stack: Stack, x: Tensor, h: int) -> Tensor:
 
 
 def memoryless(stack: Stack, x: Tensor, h: int) -> Tensor:
-    """Eq. (14): the state goes on; no element stored, one step per prediction."""
+    """Eq. (14), from the state: a prediction needs no stored element and one step."""
     return stack.forecast(stack.run(x, stack.zero_state(x.shape[2])), h, 1)
 
 
@@ -53,15 +53,15 @@ RECURSIONS: dict[str, Recursion] = {"expanding": expanding, "moving": moving, "m
 
 
 def stored(name: str, m: int, h: int) -> float:
-    """Elements of the series that must be kept to predict one element, on average over h of them."""
+    """Elements of the series that must be stored to predict one element, on average over h predictions."""
     return {"expanding": m + (h - 1) / 2, "moving": float(m), "memoryless": 0.0}[name]
 
 
 @torch.no_grad()
 def compare(stack: Stack, rows: list[int], tests: Waves) -> dict[str, Any]:
-    """Per recursion: errors of every network, stored elements and microseconds per predicted element and window.
+    """For each recursion: errors of every network, stored elements, microseconds per predicted element and window.
 
-    The time is that of the predictions after the first, which costs all three the same pass over m inputs.
+    The first prediction is not timed, as it costs all three the same pass over m inputs.
     """
     m = stack.sizes[0].m
     origins = tests.origins[rows]

@@ -1,4 +1,4 @@
-"""SUMMARY.md: one page of a study's figures, each claim of the paper with what was measured and whether it held."""
+"""Writes SUMMARY.md: the figures of a study, and for each claim of the paper what was measured and whether it held."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +15,7 @@ HEAD = ["", *KEYS]
 
 
 def summary(store: Store, study: Study) -> str:
-    """The page, in Markdown."""
+    """The text of SUMMARY.md."""
     results = store.results
     sections = {
         "Claims": claim_table(results, study),
@@ -42,7 +42,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def claim_table(results: dict[str, Any], study: Study) -> str:
-    """Claim by claim."""
+    """A line per claim."""
     rows = [
         [claim.text, claim.measured, "held" if claim.held else "**did not hold**"] for claim in claims(results, study)
     ]
@@ -50,7 +50,7 @@ def claim_table(results: dict[str, Any], study: Study) -> str:
 
 
 def with_ratio(of: Callable[[str, int], float], bound: Callable[[str, int], float], count: int) -> list[str]:
-    """Cells "E ± error (ratio)" for every signal and kp, the ratio taken seed by seed."""
+    """Cells "E ± error (ratio)" for every signal and kp; the ratio is a mean of the ratios of the seeds."""
     cells = []
     for key in KEYS:
         values, limits = [of(key, i) for i in range(count)], [bound(key, i) for i in range(count)]
@@ -60,7 +60,7 @@ def with_ratio(of: Callable[[str, int], float], bound: Callable[[str, int], floa
 
 
 def network_cells(results: dict[str, Any], study: Study, rows: list[Row], way: str) -> list[str]:
-    """Cells of networks, one per seed: windowed ones against the limit of their m, carried ones against the floor."""
+    """Cells of networks, one per seed; the ratio is to the limit of their m (windowed) or to the floor (carried)."""
     limit = results["limit"]
     ordered = [row for seed in study.seeds for row in rows if row["seed"] == seed]
     at = [study.seeds.index(row["seed"]) for row in ordered]
@@ -69,7 +69,7 @@ def network_cells(results: dict[str, Any], study: Study, rows: list[Row], way: s
 
 
 def error_table(results: dict[str, Any], study: Study) -> str:
-    """The limits, the first tries, both networks and the gated cells."""
+    """Lines of the limits, the simple forecasters, both networks and the gated cells."""
     limit, count, n = results["limit"], len(study.seeds), study.n[0]
     bound, rows = limit["m 70"], []
     for name, found in {"noise floor": limit["floor"], "limit, m = 70": bound, **results["first tries"]}.items():
@@ -92,7 +92,7 @@ def error_table(results: dict[str, Any], study: Study) -> str:
 
 
 def variants(results: dict[str, Any], study: Study) -> Iterator[tuple[str, list[Row]]]:
-    """Memoryless networks that differ in one thing from the first: m, k, epochs, n."""
+    """Memoryless networks that differ from the default in one setting: m, k, epochs, steps or n."""
     n = study.n[0]
     for m in sorted({*study.m, 70}):
         yield f"m = {m}", networks(results, f"memoryless {n}" if m == 70 else f"m {m}", share=0.0)
@@ -105,7 +105,7 @@ def variants(results: dict[str, Any], study: Study) -> Iterator[tuple[str, list[
 
 
 def closing_table(results: dict[str, Any], study: Study) -> str:
-    """What m, k, epochs and n do, from zero against the limit of that m, and carried against the noise floor."""
+    """The effect of m, k, epochs, steps and n: windowed against the limit of that m, carried against the floor."""
     rows = []
     for label, some in variants(results, study):
         for share, way in ((0.0, "windowed"), (0.5, "windowed"), (1.0, "carried")):
@@ -117,7 +117,7 @@ def closing_table(results: dict[str, Any], study: Study) -> str:
 
 
 def recursion_table(results: dict[str, Any]) -> str:
-    """Error and cost of each recursion."""
+    """A line per recursion: error and cost."""
     rows = []
     for name, found in results["recursions"].items():
         errors = [str(estimate(row[key] for row in found["errors"])) for key in KEYS]
@@ -126,7 +126,7 @@ def recursion_table(results: dict[str, Any]) -> str:
 
 
 def tuning_table(results: dict[str, Any]) -> str:
-    """Every way, mean over the networks, and its change in E per network with the standard error of that change."""
+    """A line per way of tuning: mean residuals, and the change in E per network with its standard error."""
     records = results["equation 13"]
     before = {(row["r"], row["seed"]): row for row in records if row["way"] == "as trained"}
     ways, rows = list(dict.fromkeys(row["way"] for row in records)), []
@@ -142,7 +142,7 @@ def tuning_table(results: dict[str, Any]) -> str:
 
 
 def change(some: list[Row], before: dict[tuple[float, int], Row], key: str) -> str:
-    """The mean itself for networks as trained, else the mean of the paired differences, signed."""
+    """The mean for networks as trained; for others the mean of the paired differences, with sign."""
     if some[0]["way"] == "as trained":
         return f"{estimate(row[key] for row in some).mean:.4f}"
     found = estimate(row[key] - before[row["r"], row["seed"]][key] for row in some)
@@ -150,7 +150,7 @@ def change(some: list[Row], before: dict[tuple[float, int], Row], key: str) -> s
 
 
 def speed_table(results: dict[str, Any]) -> str:
-    """Milliseconds per network and step."""
+    """Milliseconds per network and training step, stacked and one by one."""
     found = results["speed"]
     rows = [
         [kind, f"{found[kind]['stacked_ms']:.2f}", f"{found[kind]['alone_ms']:.2f}", f"{found[kind]['ratio']:.1f}"]
@@ -161,7 +161,7 @@ def speed_table(results: dict[str, Any]) -> str:
 
 
 def write(store: Store, study: Study) -> Path:
-    """SUMMARY.md in the store's folder."""
+    """Write SUMMARY.md to the folder of the store, and return its path."""
     path = store.folder / "SUMMARY.md"
     path.write_text(summary(store, study), encoding="utf-8")
     return path

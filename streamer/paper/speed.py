@@ -1,4 +1,4 @@
-"""How much faster networks train side by side than one after another, on the same windows and steps."""
+"""Measures how much faster networks train in a stack than one by one, on the same windows and steps."""
 
 import time
 from collections.abc import Callable
@@ -14,11 +14,11 @@ from streamer.paper.waves import Waves, gather
 
 STEPS = 8
 COPIES = 9
-"""Networks in the stack that is timed."""
+"""Number of networks in the stack that is timed."""
 
 
 def compare(taught: Waves) -> dict[str, Any]:
-    """Milliseconds per step and network for both kinds, n = 50: stacked, and with the daemon's models one by one."""
+    """Milliseconds per step and network for both kinds, n = 50: in a stack, and one by one with `streamer.models`."""
     found: dict[str, Any] = {"threads": torch.get_num_threads(), "networks": COPIES, "batch": Plan().batch}
     for kind in ("memoryless", "traditional"):
         members = [Member(kind, 50, seed) for seed in range(COPIES)]
@@ -32,7 +32,7 @@ def compare(taught: Waves) -> dict[str, Any]:
 
 
 def stacked_seconds(members: list[Member], taught: Waves) -> float:
-    """Of one training step of all of them at once."""
+    """Seconds of one training step of all networks in a stack."""
     sizes, seeds = [member.sizes for member in members], [member.seed for member in members]
     stack = Stack.fresh(members[0].kind, sizes, seeds, taught.x.device)
     learning = learner(stack, members, taught, [0] * len(members))
@@ -44,7 +44,7 @@ def stacked_seconds(members: list[Member], taught: Waves) -> float:
 
 
 def alone_seconds(member: Member, taught: Waves) -> float:
-    """Of one training step of one network of `streamer.models`, as `streamer.train.fit` trains it."""
+    """Seconds of one training step of one network of `streamer.models`, by torch's own Adam."""
     network = build(member.kind, member.sizes).to(taught.x.device)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
     whole, origins = taught.x[:1], taught.origins[:1].flatten(1)[:, : Plan().batch]
@@ -62,7 +62,7 @@ def alone_seconds(member: Member, taught: Waves) -> float:
 
 
 def timed(step: Callable[[], None]) -> float:
-    """The least of three means over STEPS calls, in seconds, after a warm-up."""
+    """The least of three means over STEPS calls, in seconds, after a warm-up call."""
     step()
     means = []
     for _ in range(3):

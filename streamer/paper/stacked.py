@@ -1,8 +1,8 @@
-"""Many vanilla networks of one kind in one set of tensors: a step of all of them is one batched product.
+"""Many vanilla networks of one kind in one set of tensors, so that a step of all of them is one batched product.
 
 Axes: S networks, T steps, B windows, n neurons, h outputs; d = 1, as in the paper's experiments. Networks of different
-sizes are padded with neurons whose every weight is zero: such a neuron stays at tanh(0) = 0, nothing reads it, so that
-no gradient ever reaches its weights and Adam leaves them at zero (tests/paper holds this to the last bit).
+sizes are padded with neurons whose weights are all zero. Such a neuron stays at tanh(0) = 0 and nothing reads it, so no
+gradient reaches its weights and Adam leaves them at zero (tests/paper checks this to the last bit).
 """
 
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ from streamer.models import Kind, Network, Sizes, build
 class Recurrence(torch.autograd.Function):
     """s_t = tanh(a_t + u·s_{t-1}) along T steps, a [S, T, B, n], u [S, n, n], s_0 [S, B, n].
 
-    Gives every state [S, T, B, n], or the last [S, B, n]. Written out because the gradient of u then is one product
-    over all T·B rows instead of T small ones, and a step back costs one product and one elementwise pass.
+    Gives every state [S, T, B, n], or the last [S, B, n]. `backward` is written by hand: the gradient of u is then one
+    product over all T·B rows instead of T small ones, and a step back is one product and one elementwise pass.
     """
 
     @staticmethod
@@ -50,12 +50,12 @@ class Recurrence(torch.autograd.Function):
 
 
 def recur(a: Tensor, u: Tensor, s: Tensor, whole: bool = True) -> Tensor:
-    """`Recurrence`, typed."""
+    """`Recurrence` with types."""
     return Recurrence.apply(a, u, s, whole)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class Stack:
-    """S networks of one kind with vanilla cells, side by side; `weights` are theirs under the models' own names."""
+    """S networks of one kind with vanilla cells; `weights` holds their weights by the names of `streamer.models`."""
 
     def __init__(self, networks: Sequence[Network]) -> None:
         self.kind: Kind = networks[0].kind
@@ -66,7 +66,7 @@ class Stack:
 
     @classmethod
     def fresh(cls, kind: Kind, sizes: Sequence[Sizes], seeds: Sequence[int], device: torch.device) -> "Stack":
-        """Networks as `streamer.models.build` makes them, network i after `torch.manual_seed(seeds[i])`."""
+        """A stack of new networks of `streamer.models.build`; network i is made after `torch.manual_seed(seeds[i])`."""
         networks = []
         for size, seed in zip(sizes, seeds, strict=True):
             torch.manual_seed(seed)
@@ -77,14 +77,14 @@ class Stack:
         return len(self.sizes)
 
     def network(self, i: int) -> Network:
-        """Network i alone, as the daemon would run it."""
+        """Network i alone, as a network of `streamer.models`."""
         made = build(self.kind, self.sizes[i])
         shapes = {name: tuple(slice(length) for length in weight.shape) for name, weight in made.state_dict().items()}
         made.load_state_dict({name: self.weights[name][i][part].detach() for name, part in shapes.items()})
         return made.requires_grad_(False)
 
     def project(self, cell: str, x: Tensor) -> Tensor:
-        """What an input adds to the neurons of a cell, both biases with it: x [S, R, d] -> [S, R, n]."""
+        """The input term of a cell, with both biases: x [S, R, d] -> [S, R, n]."""
         bias = self.weights[f"{cell}.core.bias_ih_l0"] + self.weights[f"{cell}.core.bias_hh_l0"]
         return torch.baddbmm(bias.unsqueeze(1), x, self.weights[f"{cell}.core.weight_ih_l0"].transpose(1, 2))
 
@@ -95,12 +95,12 @@ class Stack:
         return torch.baddbmm(self.weights["P.bias"].unsqueeze(1), s.reshape(size, h * b, n), p).view(size, h, b)
 
     def zero_state(self, b: int) -> Tensor:
-        """The state of b series nothing is known of, [S, b, n1]."""
+        """The state of b new series, [S, b, n1]."""
         bias = self.weights[f"{self.encoder}.core.bias_hh_l0"]
         return bias.new_zeros(len(self), b, bias.shape[1])
 
     def run(self, x: Tensor, s: Tensor, whole: bool = False) -> Tensor:
-        """The state after the inputs x [S, T, B] from s [S, B, n1]: [S, B, n1], or after each of them [S, T, B, n1]."""
+        """The state after the inputs x [S, T, B] from s [S, B, n1]: [S, B, n1]; if `whole`, all [S, T, B, n1]."""
         size, steps, b = x.shape
         a = self.project(self.encoder, x.reshape(size, steps * b, 1)).view(size, steps, b, -1)
         return recur(a, self.weights[f"{self.encoder}.core.weight_hh_l0"], s, whole)
@@ -111,7 +111,7 @@ class Stack:
         return recur(a.expand(-1, k, -1, -1), self.weights["F2.core.weight_hh_l0"], torch.zeros_like(a[:, 0]))
 
     def forecast(self, s: Tensor, h: int, k: int) -> Tensor:
-        """The next h values from s [S, B, n1], in blocks of k where the network is the traditional one: [S, h, B]."""
+        """The next h values from s [S, B, n1]: [S, h, B]; a traditional network forecasts in blocks of k."""
         if self.kind == "memoryless":
             return self.read(torch.cat([s.unsqueeze(1), self.closed(s, h - 1)], 1)) if h > 1 else self.read(s[:, None])
         blocks: list[Tensor] = []
@@ -122,7 +122,7 @@ class Stack:
         return torch.cat(blocks, 1)
 
     def closed(self, s: Tensor, steps: int) -> Tensor:
-        """Eq. (14): `steps` states of the closed loop after s, folded into one matrix U + W·P: [S, steps, B, n]."""
+        """Eq. (14): `steps` states of the closed loop after s, by the one matrix U + W·P: [S, steps, B, n]."""
         w, p = self.weights["F.core.weight_ih_l0"], self.weights["P.weight"]
         u = torch.baddbmm(self.weights["F.core.weight_hh_l0"], w, p)
         a = self.project("F", self.weights["P.bias"].unsqueeze(1)).unsqueeze(1)
@@ -130,7 +130,7 @@ class Stack:
 
 
 def padded(weights: Sequence[Tensor]) -> Tensor:
-    """One tensor [S, …] of S tensors of one rank, each filled up by zeros to the largest length on every axis."""
+    """One tensor [S, …] of S tensors of equal rank, each padded with zeros to the largest length of every axis."""
     shape = [max(lengths) for lengths in zip(*(weight.shape for weight in weights), strict=True)]
 
     def fill(weight: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Results of finished parts, in one JSON file that is replaced whole, so that a study stopped at any time goes on."""
+"""Keeps the results of finished parts in one JSON file, so that a study that was stopped can continue."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ RESULTS = "results.json"
 
 @dataclass(slots=True)
 class Store:
-    """DIR/results.json and DIR/networks/: `results` maps the names of finished parts to what they found."""
+    """The files results.json and networks/ of a folder; `results` maps names of finished parts to their results."""
 
     folder: Path
     study: dict[str, Any]
@@ -24,9 +24,9 @@ class Store:
 
     @classmethod
     def open(cls, folder: Path, study: dict[str, Any]) -> "Store":
-        """The store of this study in a folder, made where there is none.
+        """Open the store of this study in a folder, or make a new one.
 
-        Raises StateError where the folder holds another study's results, or cannot be written.
+        Raises StateError if the folder holds the results of another study, or cannot be written.
         """
         plain = json.loads(json.dumps(study))
         path = folder / RESULTS
@@ -45,26 +45,26 @@ class Store:
         return self.folder / RESULTS
 
     def keep(self, name: str, found: Any) -> None:
-        """Add what a part found; the file on disk is the old one or the new one, never half of it."""
+        """Add the result of a part; the file on disk is always a complete one, the old or the new."""
         self.results[name] = found
         text = json.dumps({"study": self.study, "results": self.results}, indent=1)
         write(self.path, lambda path: path.write_text(text, encoding="utf-8"))
 
     def keep_weights(self, name: str, weights: dict[str, Tensor]) -> None:
-        """The weights of a group's stack, as safetensors."""
+        """Write the weights of a group to a safetensors file."""
         write(self.weights_path(name), lambda path: path.write_bytes(dump(weights)))
 
     def weights(self, name: str) -> dict[str, Tensor]:
-        """The weights kept for a group."""
+        """Read the weights of a group."""
         return parse(self.weights_path(name).read_bytes())
 
     def weights_path(self, name: str) -> Path:
-        """Where the weights of a group lie."""
+        """The path of the weights of a group."""
         return self.folder / "networks" / f"{name.replace(' ', '-')}.safetensors"
 
 
 def write(path: Path, fill: Callable[[Path], object]) -> None:
-    """Write a file beside its place, then move it there in one step."""
+    """Write a temporary file with `fill`, then replace `path` by it in one step."""
     beside = path.with_suffix(".new")
     fill(beside)
     beside.replace(path)

@@ -1,4 +1,4 @@
-"""`streamer reproduce`: the study run, drawn and written up in one folder."""
+"""`streamer reproduce`: runs the study, draws its figures and writes its summary, in one folder."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +18,9 @@ from streamer.paper.waves import Noise
 def study(
     quick: bool, folder: Path, n: list[int] | None, seeds: int | None, noise: Noise, device: str | None
 ) -> list[Path]:
-    """Run what the folder lacks of the study; the paths of all that was written.
+    """Run the parts of the study that the folder lacks, and return the paths of all files written.
 
-    Raises StateError where the folder holds another study, StartError where the device cannot be had.
+    Raises StateError if the folder holds another study, StartError if the device is not available.
     """
     chosen = replace(quick_study() if quick else Study(), noise=noise)
     if n:
@@ -31,9 +31,9 @@ def study(
 
 
 def on(device: str | None) -> torch.device:
-    """The device asked for, or a GPU where there is one.
+    """The given device, or else a GPU if there is one.
 
-    Raises StartError where it cannot be had.
+    Raises StartError if the device is not available.
     """
     try:
         found = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -44,6 +44,6 @@ def on(device: str | None) -> torch.device:
 
 
 def run(chosen: Study, folder: Path, device: torch.device) -> list[Path]:
-    """Results, figures and summary of a study."""
+    """Run a study; return the paths of its results, figures and summary."""
     bench = reproduce(chosen, folder, device, Console(stderr=True))
     return [bench.store.path, *draw(bench, folder), report.write(bench.store, chosen)]

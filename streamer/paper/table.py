@@ -1,4 +1,4 @@
-"""Means and standard errors over seeds, picked from a study's results."""
+"""Means and standard errors over seeds, from the results of a study."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds and its standard error, which is 0 where there is one seed."""
+    """A mean over seeds and its standard error, which is 0 for a single seed."""
 
     mean: float
     error: float
@@ -25,19 +25,19 @@ def estimate(values: Iterable[float]) -> Estimate:
 
 
 def networks(results: Mapping[str, Any], prefix: str, **wanted: object) -> list[Row]:
-    """The records of the networks of all groups whose name begins so, with these values."""
+    """The records of networks with the `wanted` values, in all groups whose name has this prefix."""
     groups = [found["networks"] for name, found in results.items() if name.startswith(prefix)]
     rows = [row for group in groups for row in group]
     return [row for row in rows if all(row[key] == value for key, value in wanted.items())]
 
 
 def error(rows: Iterable[Row], way: str, key: str) -> Estimate:
-    """E_p of these networks tested `way` ("windowed" or "carried") for a key "signal kp"."""
+    """E_p of networks for a key "signal kp", tested `way` ("windowed" or "carried")."""
     return estimate(row[way][key] for row in rows)
 
 
 def by_ratio(rows: Iterable[Row]) -> dict[float, list[Row]]:
-    """Records by r, smallest first."""
+    """Records grouped by r, smallest r first."""
     found: dict[float, list[Row]] = {}
     for row in sorted(rows, key=lambda row: (float(row["r"]), int(row["seed"]))):
         found.setdefault(float(row["r"]), []).append(row)
@@ -45,7 +45,7 @@ def by_ratio(rows: Iterable[Row]) -> dict[float, list[Row]]:
 
 
 def slope(rows: Iterable[Row], way: str, key: str) -> Estimate:
-    """How E_p changes with ln r: the least-squares slope of each seed, their mean and standard error."""
+    """The least-squares slope of E_p against ln r: mean and standard error of the slopes of the seeds."""
     by_seed: dict[int, list[Row]] = {}
     for row in rows:
         by_seed.setdefault(int(row["seed"]), []).append(row)

@@ -1,7 +1,7 @@
-"""Many networks trained side by side: Adam, one cycle of the rate, each network's gradient clipped by its own norm.
+"""Trains many networks in parallel: Adam, one-cycle learning rate, gradients clipped by the norm of each network.
 
-Every network of a stack belongs to a seed: its streams, its windows (the same for all networks of the seed) and its
-initial weights. Axes as in `stacked` and `waves`.
+Every network belongs to a seed, which gives its data, its windows and its initial weights. Networks of one seed have
+the same windows. Axes as in `stacked` and `waves`.
 """
 
 import math
@@ -17,14 +17,14 @@ from streamer.paper.waves import VALIDATION, Waves, gather
 
 Progress = Callable[[int], None]
 HORIZON = 40
-"""Values that the held-out windows are judged on, p = 4 rounds: k of them say little of how the closed loop drifts."""
+"""Values forecast for each held-out window, p = 4 rounds; k values show little of the drift of the closed loop."""
 CHUNK = 250
-"""Steps of a pass along a stream; a chunk starts where the chunk before it ended on the pass before."""
+"""Steps of a chunk of the data; a chunk starts from the state that the chunk before it reached in the last pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One network of the study: `share` of its training windows start from carried states, the rest from zero."""
+    """One network of the study; `share` is the share of its training windows that start from carried states."""
 
     kind: Kind
     n: int
@@ -41,9 +41,9 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to train, what the paper leaves open included: the rate is the peak of one cycle, clip the largest norm.
+    """How to train: epochs, windows per step, peak of the one-cycle rate, norm at which gradients are clipped.
 
-    In the last `rounds` of the epochs the loss over HORIZON values, p rounds, stands beside that over k.
+    In the last `rounds` epochs the loss over HORIZON values (p rounds) is added to the loss over k values.
     """
 
     epochs: int = 50
@@ -55,7 +55,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Learner:
-    """A stack while it learns: its streams x [S, 2·T], origins [S, N] and the states its chunks start from."""
+    """A stack in training: its data x [S, 2·T], origins [S, N], and `heads`, the states from which chunks start."""
 
     stack: Stack
     x: Tensor
@@ -67,7 +67,7 @@ class Learner:
 
     @torch.no_grad()
     def initial(self, generator: torch.Generator) -> Tensor:
-        """The states [S, N, n1] all windows of an epoch start from: carried for a share of them, else zero."""
+        """The states [S, N, n1] from which the windows of an epoch start: carried for `share` of them, else zero."""
         size, windows = self.origins.shape
         if not bool(self.share.any()):
             return self.stack.zero_state(windows)
@@ -92,7 +92,7 @@ class Learner:
     def step(
         self, optimiser: torch.optim.Optimizer, chosen: Tensor, initial: Tensor, clip: float, horizons: Iterable[int]
     ) -> None:
-        """One step of Adam on the losses over these horizons; their sum keeps the networks' gradients apart."""
+        """One step of Adam on the summed losses over these horizons; summing over networks keeps gradients separate."""
         weights = list(self.stack.weights.values())
         losses = [self.loss(chosen, initial, h).sum() for h in horizons]
         grads = torch.autograd.grad(torch.stack(losses).sum(), weights)
@@ -101,9 +101,9 @@ class Learner:
 
 
 def set_clipped(weights: Sequence[Tensor], grads: Sequence[Tensor], clip: float) -> None:
-    """Each weight [S, …] gets its gradient, scaled so that no network's whole norm exceeds `clip`.
+    """Set the gradient of each weight [S, …], scaled so that no network's total norm exceeds `clip`.
 
-    Contiguous, since the fused Adam reads weight and gradient as if they lay alike in memory.
+    Gradients are made contiguous, since the fused Adam assumes the same memory layout for weight and gradient.
     """
     norm = torch.stack([grad.flatten(1).square().sum(1) for grad in grads]).sum(0).sqrt()
     factor = (clip / (norm + 1e-6)).clamp(max=1.0)
@@ -112,7 +112,7 @@ def set_clipped(weights: Sequence[Tensor], grads: Sequence[Tensor], clip: float)
 
 
 def learner(stack: Stack, members: list[Member], data: Waves, rows: list[int]) -> Learner:
-    """A learner of these networks, network i on row `rows[i]` of the data."""
+    """A learner for these networks; network i learns from row `rows[i]` of the data."""
     x, origins = data.x[rows], data.origins[rows].flatten(1)
     share = torch.tensor([member.share for member in members], device=x.device)
     heads = stack.zero_state(x.shape[1] // CHUNK)
@@ -120,9 +120,9 @@ def learner(stack: Stack, members: list[Member], data: Waves, rows: list[int]) -
 
 
 def train(members: list[Member], data: Waves, rows: list[int], plan: Plan, progress: Progress) -> Stack:
-    """Networks of one kind, m and k trained on their rows; each keeps the epoch of its least E_p.
+    """Train networks of one kind, m and k on their rows; each keeps the weights of the epoch with its least E_p.
 
-    E_p is that of HORIZON values after the windows held out, a fifth of all. `progress(epoch)` is called once an epoch.
+    E_p is over HORIZON values after each held-out window, a fifth of all. `progress(epoch)` is called once an epoch.
     """
     device = data.x.device
     stack = Stack.fresh(
@@ -157,7 +157,7 @@ def train(members: list[Member], data: Waves, rows: list[int], plan: Plan, progr
 
 @torch.no_grad()
 def forecasts(stack: Stack, data: Waves, rows: list[int], m: int, k: int, h: int, carried: bool) -> Tensor:
-    """The next h values at every origin: [S, 2, h, N]; from m samples, or from the state carried since the start."""
+    """The next h values at every origin, [S, 2, h, N], from m samples or from the state carried since the start."""
     x, origins = data.x[rows], data.origins[rows]
     size, signals, windows = origins.shape
     flat = origins.flatten(1)
@@ -173,7 +173,7 @@ def forecasts(stack: Stack, data: Waves, rows: list[int], m: int, k: int, h: int
 
 
 def e_p(forecast: Tensor, data: Waves, rows: list[int], h: int) -> Tensor:
-    """E_p, eq. (15), over the first h of the forecast values [S, 2, ≥h, N]: root of the mean square, [S, 2]."""
+    """E_p, eq. (15), over the first h forecast values of [S, 2, ≥h, N]: root mean square, [S, 2]."""
     origins = data.origins[rows]
     size, signals, windows = origins.shape
     truth = gather(data.x[rows], origins.flatten(1), 0, h).view(size, h, signals, windows).transpose(1, 2)

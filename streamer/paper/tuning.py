@@ -1,4 +1,4 @@
-"""Eq. (13) on the study's traditional networks: every way of tuning F2, beside training for as long."""
+"""Eq. (13) on the study's traditional networks: every way of tuning F2, compared with equally long training."""
 
 import math
 from collections.abc import Iterator
@@ -15,11 +15,11 @@ from streamer.paper.waves import gather
 from streamer.tools.replay.signals import WAVES
 
 EPOCHS = 5
-"""Passes over the training windows that each tuning, and the training beside it, may take."""
+"""Passes over the training windows, in each tuning and in the training it is compared with."""
 
 
 def study(bench: Bench, groups: list[Group], notify: Notify) -> list[dict[str, Any]]:
-    """One record per network and way: residual and errors before (way "as trained") and after."""
+    """One record per network and way: residual and errors, before (way "as trained") and after tuning."""
     records: list[dict[str, Any]] = []
     done, ways = 0, len(LOSSES) + 3
     for group in groups:
@@ -31,9 +31,9 @@ def study(bench: Bench, groups: list[Group], notify: Notify) -> list[dict[str, A
 
 
 def tuned(bench: Bench, group: Group) -> Iterator[tuple[str, Stack]]:
-    """The group's networks as trained, tuned by every loss, and trained on as a whole for as many steps.
+    """The networks of the group as trained, tuned by every loss, and with all weights trained for as many steps.
 
-    As a whole on k truths, as before, and on those of all p rounds, as `rounds` tunes F2.
+    All weights are trained once on k truths, as before, and once on those of all p rounds, as in `rounds`.
     """
     stack = bench.stack(group)
     yield "as trained", stack
@@ -50,7 +50,7 @@ def tuned(bench: Bench, group: Group) -> Iterator[tuple[str, Stack]]:
 
 
 def trained_on(learning: Learner, horizons: tuple[int, ...]) -> Stack:
-    """All weights, the mean squared errors over these numbers of values, the tuning's rate and steps."""
+    """Train all weights on the errors over these horizons, with the learning rate and number of steps of the tuning."""
     stack = learning.stack
     weights = [weight.requires_grad_() for weight in stack.weights.values()]
     optimiser = torch.optim.Adam(weights, lr=RATE, fused=True)
@@ -67,7 +67,7 @@ def trained_on(learning: Learner, horizons: tuple[int, ...]) -> Stack:
 
 @torch.no_grad()
 def measured(bench: Bench, group: Group, way: str, stack: Stack) -> list[dict[str, Any]]:
-    """Residual of eq. (13) on the tests' states, E_p by kp, and E where F2 runs on for all kp without feeding back."""
+    """A record per network: residuals of eq. (13), E_p, and E if F2 runs all kp steps without feedback ("rolled")."""
     rows, m, k, far = bench.rows(group.members), group.members[0].m, group.members[0].k, max(KP)
     tests = bench.tests
     s = stack.run(gather(tests.x[rows], tests.origins[rows].flatten(1), -m, 0), stack.zero_state(2 * bench.study.tests))

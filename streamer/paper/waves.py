@@ -1,7 +1,7 @@
-"""The paper's data (section 5.1): seeded streams of both waves, windows of them to train on and to test on.
+"""The paper's data (section 5.1): both waves for every seed, and windows to train and to test on.
 
-Axes: R rows (one stream pair per seed), N windows, T samples. Both signals of a row lie end to end in one row of
-2 · points samples; a position counts along it. Values are raw: the paper scales nothing.
+Axes: R rows (one per seed), N windows, T samples. A row holds both signals end to end, 2 · points samples; positions
+count along the row. Values are not scaled, as in the paper.
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ VALIDATION = 0.2
 PERIOD = 1_000
 """Samples after which the noiseless waves repeat: T = 1 divides s = 10, and s/δt = 1,000."""
 FRESH = 1_000_000
-"""Added to a seed for the noise of its test streams."""
+"""Added to the seed of the noise for test data."""
 LONGEST = 80
-"""No test window begins to forecast before this sample, so that every m up to it is tested on the same truths."""
+"""Largest m: forecasts start only after this many samples, so that every m is tested on the same truths."""
 
 
 @dataclass(frozen=True, slots=True)
 class Waves:
-    """Streams x [R, 2·T], and per row positions of first truths: `origins` [R, 2, N], one set per signal."""
+    """Data x [R, 2·T], and for each signal of a row the positions of first truths: `origins` [R, 2, N]."""
 
     x: Tensor
     origins: Tensor
@@ -39,10 +39,10 @@ class Waves:
 
 
 def waves(seeds: Sequence[int], fresh: bool, windows: int, points: int, noise: Noise, device: torch.device) -> Waves:
-    """The streams of these seeds and `windows` random origins on each signal; `fresh` draws the noise of the tests.
+    """The data of these seeds, with `windows` random origins on each signal; `fresh` draws the noise of the tests.
 
-    Every origin has more than LONGEST samples before it and as many after it. The test streams go through the
-    same phases with other noise: the signals are periodic, so other phases there are none.
+    Every origin has more than LONGEST samples before it, and LONGEST or more after it. Test data have the same phases
+    as training data and other noise: the signals are periodic, so there are no other phases.
     """
     streams, origins = [], []
     for seed in seeds:
@@ -56,6 +56,6 @@ def waves(seeds: Sequence[int], fresh: bool, windows: int, points: int, noise: N
 
 
 def gather(x: Tensor, origins: Tensor, first: int, last: int) -> Tensor:
-    """The samples first … last - 1 relative to each origin: x [R, 2·T], origins [R, N] -> [R, last - first, N]."""
+    """The samples first … last - 1 after each origin: x [R, 2·T], origins [R, N] -> [R, last - first, N]."""
     at = origins[:, None, :] + torch.arange(first, last, device=x.device)[:, None]
     return x.gather(1, at.flatten(1)).view(at.shape)

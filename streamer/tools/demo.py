@@ -1,4 +1,4 @@
-"""The demonstration: embedded broker, daemon and replays in one process, and a view of it in the terminal."""
+"""`streamer demo`: embedded broker, daemon and replays in one process, shown live in the terminal."""
 
 import asyncio
 import signal
@@ -32,17 +32,18 @@ SOURCES = {
     "demo/waves/sine": ("sine", SourceOptions(interval=0.01, seed=1), 50.0),
     "demo/waves/trapezoid": ("trapezoid", SourceOptions(interval=0.01, seed=2), 50.0),
 }
-"""Topic -> source, its options, samples per second."""
+"""Topic -> source, its options, rate in samples per second."""
 
 REFRESH_SECONDS = 0.5
+"""Time between two views on a terminal."""
 PLAIN_SECONDS = 5.0
-"""Between two pictures where the output is no terminal."""
+"""Time between two views where the output is not a terminal."""
 
 
 async def demo(seconds: float | None, port: int | None, metrics_port: int | None) -> None:
-    """Run until SIGTERM, Ctrl-C or the given time.
+    """Run until SIGTERM, Ctrl-C or the end of `seconds`.
 
-    Raises StartError where a port that was asked for cannot be had.
+    Raises StartError if a given port is not free.
     """
     console = Console()
     stop = asyncio.Event()
@@ -61,7 +62,7 @@ async def demo(seconds: float | None, port: int | None, metrics_port: int | None
 
 
 async def play_and_watch(running: Daemon, console: Console, stop: asyncio.Event, seconds: float | None) -> None:
-    """Daemon, replays and view side by side, until `stop` or the end of the time."""
+    """Run daemon, replays and view as tasks until `stop` is set or `seconds` are over."""
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(running.serve(), name="daemon")
         others = [tasks.create_task(replay(running, topic), name=f"replay {topic}") for topic in SOURCES]
@@ -75,7 +76,7 @@ async def play_and_watch(running: Daemon, console: Console, stop: asyncio.Event,
 
 
 def configured(port: int | None, metrics_port: int | None, state: Path) -> Config:
-    """configs/demo.yaml with the ports asked for, or free ones where the usual are taken."""
+    """The packaged configs/demo.yaml with the given ports, or else its own, or free ones if those are taken."""
     document: dict[str, Any] = YAML(typ="safe").load(files("streamer.tools").joinpath("demo.yaml").read_text("utf-8"))
     usual = Mqtt(**document["mqtt"])
     document["mqtt"]["url"] = f"embedded://{usual.host}:{free_or(usual.port) if port is None else port}"
@@ -85,7 +86,7 @@ def configured(port: int | None, metrics_port: int | None, state: Path) -> Confi
 
 
 def free_or(port: int) -> int:
-    """This port if it is free on the loopback address, else 0, which has the system choose."""
+    """The port if it is free on the loopback address, else 0, which lets the system choose one."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -96,7 +97,7 @@ def free_or(port: int) -> int:
 
 
 def introduction(running: Daemon) -> Iterator[str]:
-    """Where to look."""
+    """The lines printed first: addresses of broker and metrics, how to stop."""
     broker = Mqtt(url=running.mqtt_url)
     yield f"Broker on {broker.host}:{broker.port}; watch the forecasts:  mosquitto_sub -p {broker.port} -t 'forecast/#'"
     yield f"Metrics on http://127.0.0.1:{running.metrics_port}/metrics"
@@ -104,7 +105,7 @@ def introduction(running: Daemon) -> Iterator[str]:
 
 
 async def replay(running: Daemon, topic: str) -> None:
-    """Publish one source through the broker, for ever."""
+    """Publish the source of a topic through the broker, for ever."""
     source, options, rate = SOURCES[topic]
     port = Mqtt(url=running.mqtt_url).port
     async with Publisher(
@@ -114,7 +115,7 @@ async def replay(running: Daemon, topic: str) -> None:
 
 
 async def watch(running: Daemon, console: Console) -> None:
-    """Redraw the view: in place on a terminal, now and then elsewhere."""
+    """Show the view again and again: redrawn in place on a terminal, printed every PLAIN_SECONDS elsewhere."""
     if not console.is_terminal:
         while True:
             await asyncio.sleep(PLAIN_SECONDS)
@@ -126,7 +127,7 @@ async def watch(running: Daemon, console: Console) -> None:
 
 
 def picture(running: Daemon) -> RenderableType:
-    """Series, who speaks, and the errors by lead beside those of persistence."""
+    """The view: a table of errors for each stream, and what the slow lane is doing."""
     tables = [errors_of(stream) for stream in running.fast.streams if stream.series]
     busy = running.slow.activity
     doing = "waiting for samples" if not tables else "collecting samples until a training is due"
@@ -136,7 +137,7 @@ def picture(running: Daemon) -> RenderableType:
 
 
 def errors_of(stream: StreamState) -> Table:
-    """One stream: a row per series with the model that speaks, and by lead its RMSE beside that of persistence."""
+    """A table with a row per series: the published forecaster, and for each lead its RMSE and that of persistence."""
     panel, scores = stream.panel, stream.panel.scores
     leads, reference = scores.leads.tolist(), scores.reference
     title = f"stream {stream.name}: RMSE by lead/of persistence"

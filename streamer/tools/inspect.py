@@ -1,4 +1,4 @@
-"""`streamer inspect`: a state directory in, what it holds on the screen; beside a running daemon too."""
+"""`streamer inspect`: a state directory in, a listing of its contents out; a daemon may be running on it."""
 
 import json
 import time
@@ -44,7 +44,7 @@ def look(directory: Path, now: float) -> dict[str, Any]:
 
 
 def every_series(journal: Journal) -> list[dict[str, Any]]:
-    """Each series with what identifies it and what there is of it."""
+    """Each series of the journal: source, topic, part, number of samples and ticks, oldest and newest time."""
     return [
         {
             **asdict(source),
@@ -61,14 +61,14 @@ def every_series(journal: Journal) -> list[dict[str, Any]]:
 
 
 def rows(journal: Journal, query: str) -> list[dict[str, Any]]:
-    """What a query gives, by column."""
+    """The rows that a query returns, each a dictionary by column."""
     found = journal.database.execute(query)
     names = [column[0] for column in found.description]
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def described(path: Path, directory: Path, now: float) -> dict[str, Any]:
-    """A file by its name within the directory, size in bytes and age in seconds."""
+    """A file: its path within the directory, size in bytes and age in seconds."""
     status = path.stat()
     return {
         "name": str(path.relative_to(directory)),
@@ -78,7 +78,7 @@ def described(path: Path, directory: Path, now: float) -> dict[str, Any]:
 
 
 def show(directory: Path, most: int, as_json: bool) -> None:
-    """Print it; of the series at most so many. Raises StateError."""
+    """Print the contents of a state directory, with at most `most` series. Raises StateError."""
     now = time.time()
     found = look(directory, now)
     console = Console()
@@ -104,7 +104,7 @@ def show(directory: Path, most: int, as_json: bool) -> None:
 
 
 def table(title: str, columns: Iterable[str], lines: Iterable[tuple[str, ...]]) -> Table:
-    """One table, whole words."""
+    """A table whose cells fold over lines instead of being cut off."""
     made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         made.add_column(column, overflow="fold")
@@ -114,7 +114,7 @@ def table(title: str, columns: Iterable[str], lines: Iterable[tuple[str, ...]]) 
 
 
 def size(count: float) -> str:
-    """Bytes in the unit that suits."""
+    """A number of bytes as text, in B, KiB, MiB or GiB."""
     for unit in ("B", "KiB", "MiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
@@ -123,7 +123,7 @@ def size(count: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """Seconds in the unit that suits; a time to come is 0 s."""
+    """Seconds as text, in s, min, h or d; a negative age is 0 s."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

@@ -180,7 +180,7 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
         ("streams.2.topics: ", "at least 1 item"),
         ("streams.3.payload: ", "add format: number, array, json, influx, sparkplug"),
         ("streams.3.publish.topic: ", "must hold {topic}"),
-        ("streams.4: topics: ", "'forecast/#' selects nothing but forecasts"),
+        ("streams.4: topics: ", "'forecast/#' selects only own forecasts"),
         ("streams.5.interval: ", "finite"),
         ("streams.5.max_ahead: ", "finite"),
         ("streams.5.max_gap: ", "less than or equal to 10000"),
@@ -306,7 +306,7 @@ def test_no_topic_to_publish_to(topic: str) -> None:
 def test_own_forecasts(topic: str, out: str) -> None:
     """A filter that selects nothing but the stream's own forecasts, which are not forecast again, is refused."""
     found = refused(one_stream(topics=["a", topic], publish={"topic": out}))
-    assert found.startswith(f"streams.0: topics: {topic!r} selects nothing but forecasts")
+    assert found.startswith(f"streams.0: topics: {topic!r} selects only own forecasts")
 
 
 @pytest.mark.parametrize(
@@ -554,7 +554,7 @@ def test_unknown_environment(monkeypatch: pytest.MonkeyPatch, name: str) -> None
     with pytest.raises(ConfigError) as caught:
         parse(minimal(), "test")
     known = "STREAMER_MQTT, STREAMER_STREAMS, STREAMER_METRICS, STREAMER_STATE, STREAMER_TRAINING"
-    assert str(caught.value) == f"the environment: {name}: overrides no key; they begin {known}"
+    assert str(caught.value) == f"the environment: {name}: overrides no key; variables start with {known}"
 
 
 def test_every_unknown_variable(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,1 +1,1 @@
-"""`streamer bench`: a machine in, tables of what the daemon costs and holds on it out."""
+"""`streamer bench`: measures what the daemon costs, and how much it can take, on this machine."""

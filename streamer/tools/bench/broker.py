@@ -1,4 +1,4 @@
-"""A broker for the time of a measurement: mosquitto where it is installed, else the embedded one, as a process."""
+"""A broker process for the time of a measurement: mosquitto where it is installed, else the embedded broker."""
 
 import asyncio
 import multiprocessing as mp
@@ -23,7 +23,7 @@ START_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where it listens, which MQTT it speaks, and what it is."""
+    """URL, MQTT version and name of a running broker."""
 
     url: str
     protocol: Literal["3.1.1", "5"]
@@ -32,7 +32,7 @@ class Broker:
 
 @contextmanager
 def broker(folder: Path) -> Iterator[Broker]:
-    """A broker of its own on a free port of the loopback address, no bound on its queues. Raises StartError."""
+    """Start a broker on a free port of the loopback address, with unbounded queues. Raises StartError."""
     program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if program is None:
         with embedded() as port:
@@ -44,7 +44,7 @@ def broker(folder: Path) -> Iterator[Broker]:
 
 @contextmanager
 def mosquitto(program: str, folder: Path) -> Iterator[int]:
-    """Yields its port. Raises StartError."""
+    """Run mosquitto, and yield its port. Raises StartError."""
     port, file, log = free_port(), folder / "mosquitto.conf", folder / "mosquitto.log"
     lines = [
         f"listener {port} 127.0.0.1",
@@ -52,8 +52,8 @@ def mosquitto(program: str, folder: Path) -> Iterator[int]:
         "max_inflight_messages 0",
         "max_queued_messages 0",
         "persistence false",
-        "set_tcp_nodelay true",  # else small packets wait, 40 ms and more, for others to go with
-        *(["user root"] if os.geteuid() == 0 else []),  # else it could not read the file
+        "set_tcp_nodelay true",  # otherwise small packets wait for others, 40 ms and more
+        *(["user root"] if os.geteuid() == 0 else []),  # otherwise it drops root's rights and cannot read the file
     ]
     file.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with log.open("wb") as out:
@@ -67,7 +67,7 @@ def mosquitto(program: str, folder: Path) -> Iterator[int]:
 
 
 def until_listening(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    """Returns when the port takes connections. Raises StartError."""
+    """Wait until the port accepts connections. Raises StartError."""
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         try:
@@ -82,7 +82,7 @@ def until_listening(process: "subprocess.Popen[bytes]", port: int, log: Path) ->
 
 @contextmanager
 def embedded() -> Iterator[int]:
-    """Yields its port."""
+    """Run the embedded broker in a process of its own, and yield its port. Raises StartError."""
     here, there = mp.Pipe()
     process = mp.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
     process.start()
@@ -97,8 +97,8 @@ def embedded() -> Iterator[int]:
 
 
 def serve(tell: Connection) -> None:
-    """The embedded broker in this process, for ever; tells its port."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the measurement, and that ends this
+    """Run the embedded broker in this process, for ever, and send its port."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the measurement, which terminates this process
 
     async def run() -> None:
         async with embedded_broker("127.0.0.1", 0) as port:
@@ -109,7 +109,7 @@ def serve(tell: Connection) -> None:
 
 
 def free_port() -> int:
-    """One that nobody listens on just now."""
+    """A port of the loopback address on which nobody listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

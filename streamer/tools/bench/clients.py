@@ -1,4 +1,4 @@
-"""The two clients of an end-to-end run, each a process: samples at a rate go out, forecasts come in and are timed."""
+"""The two client processes of an end-to-end run: one sends samples, the other receives forecasts and times them."""
 
 import asyncio
 import logging
@@ -23,20 +23,20 @@ from streamer.tools.bench.subject import topic
 from streamer.tools.replay.signals import Signal
 
 WINDOW = 2048
-"""Samples under way at saturation: two of the daemon's largest batches, so that it never waits for the sender."""
+"""Samples without a forecast at saturation: two of the daemon's largest batches, so that it never has to wait."""
 AT_ONCE = 64
-"""Samples sent between two turns of the event loop."""
+"""Most samples sent in one turn of the event loop."""
 PAUSE = 0.0005
-"""Seconds between two looks at whether the window has room."""
+"""Seconds between two checks whether the window has room."""
 SILENCE = 5.0
-"""Seconds without a forecast after which those still missing are given up."""
+"""Seconds without a forecast after which the missing ones count as lost."""
 LIMIT = 1_000_000
-"""Messages that may wait in a client."""
+"""Most messages that may wait in a client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Where the clients meet the daemon: broker, quality of service of samples and forecasts, number of series."""
+    """What clients and daemon share: broker, quality of service of samples and forecasts, number of series."""
 
     url: str
     protocol: str
@@ -44,14 +44,14 @@ class Site:
     series: int
 
     def mqtt(self, client_id: str) -> Mqtt:
-        """How a client connects; it leaves no session behind."""
+        """The connection settings of a client, which leaves no session behind."""
         fixed = {"url": self.url, "protocol": self.protocol, "session_expiry": 0, "queue": LIMIT, "outbox": LIMIT}
         return Mqtt.model_validate({**fixed, "client_id": client_id, "qos": self.qos})
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Samples sent, the wall clock at the first of them, and how late [bursts] each burst was, in seconds."""
+    """Number of samples sent, wall clock at the first, and lateness of each burst in seconds, [bursts]."""
 
     samples: int
     began: float
@@ -60,7 +60,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Seconds from sample to forecast [forecasts], and the wall clock at the last one."""
+    """Seconds from sample to forecast, [forecasts], and the wall clock at the last forecast."""
 
     latency: Floats
     ended: float
@@ -68,7 +68,7 @@ class Heard:
 
 @dataclass(slots=True)
 class Sender:
-    """Sends samples of all series in turn, each with the time of its sending in it."""
+    """Sends samples of all series in turn; the time in a sample is the time at which it is sent."""
 
     link: Link
     site: Site
@@ -77,7 +77,7 @@ class Sender:
     number: int = 0
 
     def burst(self, count: int) -> None:
-        """So many samples, now."""
+        """Send `count` samples now."""
         out = []
         for number in range(self.number, self.number + count):
             payload = b'{"time":%.6f,"value":%.4f}' % (time.time(), self.values[number % len(self.values)])
@@ -86,7 +86,7 @@ class Sender:
         self.link.publish(out)
 
     async def at_rate(self, rate: float, seconds: float) -> Sent:
-        """Open loop: samples go when they are due, whatever became of those before."""
+        """Open loop: send each sample when it is due, whether or not earlier ones have been answered."""
         count, sent, late = max(1, round(rate * seconds)), 0, []
         begun, clock = time.time(), time.perf_counter
         zero = clock()
@@ -100,7 +100,7 @@ class Sender:
         return Sent(count, begun, np.array(late))
 
     async def at_once(self, seconds: float) -> Sent:
-        """Closed loop: as fast as forecasts come back, WINDOW samples ahead of them."""
+        """Closed loop: keep WINDOW samples ahead of the forecasts that have come back."""
         sent, begun = 0, time.time()
         while time.time() - begun < seconds:
             room = min(AT_ONCE, WINDOW - sent + self.heard.value)
@@ -113,7 +113,7 @@ class Sender:
 
 @dataclass(slots=True)
 class Listener:
-    """Hears forecasts; `heard` counts them for the sender."""
+    """Receives forecasts; `heard` counts them for the sender."""
 
     link: Link
     heard: "Synchronized[int]"
@@ -122,7 +122,7 @@ class Listener:
     news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """For ever; what the broker had retained before is no answer to anything."""
+        """Receive for ever; retained messages are skipped, as they answer no sample of this run."""
         async for batch in self.link.batches():
             for message in batch.messages:
                 if not message.retain:
@@ -133,26 +133,26 @@ class Listener:
             self.news.set()
 
     def begin(self) -> None:
-        """Count anew."""
+        """Start counting from 0."""
         self.arrived.clear()
         self.times.clear()
         self.heard.value = 0
 
     async def end(self, count: int) -> Heard:
-        """What has been heard, when it is so many forecasts, or no more come."""
+        """Wait for `count` forecasts, or until no more come, and return what was received."""
         try:
             while len(self.arrived) < count:
                 self.news.clear()
                 async with asyncio.timeout(SILENCE):
                     await self.news.wait()
         except TimeoutError:
-            pass  # the rest is lost, which whoever asked can tell
+            pass  # the caller sees the loss from the count
         sent = [datetime.fromisoformat(at.decode()).timestamp() for at in self.times]
         return Heard(np.array(self.arrived) - np.array(sent), self.arrived[-1] if self.arrived else 0.0)
 
 
 def send(orders: Connection, site: Site, heard: "Synchronized[int]") -> None:
-    """The sender's process: (rate or None, seconds) in, Sent out, until the pipe closes."""
+    """The process of the sender: each order (rate or None, seconds) is answered with Sent, until the pipe closes."""
 
     async def run() -> None:
         async with Link(site.mqtt("bench-sender"), []) as link:
@@ -168,7 +168,10 @@ def send(orders: Connection, site: Site, heard: "Synchronized[int]") -> None:
 
 
 def listen(orders: Connection, site: Site, heard: "Synchronized[int]") -> None:
-    """The listener's process: None in, to begin; a number of forecasts in, Heard out; until the pipe closes."""
+    """The process of the listener, until the pipe closes.
+
+    An order below 0 starts counting from 0 and is answered with None; a number of forecasts is answered with Heard.
+    """
 
     async def run() -> None:
         async with Link(site.mqtt("bench-listener"), ["forecast/#"]) as link:
@@ -189,13 +192,13 @@ def listen(orders: Connection, site: Site, heard: "Synchronized[int]") -> None:
 
 
 def quiet() -> None:
-    """Ctrl-C ends the measurement, and that ends its clients; what they have to say is in what they send."""
+    """Ignore Ctrl-C, which ends the measurement and thereby its clients, and log nothing."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.disable()
 
 
 def received(orders: Connection) -> Any:
-    """The next order, or None when there are no more."""
+    """The next order, or None when the pipe is closed."""
     try:
         return orders.recv()
     except EOFError:
@@ -204,13 +207,13 @@ def received(orders: Connection) -> Any:
 
 @dataclass(slots=True)
 class Clients:
-    """Both processes, as the one that measures sees them."""
+    """The pipes to both client processes."""
 
     sender: Connection
     listener: Connection
 
     def phase(self, rate: float | None, seconds: float) -> tuple[Sent, Heard]:
-        """Samples for so long, and the forecasts they brought."""
+        """Send samples for `seconds`, and return what was sent and the forecasts received."""
         self.listener.send(-1)
         self.listener.recv()
         self.sender.send((rate, seconds))
@@ -221,7 +224,7 @@ class Clients:
 
 @contextmanager
 def clients(site: Site) -> Iterator[Clients]:
-    """Both, connected and subscribed."""
+    """Start both clients; they are connected and subscribed."""
     context = mp.get_context("spawn")
     heard = context.Value(c_int64, 0)
     pipes, processes = [], []

@@ -1,4 +1,4 @@
-"""The daemon as a process behind a real broker: what it takes at most, and how late forecasts are at parts of that."""
+"""The daemon as a process behind a real broker: its highest rate, and its latency at shares of that rate."""
 
 import json
 import os
@@ -24,25 +24,25 @@ from streamer.tools.bench.machine import cpu_seconds, resident_bytes
 from streamer.tools.bench.part import Row, Settings, Tell
 
 SHARES = (0.1, 0.5, 0.9)
-"""Of saturation, at which latency is measured."""
+"""Shares of the saturation rate at which latency is measured."""
 READY = "subscribed to"
-"""What a subject says on standard error when samples may come."""
+"""Words that a program under test writes to standard error when it is ready for samples."""
 RELOADED, TRAINING = "reloaded added", "training on"
-"""What the daemon says after a reload, and when a training has its buffer."""
+"""Words that the daemon logs after a reload, and when a training has read its buffer."""
 READY_SECONDS = 60.0
 LOG = "subject.log"
-"""What the subject says."""
+"""Standard error of the program under test."""
 TRAINED_SERIES, TRAINED_TICKS = 50, 400
-"""What there is to train on from the start."""
+"""Series and ticks of each in the journal from the start, for the training."""
 ENOUGH_EPOCHS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How long samples are sent, in seconds: unmeasured at first, at saturation, and at each rate.
+    """How long samples are sent, in seconds: warm (not measured), at saturation, and at each rate.
 
-    Rates are shares of saturation, and others in samples per second; `training` is the share at which latency is
-    measured once more while both networks are trained.
+    shares: rates as shares of the saturation rate; rates: further ones, in samples per second; training: the share at
+    which latency is measured again while both networks are trained.
     """
 
     warm: float
@@ -58,13 +58,13 @@ WHOLE = Load(2.0, 10.0, 10.0, training=0.5)
 
 
 def measure(settings: Settings, tell: Tell) -> list[Row]:
-    """Both qualities of service, the daemon, its state and its broker new for each."""
+    """The rows of QoS 0 and 1, each with a new broker, state and daemon."""
     load = QUICK if settings.quick else WHOLE
     return [row for qos in (0, 1) for row in daemon(settings.series, settings.cell, qos, load, tell)]
 
 
 def daemon(series: int, cell: CellName, qos: int, load: Load, tell: Tell) -> list[Row]:
-    """`streamer run` on a temporary state with random networks of this cell. Raises StartError."""
+    """The rows of `streamer run` on a temporary state with random networks of this cell. Raises StartError."""
     with tempfile.TemporaryDirectory(prefix="streamer-bench-") as folder, broker(Path(folder)) as there:
         site, place = Site(there.url, there.protocol, qos, series), Path(folder)
         document = prepared(place, there, site, cell)
@@ -82,16 +82,16 @@ def against(
     tell: Tell,
     train: Callable[[int], None] | None = None,
 ) -> list[Row]:
-    """The rows of a program that answers each sample with a forecast, as the daemon does. Raises StartError.
+    """The rows of any program that answers each sample with a forecast, as the daemon does. Raises StartError.
 
-    `train` has the program of this process id train at the next sample.
+    `train` is called with the id of its process and must make it train at the next sample.
     """
     with started(command, folder) as pid, clients(site) as both:
         rows = phases(both, pid, load, lambda text: tell(f"QoS {site.qos}, {text}"))
         if train is not None and load.training is not None:
             tell(f"QoS {site.qos}, {load.training:.0%} while it trains")
             train(pid)
-            both.phase(None, load.warm)  # a training is due at a sample
+            both.phase(None, load.warm)  # a training begins only when a sample arrives
             until_said(TRAINING, folder)
             found = phase(both, pid, load.training * rows[0]["rate"], load.rate)
             rows.append({"load": f"{load.training:.0%}, training", **found})
@@ -99,7 +99,7 @@ def against(
 
 
 def train(pid: int, folder: Path, document: dict[str, Any]) -> None:
-    """Have the daemon train both networks from its next sample on, for longer than the measurement."""
+    """Make the daemon train both networks from its next sample on, for longer than the measurement lasts."""
     (stream,) = document["streams"]
     ticks = {"every": TRAINED_TICKS, "minimum": TRAINED_TICKS}
     written(folder, {**document, "streams": [{**stream, "retrain": ticks}], "training": {"epochs": ENOUGH_EPOCHS}})
@@ -108,7 +108,7 @@ def train(pid: int, folder: Path, document: dict[str, Any]) -> None:
 
 
 def prepared(folder: Path, there: Broker, site: Site, cell: CellName) -> dict[str, Any]:
-    """The configuration of a daemon whose series and networks are known when it starts."""
+    """Fill a state directory with series and networks, and return the configuration of a daemon that starts on it."""
     stream = subject.settings(site.series, cell) | {"publish": {"qos": site.qos}}
     document = {
         "mqtt": {"url": there.url, "protocol": there.protocol, "qos": site.qos},
@@ -125,7 +125,7 @@ def prepared(folder: Path, there: Broker, site: Site, cell: CellName) -> dict[st
 
 
 def written(folder: Path, document: dict[str, Any]) -> Path:
-    """The file of a configuration."""
+    """Write the configuration to a file, and return its path."""
     file = folder / "bench.yaml"
     file.write_text(json.dumps(document), encoding="utf-8")
     return file
@@ -133,7 +133,7 @@ def written(folder: Path, document: dict[str, Any]) -> Path:
 
 @contextmanager
 def started(command: Sequence[str], folder: Path) -> Iterator[int]:
-    """The process id of a subject that is ready; it is ended afterwards. Raises StartError."""
+    """Run the program under test, and yield its process id when it is ready. Raises StartError."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STREAMER_")}
     with (folder / LOG).open("wb") as out:
         process = subprocess.Popen(command, stderr=out, env=environment)  # noqa: S603
@@ -146,7 +146,7 @@ def started(command: Sequence[str], folder: Path) -> Iterator[int]:
 
 
 def until_said(words: str, folder: Path, alive: Callable[[], bool] = lambda: True) -> None:
-    """Returns when the subject's log has these words. Raises StartError."""
+    """Wait until the log of the program under test has these words. Raises StartError."""
     deadline = time.monotonic() + READY_SECONDS
     while words not in (said := (folder / LOG).read_text(encoding="utf-8", errors="replace")):
         if not alive() or time.monotonic() > deadline:
@@ -155,12 +155,12 @@ def until_said(words: str, folder: Path, alive: Callable[[], bool] = lambda: Tru
 
 
 def phases(both: Clients, pid: int, load: Load, tell: Tell) -> list[Row]:
-    """A row for saturation, and one for each rate."""
+    """A row for saturation and one for each rate."""
     tell("warming up")
     both.phase(None, load.warm)
     tell("saturation")
     saturated = phase(both, pid, None, load.saturation)
-    rows = [{"load": "saturation", **saturated, "p50_ms": None, "p99_ms": None}]  # its window decides its latency
+    rows = [{"load": "saturation", **saturated, "p50_ms": None, "p99_ms": None}]  # here latency depends on WINDOW alone
     rates = {f"{share:.0%}": share * saturated["rate"] for share in load.shares}
     for name, rate in (rates | {f"{rate:g}/s": rate for rate in load.rates}).items():
         tell(f"{rate:.0f} samples/s")
@@ -169,7 +169,7 @@ def phases(both: Clients, pid: int, load: Load, tell: Tell) -> list[Row]:
 
 
 def phase(both: Clients, pid: int, rate: float | None, seconds: float) -> Row:
-    """What came of sending at a rate, or as fast as forecasts come back."""
+    """The figures of sending at a rate, or, without one, as fast as forecasts come back."""
     before = cpu_seconds(pid)
     sent, heard = both.phase(rate, seconds)
     used = cpu_seconds(pid) - before
@@ -177,7 +177,7 @@ def phase(both: Clients, pid: int, rate: float | None, seconds: float) -> Row:
 
 
 def figures(sent: Sent, heard: Heard) -> dict[str, Any]:
-    """Samples per second up to the last forecast, percentiles of latency and of the sender's lateness, and losses."""
+    """Samples per second up to the last forecast, percentiles of latency and of the lateness of the sender, losses."""
     answered = len(heard.latency)
     p50, p99 = 1e3 * np.percentile(heard.latency, [50, 99]) if answered else (None, None)
     return {

@@ -1,4 +1,4 @@
-"""What a measurement was taken on, and what a process has used of it."""
+"""The machine of a measurement, and the CPU time and memory that a process uses on it."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 BUSY = 0.3
-"""Load average per core, before the measurement begins, from which on figures are not to be trusted."""
+"""Load average per core, before the measurement, above which its figures are not reliable."""
 LIBRARIES = ("torch", "numpy", "orjson", "river")
 
 
@@ -28,22 +28,22 @@ def describe() -> dict[str, Any]:
 
 
 def warning(machine: dict[str, Any]) -> str | None:
-    """That others were at work when the measurement began, if they were."""
+    """A warning if other processes were busy when the measurement began, else None."""
     if machine["load"] <= BUSY * machine["cores"]:
         return None
     return (
-        f"Load average {machine['load']} on {machine['cores']} cores at the start: others were at work. "
-        "Take ratios within this run, and no figure by itself."
+        f"Load average {machine['load']} on {machine['cores']} cores at the start: other processes were busy. "
+        "Trust ratios within this run, but no single figure."
     )
 
 
 def cores() -> int:
-    """Those that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_model() -> str:
-    """As the kernel names it."""
+    """The name of the CPU, from the kernel."""
     info = Path("/proc/cpuinfo")
     if info.exists():
         for line in info.read_text(encoding="utf-8").splitlines():
@@ -53,7 +53,7 @@ def cpu_model() -> str:
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time of all threads of a process since its start; to 10 ms on Linux."""
+    """CPU time of all threads of a process since its start, in seconds (to 10 ms on Linux)."""
     stat = Path(f"/proc/{pid}/stat")
     if stat.exists():
         fields = stat.read_text(encoding="utf-8").rpartition(")")[2].split()
@@ -62,7 +62,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def seconds_of(text: str) -> float:
-    """What ps calls a time: [[days-]hours:]minutes:seconds."""
+    """Seconds of a time as ps prints it: [[days-]hours:]minutes:seconds."""
     days, _, rest = text.strip().rpartition("-")
     seconds = 0.0
     for part in rest.split(":"):
@@ -71,7 +71,7 @@ def seconds_of(text: str) -> float:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory of a process that is in RAM."""
+    """Resident memory of a process, in bytes."""
     statm = Path(f"/proc/{pid}/statm")
     if statm.exists():
         return int(statm.read_text(encoding="utf-8").split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -79,6 +79,6 @@ def resident_bytes(pid: int) -> int:
 
 
 def ps(pid: int, column: str) -> str:
-    """What the system tells of a process where there is no /proc."""
+    """A column of ps for a process, on systems without /proc."""
     command = ["ps", "-o", f"{column}=", "-p", str(pid)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603

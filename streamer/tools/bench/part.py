@@ -1,4 +1,4 @@
-"""What a part of the benchmark is: rows of figures, each told apart from the others by its keys."""
+"""The parts of the benchmark: each gives rows of figures, identified by keys."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Any
 from streamer.records import CellName
 
 Row = dict[str, Any]
-"""Keys and figures by name; None where there is no figure."""
+"""Keys and figures by name; None is a figure that does not exist."""
 Tell = Callable[[str], None]
-"""Called with what is being measured now."""
+"""Called with a description of what is being measured now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What users may choose."""
+    """The options of `streamer bench`."""
 
     series: int = 1000
     cell: CellName = "lstm"
@@ -23,7 +23,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One table: `keys` and `figures` map names in a row to headings, `note` says what is counted."""
+    """One table: `keys` and `figures` map names in a row to headings, `note` explains the figures."""
 
     title: str
     note: str

@@ -1,4 +1,4 @@
-"""Results as tables of 80 columns, as JSON files, and as ratios to an earlier file."""
+"""Shows results as tables of 80 columns, writes them as JSON, and compares them with an earlier file."""
 
 import json
 from collections.abc import Mapping
@@ -15,15 +15,15 @@ from streamer.tools.bench.machine import warning
 from streamer.tools.bench.part import Part, Row
 
 FORMAT = 1
-"""Of the file: to be raised when names or meanings of figures change."""
+"""Version of the file format; raise it when names or meanings of figures change."""
 WIDTH = 80
 
 Results = dict[str, Any]
-"""format, machine, settings, and parts: rows by name of the part."""
+"""Keys: format, machine, settings, and parts, which holds the rows by name of the part."""
 
 
 def show(results: Results, parts: Mapping[str, Part], console: Console) -> None:
-    """Every table there is, after what it was measured on."""
+    """Print the machine and settings, then every table."""
     machine, settings = results["machine"], results["settings"]
     console.print(f"{machine['cores']} × {machine['cpu']}, {machine['system']}", highlight=False)
     console.print(
@@ -40,7 +40,7 @@ def show(results: Results, parts: Mapping[str, Part], console: Console) -> None:
 
 
 def compare(results: Results, before: Results, parts: Mapping[str, Part], console: Console) -> None:
-    """Every figure as a multiple of the earlier one of the same keys."""
+    """Print every figure as a multiple of the earlier one with the same keys."""
     for side, one in (("before", before), ("now", results)):
         if busy := warning(one["machine"]):
             console.print(f"{side}: {busy}", style="yellow", highlight=False)
@@ -49,7 +49,7 @@ def compare(results: Results, before: Results, parts: Mapping[str, Part], consol
     ]
     different += [name for name, value in results["settings"].items() if before["settings"][name] != value]
     if different:
-        console.print(f"Not alike in both runs: {', '.join(different)}", style="yellow", highlight=False)
+        console.print(f"Different in the two runs: {', '.join(different)}", style="yellow", highlight=False)
     for name, rows in results["parts"].items():
         found = ratios(parts[name], rows, before["parts"].get(name, []))
         if found:
@@ -57,7 +57,7 @@ def compare(results: Results, before: Results, parts: Mapping[str, Part], consol
 
 
 def ratios(part: Part, rows: list[Row], before: list[Row]) -> list[Row]:
-    """Rows that both have, each figure divided by the earlier one; None where either is None or the earlier one 0."""
+    """Rows that both results have, each figure divided by the earlier one; None if either is missing or that is 0."""
     earlier = {tuple(row[key] for key in part.keys): row for row in before}
     found = []
     for row in rows:
@@ -69,12 +69,12 @@ def ratios(part: Part, rows: list[Row], before: list[Row]) -> list[Row]:
 
 
 def ratio(now: float | None, before: float | None) -> float | None:
-    """None where there is none."""
+    """The quotient, or None where a figure is missing or the earlier one is 0."""
     return now / before if now is not None and before else None
 
 
 def table(part: Part, rows: list[Row], written: Any, prefix: str = "") -> Table:
-    """A line per row: keys to the left, figures to the right."""
+    """A table with a line per row, keys on the left and figures on the right."""
     made = Table(
         title=escape(f"{prefix}{part.title}"),
         caption=escape(part.note),
@@ -94,19 +94,19 @@ def table(part: Part, rows: list[Row], written: Any, prefix: str = "") -> Table:
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, all of them before the point where there are more."""
+    """A figure as text with three significant digits, or as a whole number from 100 on."""
     if value is None:
         return "–"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def times(value: float | None) -> str:
-    """A ratio."""
+    """A ratio as text."""
     return "–" if value is None else f"{value:.2f}×"
 
 
 def write(results: Results, file: Path) -> None:
-    """As JSON. Raises SourceError."""
+    """Write results as JSON. Raises SourceError."""
     try:
         file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
@@ -114,7 +114,7 @@ def write(results: Results, file: Path) -> None:
 
 
 def read(file: Path) -> Results:
-    """What `write` wrote. Raises SourceError."""
+    """Read results that `write` wrote. Raises SourceError."""
     try:
         found: Results = json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`streamer bench`: parts asked for in, their tables and a file of all figures out."""
+"""`streamer bench`: names of parts in, their tables and a file of all figures out."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,9 +15,9 @@ from streamer.tools.bench.report import FORMAT, WIDTH, Results, compare, read, s
 PARTS = {
     "end-to-end": Part(
         "End to end, through a broker",
-        "CPU: of the daemon's process, per sample. Latency: from sending a sample to its forecast's arrival. "
-        "Sender: how late it was itself, 99th percentile. Lost: samples dropped, or whose forecast gave way to a "
-        "newer one, as a daemon that falls behind for long does.",
+        "CPU: of the daemon's process, per sample. Latency: from sending a sample to the arrival of its forecast. "
+        "Sender: its own lateness, 99th percentile. Lost: samples without a forecast; a daemon that falls far behind "
+        "drops samples, or replaces a waiting forecast by a newer one.",
         {"qos": "QoS", "load": "load"},
         {
             "rate": "samples/s",
@@ -32,15 +32,15 @@ PARTS = {
     ),
     "stages": Part(
         "Stages of the fast lane: CPU µs per sample, by samples in a batch",
-        "Floor: the library calls alone that no implementation can do without. "
-        "Reference: a fixed product of matrices, to compare runs by.",
+        "Floor: only the library calls that every implementation needs. "
+        "Reference: a fixed product of matrices, by which runs can be compared.",
         {"stage": "stage"},
         {name: head for b in stages.BATCHES for name, head in ((f"us_{b}", str(b)), (f"floor_{b}", "floor"))},
         stages.measure,
     ),
     "sizes": Part(
         "Number of series, and sizes of the networks: CPU µs per sample",
-        "All stages, in batches of at most 256; networks: step and forecast of both, of these.",
+        "All stages, in batches of at most 256. Networks: the share of step and forecast of both networks in it.",
         {"vary": "varied", "value": "to"},
         {
             "us": "all stages",
@@ -52,15 +52,15 @@ PARTS = {
     ),
     "memory": Part(
         "Memory: bytes per series",
-        "Resident: all that the process gains, names, routing and room to grow among it.",
+        "Resident: growth of the process, including names, routing and spare room.",
         {"series": "series"},
-        {"arrays": "arrays", "rings": "of them rings of forecasts to score", "resident": "resident"},
+        {"arrays": "arrays", "rings": "of these: forecasts waiting to be scored", "resident": "resident"},
         memory.measure,
     ),
     "training": Part(
         "One retraining, in a process of its own: seconds",
-        "Whole: an epoch times those of the default recipe. Start: until the buffer is read. "
-        "Both: this training of both networks, start and gate included.",
+        "Whole: an epoch times the epochs of the default recipe. Start: until the buffer is read. "
+        "Both: this training of both networks, with start and gate.",
         {"device": "device", "model": "network"},
         {
             "threads": "threads",
@@ -76,7 +76,7 @@ PARTS = {
 
 
 def bench(settings: Settings, only: Sequence[str], file: Path | None, earlier: Path | None) -> None:
-    """Measure and show. Raises ConfigError for a part there is not, SourceError for a file that cannot be used."""
+    """Measure and show. Raises ConfigError for an unknown part, SourceError for an unusable file."""
     unknown = [name for name in only if name not in PARTS]
     if unknown:
         raise ConfigError(f"--only {unknown[0]}: there is no such part; there are {', '.join(PARTS)}")
@@ -93,7 +93,7 @@ def bench(settings: Settings, only: Sequence[str], file: Path | None, earlier: P
 
 
 def measured(settings: Settings, names: Sequence[str]) -> Results:
-    """All rows of these parts; progress on standard error."""
+    """The results of these parts; progress goes to standard error."""
     machine, screen = describe(), Console(stderr=True)
     parts = {}
     with screen.status("") as status:

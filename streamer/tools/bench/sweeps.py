@@ -1,4 +1,4 @@
-"""What a sample costs on the fast lane as series grow in number and networks in size: sums of the stages."""
+"""Cost of a sample on the fast lane, summed over its stages, by number of series and size of networks."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ ELEMENTS = (1, 4, 16)
 
 
 def cases(settings: Settings) -> Iterator[tuple[str, int, Stream]]:
-    """What is varied, its value, and the stream; everything else is as by default."""
+    """What is varied, its value, and the stream, whose other keys have their defaults."""
     cell, series = settings.cell, settings.series
     for count in SERIES_QUICK if settings.quick else SERIES:
         yield "series", count, subject.stream(count, cell)
@@ -30,7 +30,7 @@ def cases(settings: Settings) -> Iterator[tuple[str, int, Stream]]:
 
 
 def measure(settings: Settings, tell: Tell) -> list[Row]:
-    """A row per case, in batches of 256 or of as many as there are series."""
+    """A row per case, in batches of 256, or of all series if there are fewer."""
     rows = []
     for name, value, stream in cases(settings):
         tell(f"{name} = {value}")

@@ -1,4 +1,4 @@
-"""One retraining of both networks on a journal of the paper's sine, by device: seconds, as the slow lane would wait."""
+"""Duration of one retraining of both networks on the paper's sine, by device, as the slow lane runs it."""
 
 import asyncio
 import tempfile
@@ -23,12 +23,12 @@ from streamer.train.request import Request
 
 SERIES, TICKS = 10, 2000
 EPOCHS, EPOCHS_QUICK = 5, 2
-"""Of the daemon's default number; the first of a kind is not counted, as it warms the device up."""
+"""Epochs trained here, of the daemon's default number. The first of a kind warms the device up and is not counted."""
 WINDOWS_QUICK = 640
 
 
 def measure(settings: Settings, tell: Tell) -> list[Row]:
-    """A row per kind of network and device, after the real training process. Raises TrainingFailed."""
+    """A row per kind of network and device, measured with the real training process. Raises TrainingFailed."""
     stream, whole = subject.stream(settings.series, settings.cell), Training().recipe(settings.cell)
     recipe = replace(whole, epochs=EPOCHS)
     if settings.quick:
@@ -43,7 +43,7 @@ def measure(settings: Settings, tell: Tell) -> list[Row]:
 
 
 async def one(asked: Request, whole: Recipe) -> list[Row]:
-    """One training: what an epoch takes by kind, and what all epochs and windows of the default recipe would."""
+    """The rows of one training: seconds of an epoch by kind, and of all epochs and windows of the default recipe."""
     moments: list[tuple[str, float]] = []
 
     def progress(line: dict[str, Any]) -> None:
@@ -70,7 +70,7 @@ async def one(asked: Request, whole: Recipe) -> list[Row]:
 
 
 def epochs(moments: list[tuple[str, float]]) -> Iterator[tuple[str, float]]:
-    """By kind, the least seconds between the ends of two epochs of it; both kinds may be trained side by side."""
+    """The least time between the ends of two epochs of each kind, in seconds; both kinds may train in parallel."""
     ends: dict[str, list[float]] = defaultdict(list)
     for kind, ended in moments:
         if kind:
@@ -80,7 +80,7 @@ def epochs(moments: list[tuple[str, float]]) -> Iterator[tuple[str, float]]:
 
 
 def request(directory: str, stream: Stream, device: str, recipe: Recipe) -> Request:
-    """As the slow lane asks, with its defaults."""
+    """The request of the slow lane, with default settings."""
     training = Training()
     return Request(
         directory=directory,

@@ -1,1 +1,1 @@
-"""Replay: a source (wave, CSV file, recording, river's data) in, messages on a broker out; record: the way back."""
+"""Replay: a source (wave, CSV file, recording, river's data) in, messages to a broker out. Record: the reverse."""

@@ -29,11 +29,12 @@ def csv_file(
 ) -> Iterator[Sample]:
     """The rows as samples of d = len(columns) values.
 
-    A column is a name of the header or a position from 1; none is needed where only one remains besides the time.
-    Without a time column, row i (from 0) has the time start_time + i·interval seconds. Rows with an empty or NaN cell
-    are gaps: they are left out and counted in the log, unless `quiet`. A first line of numbers and times is data.
+    A column is given by its name in the header or its position from 1; it may be omitted if the file has only one
+    besides the time. Without a time column, row i (from 0) has the time start_time + i·interval seconds. Rows with an
+    empty or NaN cell are gaps: they are skipped and, unless `quiet`, their number is logged. A first line of only
+    numbers and times is data, not a header.
 
-    Raises SourceError with file and line on a missing column, a cell that is no number, or a time that is none.
+    Raises SourceError, with file and line, for a missing column, a cell that is not a number, or an invalid time.
     """
     rows = _rows(path)
     first = next(rows, None)
@@ -56,7 +57,7 @@ def csv_file(
 
 
 def _rows(path: Path) -> Iterator[Row]:
-    """Line number and cells of every row that is not blank, separated by whichever of , ; or tab the first line has."""
+    """Line number and cells of every row that is not blank; the separator is the most frequent of , ; tab in line 1."""
     text = lines(path)
     first = next(text, "")
     reader = csv.reader(chain([first], text), delimiter=max(",;\t", key=first.count))
@@ -97,7 +98,7 @@ def _cell(where: str, row: list[str], position: int) -> str:
 
 
 def _number(where: str, cell: str) -> float:
-    """The cell as a finite number; NaN where it is empty or says so."""
+    """The cell as a finite number; NaN for an empty cell and for the words in EMPTY."""
     if cell.lower() in EMPTY:
         return math.nan
     try:
@@ -117,7 +118,7 @@ def _time(where: str, cell: str) -> float:
 
 
 def _is_data(cell: str) -> bool:
-    """Whether a cell of the first line is a number or a time, and so no name."""
+    """Whether a cell of the first line is a number or a time, and therefore not a column name."""
     for parse in (float, parse_time):
         try:
             parse(cell)

@@ -1,4 +1,4 @@
-"""A text file, plain or gzipped, in; its lines out, every failure to read them as a SourceError."""
+"""A text file, plain or gzipped, in; its lines out. Every failure to read it raises SourceError."""
 
 import gzip
 import zlib
@@ -9,16 +9,16 @@ from streamer.errors import SourceError
 
 
 def lines(path: Path) -> Iterator[str]:
-    """The lines of a UTF-8 file one by one, line ends kept; a name that ends in .gz is unpacked on the way.
+    """The lines of a UTF-8 file with their line ends; a file whose name ends in .gz is unpacked.
 
-    Raises SourceError where the file is missing, unreadable, cut short in its compression or, with the line, not UTF-8.
+    Raises SourceError if the file is missing, unreadable, damaged gzip or not UTF-8 (with the line number).
     """
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     number = 0
     try:
         with opener(path, "rb") as file:
             for number, line in enumerate(file, start=1):
-                # A byte order mark, as spreadsheets write it, would become part of the first column's name.
+                # Spreadsheets write a byte order mark, which would become part of the name of the first column.
                 yield line.decode("utf-8-sig" if number == 1 else "utf-8")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceError(f"{path}: is no intact gzip file: {error}") from error

@@ -1,4 +1,4 @@
-"""Samples in, messages published at the right moments out."""
+"""Samples in, messages published when they are due out."""
 
 import asyncio
 import logging
@@ -15,23 +15,23 @@ log = logging.getLogger(__name__)
 
 
 class Publish(Protocol):
-    """Publishes one message; it waits while the broker does not keep up."""
+    """Publishes one message, after waiting for a broker that does not keep up."""
 
     def __call__(self, topic: str, payload: bytes, qos: int, *, retain: bool) -> Awaitable[None]:
-        """Done when the message is on its way."""
+        """Return when the message has been handed to the connection."""
 
 
 EARLY = 0.001
-"""Seconds a sample may be early, so that many share one sleep at high rates."""
+"""Seconds by which a sample may be sent early, so that at high rates one sleep serves many samples."""
 LATE = 1.0
-"""Seconds behind schedule from which on the source counts as not keeping up."""
+"""Seconds behind schedule at which the log warns that the replay cannot keep up."""
 TURN = 64
-"""Samples after which the event loop gets a turn where nothing sleeps: cancellation and the network need it."""
+"""Samples sent without a sleep until the event loop gets a turn, which cancellation and the network need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`rate` samples per second, or event time times `speed` (1: as recorded), or neither: as fast as possible."""
+    """How fast samples are sent: `rate` per second, or `speed` times as fast as event time; else at full speed."""
 
     rate: float | None = None
     speed: float | None = None
@@ -56,7 +56,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a message has where its sample does not say: topic (None: the source must say), style, qos, retain."""
+    """Topic, payload style, qos and retain of samples that do not have their own; topic None: all have their own."""
 
     topic: str | None = None
     style: Style = "json"
@@ -66,7 +66,7 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The clock in seconds and the sleep that goes with it."""
+    """A clock, in seconds, and the sleep that follows it."""
 
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -74,7 +74,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """Samples published, seconds it took, and the event time they span in seconds."""
+    """Number of samples published, seconds taken, and seconds of event time that they span."""
 
     samples: int
     seconds: float
@@ -89,10 +89,10 @@ async def play(
     progress: Callable[[Summary], None] | None = None,
     timing: Timing | None = None,
 ) -> Summary:
-    """Publishes every sample when it is due, up to 1 ms early; what is late goes out as fast as `publish` takes it.
+    """Publish every sample when it is due, at most 1 ms early; late samples follow as fast as `publish` takes them.
 
     Deadlines count from the start, so that delays do not add up. `progress` is called about once a second, and at the
-    end however it comes. Raises SourceError where a sample has no topic, or the source is malformed.
+    end, whether by success or by an error. Raises SourceError if a sample has no topic or the source is malformed.
     """
     run = _Run(pace, timing or Timing(), progress)
     try:
@@ -114,7 +114,7 @@ async def play(
 
 
 class _Run:
-    """Where a replay stands: samples published, event time reached, and what has been told so far."""
+    """Progress of a replay: samples published, event time reached, last report."""
 
     def __init__(self, pace: Pace, timing: Timing, progress: Callable[[Summary], None] | None) -> None:
         self.pace, self.timing, self.progress = pace, timing, progress
@@ -124,13 +124,13 @@ class _Run:
         self.told_late = False
 
     async def until_due(self, event_time: float) -> None:
-        """Waits for the moment of the next sample.
+        """Wait until the next sample is due.
 
-        Sleeps are cut into seconds, so that progress is told through the longest of them.
+        A long sleep is divided into seconds, so that progress is reported during it.
         """
         if self.count == 0:
             self.first = self.newest = event_time
-        # A recording may step back in time; the schedule does not, or the rest would look late.
+        # A recording may step back in time; the schedule must not, or all later samples would count as late.
         self.newest = max(self.newest, event_time)
         due = self.begun + self.pace.due(self.count, self.newest - self.first)
         now = self.tick()
@@ -150,14 +150,14 @@ class _Run:
             )
 
     def tick(self) -> float:
-        """The clock; reports progress where a second has passed since the last report."""
+        """Read the clock, and report progress if the last report is a second old."""
         now = self.timing.clock()
         if now - self.reported >= 1.0:
             self.report()
         return now
 
     def report(self) -> Summary:
-        """The summary up to now, told to the progress callback."""
+        """Summarise the replay so far and call `progress`."""
         self.reported = self.timing.clock()
         event_seconds = self.newest - self.first if self.count else 0.0
         summary = Summary(self.count, self.reported - self.begun, event_seconds)

@@ -1,4 +1,4 @@
-"""Batches of received messages in, a recording out: a file that is whole whatever ends it."""
+"""Batches of received messages in, a recording out; the file is complete however the recording ends."""
 
 import asyncio
 import gzip
@@ -15,34 +15,34 @@ from streamer.tools.replay.recording import recorded
 from streamer.tools.replay.sources import RECORDING
 
 FLUSH_SECONDS = 1.0
-"""What is older than this when a message arrives is with the system: a killed recorder loses no more."""
-COMPRESSION = 6  # of gzip: 9 takes twice the time for a hundredth of the size
+"""Interval of flushes to the system: a killed recorder loses no more than the messages of this time."""
+COMPRESSION = 6  # gzip level; level 9 takes twice the time and makes files 1 % smaller
 
 
 class RecordingError(StreamerError):
-    """The recording cannot be written; the message names the file."""
+    """Raised if the recording cannot be written; the message names the file."""
 
     exit_code = 73
 
 
 class Source(Protocol):
-    """Where messages come from: the link to the broker."""
+    """The source of messages: the link to the broker."""
 
     def batches(self) -> AsyncGenerator[MessageBatch, None]:
-        """What waits, again and again; ends after `stop`."""
+        """The waiting messages, batch by batch, until `stop` is called."""
 
     def ack(self, batch: MessageBatch) -> None:
-        """The batch is written."""
+        """Acknowledge a batch that has been written."""
 
     def stop(self) -> None:
-        """Receives no more."""
+        """Stop receiving."""
 
 
 class Writer:
-    """`with` opens a new recording, packed where its name ends in .gz; leaving makes it whole.
+    """A new recording, as a context manager that opens and completes the file; a name that ends in .gz is packed.
 
-    Raises RecordingError where the name is none of a recording, where the file is there already and `force` is not
-    given, and where it cannot be written.
+    Raises RecordingError if the name does not end as a recording's must, if the file exists and `force` is false, or
+    if it cannot be written.
     """
 
     def __init__(self, path: Path, *, force: bool = False) -> None:
@@ -70,7 +70,7 @@ class Writer:
             self._file.write(line)
 
     def flush(self) -> None:
-        """Hands what was written to the system, readable but for the end of a packed file."""
+        """Hand the lines written so far to the system; of a packed file the last ones may not be readable yet."""
         with self._failing():
             self._file.flush()
 
@@ -86,7 +86,7 @@ class Writer:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """Messages and seconds after which a recording ends; None: neither does."""
+    """Number of messages and seconds after which a recording ends; None is no limit."""
 
     count: int | None = None
     seconds: float | None = None
@@ -94,7 +94,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Messages written and the seconds it took."""
+    """Number of messages written, and the seconds taken."""
 
     messages: int
     seconds: float
@@ -103,10 +103,10 @@ class Recorded:
 async def record(
     source: Source, out: Writer, limit: Limit | None = None, progress: Callable[[Recorded], None] | None = None
 ) -> Recorded:
-    """Writes every message until the source stops or the limit is reached; acknowledges what is written.
+    """Write every message until the source stops or the limit is reached, and acknowledge what is written.
 
-    `progress` is called at the start, once a second, and at the end, however it comes. Raises
-    RecordingError, or what the source raises.
+    `progress` is called at the start, once a second, and at the end, whether by success or by an error. Raises
+    RecordingError, and whatever the source raises.
     """
     limit = limit or Limit()
     loop = asyncio.get_running_loop()
@@ -128,7 +128,7 @@ async def record(
 
 
 class _Run:
-    """Where a recording stands: messages written, when it was last flushed, and the clock of its progress."""
+    """Progress of a recording: messages written, time of the last flush, timer of the reports."""
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, out: Writer, progress: Callable[[Recorded], None] | None
@@ -139,7 +139,7 @@ class _Run:
         self._tick()
 
     def write(self, batch: MessageBatch, most: int | None) -> None:
-        """At most `most` messages of the batch."""
+        """Write the messages of a batch, at most the first `most`."""
         chosen = batch.messages[:most]
         for message in chosen:
             self._out.write(recorded(message.arrived, message.topic, message.payload, message.qos, message.retain))

@@ -1,7 +1,7 @@
-"""Recordings, JSON lines of MQTT messages: a file in, samples out; a message in, its line out.
+"""Recordings (MQTT messages as JSON lines): a file in, samples out; a message in, its line out.
 
-`{"time": epoch seconds or RFC 3339, "topic": "a/b", "payload": "text", "qos": 1, "retain": false}`, with "payload64" in
-base64 for "payload" where that is no text; qos and retain may be left out.
+A line is `{"time": epoch seconds or RFC 3339, "topic": "a/b", "payload": "text", "qos": 1, "retain": false}`. A payload
+that is not UTF-8 is in "payload64", as base64, instead of "payload". qos and retain may be absent.
 """
 
 import base64
@@ -19,7 +19,7 @@ from streamer.tools.replay.sample import Sample, parse_time
 
 
 class Line(BaseModel):
-    """One message of a recording; what else a line holds is ignored, so that recordings of other tools can be read."""
+    """One message of a recording. Unknown keys are ignored, so that recordings of other tools can be read."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -33,7 +33,7 @@ class Line(BaseModel):
     def sample(self) -> Sample:
         """The message as a sample.
 
-        Raises ValueError where the time is none, or payload and payload64 are both given, both missing, or no base64.
+        Raises ValueError for an invalid time or base64, and if payload and payload64 are both given or both missing.
         """
         if (self.payload is None) == (self.payload64 is None):
             raise ValueError("a line holds either payload or payload64")
@@ -47,9 +47,9 @@ class Line(BaseModel):
 
 
 def recording(path: Path) -> Iterator[Sample]:
-    """The messages of a recording in its order, payloads verbatim; a name that ends in .gz is unpacked.
+    """The messages of a recording in its order, with payloads unchanged; a file whose name ends in .gz is unpacked.
 
-    Raises SourceError with file and line on a line that is no message.
+    Raises SourceError, with file and line number, for a line that is not a message.
     """
     for number, text in enumerate(lines(path), start=1):
         if not text.strip():
@@ -65,7 +65,7 @@ def recording(path: Path) -> Iterator[Sample]:
 
 
 def recorded(time: float, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> bytes:
-    """The line of a recording, line end included; `recording` gives the same message back (time to the microsecond)."""
+    """A message as a line of a recording, with line end; `recording` restores it, with time to the microsecond."""
     try:
         text: dict[str, str] = {"payload": payload.decode()}
     except UnicodeDecodeError:

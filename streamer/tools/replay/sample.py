@@ -1,4 +1,4 @@
-"""One sample of a replay, its time as text and number, and its payload."""
+"""One sample of a replay: its time, values and payload."""
 
 import math
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from streamer.publish.encode import rfc3339
 Style = Literal["json", "number"]
 
 START = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
-"""Event time of the first sample of a source that has no times, in epoch seconds."""
+"""Time of the first sample of a source without times, in seconds since 1970."""
 
 MILLISECONDS_FROM = 1e11
-"""Epoch numbers from here on are milliseconds: as seconds they would lie beyond the year 5000."""
+"""Numbers from here on are milliseconds since 1970: as seconds they would be beyond the year 5000."""
 
 YEAR_1, YEAR_10000 = -62135596800.0, 253402300800.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One message to come: `time` is event time in epoch seconds.
+    """One message to send; `time` is event time, in seconds since 1970.
 
-    A recording gives topic, payload, qos and retain; where they are None the command line's topic, qos and retain
-    hold, and the payload is made of time and values (d numbers).
+    Topic, payload, qos and retain are set for samples of a recording. Where they are None, those of the command line
+    apply, and the payload is built from time and values (d numbers).
     """
 
     time: float
@@ -38,9 +38,9 @@ class Sample:
 
 
 def encode(sample: Sample, style: Style = "json") -> bytes:
-    """The payload as recorded; else `{"time": RFC 3339, "value": x}` (json) or `x` (number), x a list for d > 1.
+    """The recorded payload, or else `{"time": RFC 3339, "value": x}` (json) or `x` (number); x is a list for d > 1.
 
-    Raises SourceError where the time is beyond the year 9999, which a loop at full speed can reach.
+    Raises SourceError if the time is beyond the year 9999, which a repeated source can reach at full speed.
     """
     if sample.payload is not None:
         return sample.payload
@@ -54,9 +54,9 @@ def encode(sample: Sample, style: Style = "json") -> bytes:
 
 
 def parse_time(value: float | str) -> float:
-    """Epoch seconds of a number (epoch seconds, or milliseconds from 1e11 on) or of an RFC 3339 or ISO 8601 text.
+    """Seconds since 1970 of a number (seconds, or milliseconds from 1e11 on) or of an RFC 3339 or ISO 8601 text.
 
-    A text without an offset is UTC. Raises ValueError where it is neither, or not in the years 1 to 9999.
+    A text without an offset is UTC. Raises ValueError for any other text, and outside the years 1 to 9999.
     """
     try:
         time = float(value)

@@ -17,14 +17,15 @@ CSV = (".csv", ".csv.gz")
 RECORDING = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 STEPS = 1000
-"""Steps of time whose median is the typical interval of a source."""
+"""Number of time steps whose median is the typical interval of a source."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
-    """How a source is read: columns and time_column of CSV files, the waves' seed, and time where the source has none.
+    """How a source is read.
 
-    `interval` is in seconds, `start_time` in epoch seconds; both hold for waves and for CSV files without times.
+    columns, time_column: of CSV files; interval (seconds) and start_time (seconds since 1970): of waves and of CSV
+    files without times; seed: of the noise of waves; loop: repeat a source that ends.
     """
 
     columns: tuple[str, ...] = ()
@@ -42,9 +43,9 @@ class SourceOptions:
 
 
 def open_source(source: str, options: SourceOptions | None = None) -> Iterator[Sample]:
-    """The samples of a wave, of `waterflow`, or of a file by its ending; the first one is read at once.
+    """The samples of a wave, of `waterflow`, or of a file by its suffix; the first sample is read at once.
 
-    Raises SourceError, here or while iterating, where the source is unknown, missing, empty or malformed.
+    Raises SourceError, here or during iteration, if the source is unknown, missing, empty or malformed.
     """
     options = options or SourceOptions()
     if source in WAVES:
@@ -58,7 +59,7 @@ def open_source(source: str, options: SourceOptions | None = None) -> Iterator[S
 
 
 def _finite(source: str, options: SourceOptions, *, quiet: bool) -> Iterator[Sample]:
-    """One pass over a source that ends; `quiet` keeps further passes from logging the same again."""
+    """One pass over a source that ends; with `quiet`, later passes do not repeat what the first one logged."""
     path, name = Path(source), source.lower()
     if source == "waterflow":
         return waterflow()
@@ -71,26 +72,26 @@ def _finite(source: str, options: SourceOptions, *, quiet: bool) -> Iterator[Sam
 
 
 def signal(name: str, seed: int = 0, interval: float = 1.0, start_time: float = START) -> Iterator[Sample]:
-    """The paper's wave `name` without end; sample i has the time start_time + i·interval."""
+    """The paper's wave `name`, without end; sample i has the time start_time + i·interval."""
     for i, value in enumerate(Signal(name).stream(seed)):
         yield Sample(start_time + i * interval, (value,))
 
 
 def waterflow() -> Iterator[Sample]:
-    """River's hourly water flow in litres per second, at its own times; hours are missing where the data has none."""
+    """River's hourly water flow, in litres per second, at its own times; hours without data are missing."""
     # Here, because no other source needs river, and importing it takes more than a second.
     from river.datasets import WaterFlow
 
-    # As a list, because river closes its file only when read to the end; there are 1,268 samples.
+    # Read whole (1,268 samples), because river closes its file only at the end.
     for x, value in list(WaterFlow()):
         yield Sample(x["Time"].timestamp(), (float(value),))
 
 
 def repeat(samples: Iterator[Sample], again: Callable[[], Iterator[Sample]]) -> Iterator[Sample]:
-    """`samples`, then `again()` for ever, each pass later than the one before by that one's length.
+    """`samples`, then `again()` for ever; each pass is shifted in time by the length of the one before.
 
-    The length is newest - oldest time + one typical interval, to the microsecond, so that no pass starts before the end
-    of the last. Recorded payloads stay verbatim: a time within them is not shifted.
+    The length is newest - oldest time + one typical interval, to the microsecond, so that passes do not overlap.
+    Recorded payloads stay unchanged: a time within them is not shifted.
     """
     shift = 0.0
     while True:
@@ -106,7 +107,7 @@ def repeat(samples: Iterator[Sample], again: Callable[[], Iterator[Sample]]) -> 
 
 @dataclass(slots=True)
 class Span:
-    """Oldest and newest time of one pass, and the steps from which its typical interval is taken."""
+    """Oldest and newest time of one pass, and the time steps that give its typical interval."""
 
     oldest: float = math.inf
     newest: float = -math.inf
@@ -114,7 +115,7 @@ class Span:
     previous: dict[str | None, float] = field(default_factory=dict)
 
     def add(self, sample: Sample) -> None:
-        """Takes the sample's time in; steps are those between samples of one topic."""
+        """Take in the time of a sample; steps are counted between samples of the same topic."""
         self.oldest = min(self.oldest, sample.time)
         self.newest = max(self.newest, sample.time)
         if len(self.steps) < STEPS:
@@ -125,5 +126,5 @@ class Span:
 
     @property
     def length(self) -> float:
-        """Newest - oldest + the median step, or 1 s where nothing has a step; in whole microseconds."""
+        """Newest - oldest time + the median step (1 s if there is none), in seconds, to the microsecond."""
         return round(self.newest - self.oldest + max(median(self.steps or [1.0]), 1e-6), 6)

@@ -96,7 +96,7 @@ def test_what_was_measured_on_a_busy_machine_says_so() -> None:
         rows = [{**row, "broker": "embedded (because)"} for row in ROWS]
         show(results(rows, cores=2, load=load), {"speeds": PART}, console)
         assert out.getvalue().count("broker: embedded (because)") == 1
-        assert ("others were at work" in out.getvalue()) is told
+        assert ("other processes were busy" in out.getvalue()) is told
         assert "12,346" in out.getvalue()
 
 
@@ -106,5 +106,5 @@ def test_a_comparison_names_what_differs() -> None:
     before = json.loads(json.dumps(results(ROWS, cpu="another")))
     before["settings"]["cell"] = "rnn"
     compare(results(ROWS), before, {"speeds": PART}, console)
-    assert "Not alike in both runs: cpu, cell" in out.getvalue()
+    assert "Different in the two runs: cpu, cell" in out.getvalue()
     assert out.getvalue().count("1.00×") == 2
