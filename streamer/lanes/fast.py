@@ -44,6 +44,10 @@ class Accepted:
         if series.anchor != anchor:
             self.anchors.append((series.anchor, series.ident))
 
+    def deliver(self, slot: int, digest: bytes) -> None:
+        """A message without a time of its own."""
+        self.deliveries[slot] = digest
+
 
 @dataclass(frozen=True, slots=True)
 class Processed:
@@ -206,8 +210,7 @@ class FastLane:
     def check_delivery(self, message: Message, accepted: Accepted) -> None:
         """Raises Rejected for a message without a time that the broker sends a second time."""
         if message.mid is not None:
-            slot, digest = self.deliveries.accept(message.mid, message)
-            accepted.deliveries[slot] = digest
+            accepted.deliver(*self.deliveries.accept(message.mid, message))
 
     def introduce(self, stream: StreamState, topic: str, part: str, accepted: Accepted) -> Series:
         """A series whose first sample is here.
