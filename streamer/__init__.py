@@ -1,13 +1,43 @@
 """Streamer: a daemon that forecasts live sensor series.
 
-Fast lane, once per batch of waiting messages (lanes/fast.py; stream/state.py is one stream of it):
+Fast lane, once per batch of waiting messages (lanes/fast.py drives it, stream/state.py is one stream of it):
 
-    broker -> mqtt.link -> ingest.intake -> ingest.grid -> store.journal -> forecast.network
-           -> forecast.holt_winters -> forecast.score -> publish.encode -> mqtt.link -> broker
+    broker ─ mqtt ─▶ ingest ─▶ store.journal ─▶ forecast (score ▸ step ▸ forecast ▸ choose) ─▶ publish ─ mqtt ─▶ broker
+                                    │                  └▶ observe ─▶ Prometheus
+    Slow lane, once per retraining  ▼
+    (lanes/slow.py)              train (a process of its own) ─▶ swap.gate ─▶ swap.promote ─▶ the stream's panel
 
-Slow lane, once per retraining (lanes/slow.py):
+A stream (StreamState) is a list of parts: all that is kept per series comes from `StreamState.parts()`, which growth,
+snapshots and resume use. Where a new thing goes:
 
-    store.journal -> train.worker (a process of its own) -> swap.gate -> swap.promote -> the fast lane's networks
+    a forecaster            its file in forecast/, a line in forecast/registry.py
+    a payload format        config/payload.py, ingest/decode.py or ingest/multiseries.py
+    a cell                  models/cells.py, models/frozen.py
+    a field of the message  publish/encode.py, called from publish/outlet.py
+    a metric                observe/metrics.py
+    when to train           stream/schedule.py
+    which network goes live swap/gate.py
+    a transport             mqtt/ is the only one: its Link hands over MessageBatch and takes Outgoing (records.py)
 
-app.py starts and stops both; observe/ shows what they did; cli/ is what users type.
+app.py starts and stops both lanes; resume/ brings a stream back after a stop or a crash; tools/ is what runs beside the
+daemon; cli/ is what users type; paper/ reproduces the paper.
+
+Glossary, each word with one meaning:
+
+    stream        an entry of `streams` in the configuration, and StreamState, all that the daemon holds of it
+    series        one topic of a stream, or one part of its multiseries messages
+    part          of a message: what tells a series among those of a multiseries message;
+                  of a stream (`Part`): arrays with a row per series
+    sample        accepted values with a time; tick: a place on the time grid of a series
+    batch         messages that were waiting at once (MessageBatch); tick batch: at most one tick of each series
+    lead          how many ticks ahead; horizon: k·p leads, the length of a forecast
+    forecaster    whatever forecasts all series of a stream; model: its name in messages, metrics and on the axis M
+    network       a trained torch model, of a kind: memoryless or traditional
+    panel         the forecasters of a stream, their scores, and the choice of the one that is published
+    outcome       what came of a training, with a version; candidate: a network that was just trained
+    gate          the rule that admits a candidate; swap: admitted networks go live
+    promotion     warming the states of candidates, catching up with new samples, and the swap
+    journal       the SQLite file of samples and outcomes; snapshot: a file with all states of a stream
+    resume        from snapshot and journal to the stream as it was
+    link          the connection to the broker, over reconnects; outbox: messages that wait for the broker
 """

@@ -1,1 +1,1 @@
-"""States in, forecasts and their scores out."""
+"""Tick batches in; forecasts of every forecaster, their scores, and the choice of the published one out."""

@@ -1,1 +1,1 @@
-"""The two lanes: messages in and forecasts out; trainings in and networks out."""
+"""The two lanes that drive the streams: messages in, forecasts out; streams that are due in, new networks out."""

@@ -1,1 +1,1 @@
-"""What the daemon tells of itself: metrics, logs, systemd."""
+"""What the daemon tells about itself: metrics, health, log lines, and notes to systemd."""

@@ -1,5 +1,8 @@
-"""Every Prometheus metric, declared once; they are read from the lanes when Prometheus asks, so a scrape costs the
-fast stream nothing. Base units, label `stream` and, where it applies, `model` and `lead` (ticks ahead)."""
+"""Every Prometheus metric, declared once, in base units, with the label `stream` and, where it applies, `model` and
+`lead` (ticks ahead).
+
+The values are read from the streams when Prometheus asks, so a scrape costs the fast lane nothing.
+"""
 
 import math
 import shutil
@@ -252,7 +255,7 @@ def counter(name: str, text: str, value: float) -> Counter:
 
 
 def registry(readings: Readings) -> CollectorRegistry:
-    """The readings beside metrics of the process and of Python."""
+    """The readings, and metrics of the process and of Python."""
     made = CollectorRegistry()
     made.register(readings)
     ProcessCollector(registry=made)

@@ -1,4 +1,4 @@
-"""Forecasts in, their JSON messages out (design, section 5)."""
+"""Forecasts in, their JSON messages out."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -19,12 +19,7 @@ SEPARATOR = "\x7f"
 """A character that JSON leaves as it is and hardly any topic has."""
 
 
-def encode(series: str, time: float, interval: float, model: str, version: int, mean: Floats) -> bytes:
-    """One forecast: `mean` [h, d], its element i for time + (i + 1)·interval; d = 1 is written as plain numbers."""
-    return encode_all([series], np.array([time]), np.array([interval]), [(model, version)], mean[None])[0]
-
-
-def encode_all(
+def encode(
     series: Sequence[str],
     time: Floats,
     interval: Floats,
@@ -32,11 +27,11 @@ def encode_all(
     mean: Floats,
     extra: Sequence[bytes] | None = None,
 ) -> list[bytes]:
-    """The forecasts `mean` [b, h, d], each with its series, time [b], interval [b], and (model, version).
+    """The messages of forecasts `mean` [b, h, d], each with its series, time [b], interval [b], and (model, version).
 
-    extra: what each says beside it, as JSON that begins with a comma.
-
-    All numbers are written in one go and then cut apart, which is several times cheaper than a document at a time.
+    Value i of a forecast is for time + (i + 1)·interval; for d = 1 it is a plain number, else a list. extra: JSON that
+    each message carries besides, beginning with a comma. All numbers are written in one go and then
+    cut apart, which is several times cheaper than a document at a time.
     """
     flat = mean.shape[2] == 1
     opening, closing = (b"[", b"]}") if flat else (b"[[", b"]]}")
@@ -71,7 +66,7 @@ def texts(values: Sequence[str]) -> list[bytes]:
 
 @lru_cache(maxsize=64)
 def model_of(model: str, version: int) -> bytes:
-    """The part of a message that says who speaks."""
+    """The part of a message that names model and version."""
     return b',"model":%b,"version":%d,"mean":' % (orjson.dumps(model), version)
 
 

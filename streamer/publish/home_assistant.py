@@ -21,7 +21,7 @@ from streamer.records import Outgoing
 IDENT = re.compile(r"streamer_[\w-]+")
 """What `identifier` gives."""
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
-"""Seconds in what durations are told in."""
+"""Seconds of each unit that a duration is written in, the largest first."""
 
 
 class Discovery:

@@ -6,7 +6,7 @@ from typing import Protocol
 from streamer.config import Stream
 from streamer.part import Part
 from streamer.publish import thresholds
-from streamer.publish.encode import encode_all, rounded
+from streamer.publish.encode import encode, rounded
 from streamer.publish.home_assistant import Discovery
 from streamer.publish.pattern import Pattern
 from streamer.publish.thresholds import Thresholds
@@ -22,8 +22,9 @@ class Named(thresholds.Published, Protocol):
 class Outlet:
     """Topics, encoding, thresholds and discovery of a stream.
 
-    `frame` is what stands before and after a series' name in the topic of its forecasts, None where labels may stand in
-    it. Without `availability`, the topic on which the daemon says that it is there, Home Assistant is told nothing.
+    frame: the text before and after a series' name in the topic of its forecasts, None where labels may stand in it.
+    availability: the topic on which the daemon says online and offline; without one nothing is announced to Home
+    Assistant.
     """
 
     def __init__(self, config: Stream, labelled: bool, availability: str | None) -> None:
@@ -69,7 +70,7 @@ class Outlet:
         spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
         names, topics = [one.name for one in series], self.topics(series)
         extra = [one.extra for one in series] if self.labelled else None
-        payloads = encode_all(names, batch.ticks.time, interval, spoken, rounded(batch.published), extra)
+        payloads = encode(names, batch.ticks.time, interval, spoken, rounded(batch.published), extra)
         qos, retain = self.publish.qos, self.publish.retain
         out = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
         if self.thresholds and batch.ahead is not None:

@@ -5,7 +5,7 @@ from string import Formatter
 
 
 class Pattern:
-    """A template with `{topic}` once, which stands for any text, beside labels such as `{machine}`: one level each.
+    """A template with `{topic}` once, which stands for any text, and labels such as `{machine}`, one level each.
 
     Topics come from anybody who may publish. A match takes one pass over the topic, whatever is in it; a regular
     expression with several gaps would not.

@@ -19,7 +19,7 @@ LAST_SECOND = 253402300799.0
 
 
 class Published(Protocol):
-    """A series whose forecasts are published; `extra` is what is said beside the usual, as JSON after a comma."""
+    """A series whose forecasts are published; `extra` is JSON, after a comma, that each of its messages carries."""
 
     name: str
     extra: bytes
@@ -71,7 +71,7 @@ class Thresholds(Rows):
     ) -> list[Outgoing]:
         """The messages of a batch: its series, topics of their forecasts, intervals [b], and (model, version).
 
-        The last word on a crossing is said at QoS 1, since no other message will put it right if it gets lost.
+        The message that a crossing has ended goes at QoS 1, since no later message will make up for it.
         """
         assert batch.ahead is not None
         at, which = (~np.isnan(batch.ahead)).nonzero()
@@ -100,12 +100,12 @@ class Thresholds(Rows):
 
 
 def topic_of(forecast: str, threshold: Threshold) -> str:
-    """Where the crossings of a threshold are published, beside a series' forecasts."""
+    """The topic for crossings of a threshold, below the topic of a series' forecasts."""
     return f"{forecast}/threshold/{threshold.name}"
 
 
 def forecast_of(topic: str) -> str:
-    """The topic of the forecast beside which a crossing is published; any other topic is returned as it is."""
+    """The topic of the forecasts that a topic of crossings belongs to; any other topic is returned as it is."""
     forecast, _, name = topic.rpartition("/threshold/")
     return forecast if NAME.fullmatch(name) else topic
 

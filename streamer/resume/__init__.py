@@ -1,1 +1,1 @@
-"""Snapshot and journal in, the stream as it was, out."""
+"""A snapshot and the journal in, the stream as it was out."""

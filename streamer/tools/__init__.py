@@ -1,1 +1,1 @@
-"""What a user runs beside the daemon."""
+"""What users run beside the daemon: demo, replay, record, backtest, inspect and bench."""

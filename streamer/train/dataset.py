@@ -23,23 +23,23 @@ Scales = dict[int, tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class Dataset:
     """The data of a training.
 
-    raw: segments [T, d] of each series, by id, in its own units; scales: mean and standard deviation [d] by id;
-    buffer: all segments, scaled; choosing, gate: the two halves of the held-out origins, on which the best epoch is
-    chosen and the gate compares; live: the newest network of each kind, None where there is none.
+    raw: segments [T, d] of each series, by id, in its own units. scales: mean and standard deviation [d] by id.
+    buffer: all segments, scaled. choice_origins, gate_origins: the two halves of the held-out origins; the best epoch
+    is chosen on the first, the gate compares on the second. live: the newest network of each kind, None for none.
     """
 
     raw: dict[int, list[Floats]]
     scales: Scales
     buffer: Buffer
-    choosing: Tensor
-    gate: Tensor
+    choice_origins: Tensor
+    gate_origins: Tensor
     live: Mapping[Kind, ModelRow | None]
 
 
-def gather(request: Request, device: torch.device) -> Material:
+def gather(request: Request, device: torch.device) -> Dataset:
     """Reads the data of a training; raises TrainingFailed (no_data) and StateError."""
     sizes = request.sizes
     with closing(Journal.read(Path(request.directory))) as journal:
@@ -53,7 +53,7 @@ def gather(request: Request, device: torch.device) -> Material:
     if len(origins) < 2:
         raise TrainingFailed("no_data", "no series has more than k·p ticks without a long gap in its held-out part")
     half = len(origins) // 2
-    return Material(raw, scales, buffer, origins[:half], origins[half:], live)
+    return Dataset(raw, scales, buffer, origins[:half], origins[half:], live)
 
 
 def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:

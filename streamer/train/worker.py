@@ -23,7 +23,7 @@ import torch
 from streamer.errors import StreamerError, TrainingFailed
 from streamer.models import KINDS, Kind, Network, Traditional
 from streamer.store.models import ModelRow
-from streamer.train.dataset import Material, gather, scaled
+from streamer.train.dataset import Dataset, gather, scaled
 from streamer.train.failures import reason_of
 from streamer.train.fit import Beat, error, fit, persistence_error
 from streamer.train.parallel import run_in_parallel
@@ -59,9 +59,9 @@ def train(request: Request, report: Report) -> None:
     """
     device = choose_device(request.device)
     report({"event": "start", "device": device.type})
-    material = gather(request, device)
-    report({"event": "buffer", "ticks": len(material.buffer.x), "series": len(material.raw)})
-    works = [partial(candidate, kind, request, material, report) for kind in KINDS]
+    dataset = gather(request, device)
+    report({"event": "buffer", "ticks": len(dataset.buffer.x), "series": len(dataset.raw)})
+    works = [partial(candidate, kind, request, dataset, report) for kind in KINDS]
     if device.type == "cpu" and request.threads >= len(works):
         run_in_parallel(works, request.threads_each)
     else:
@@ -70,29 +70,29 @@ def train(request: Request, report: Report) -> None:
             work()
 
 
-def candidate(kind: Kind, request: Request, material: Material, report: Report) -> None:
+def candidate(kind: Kind, request: Request, dataset: Dataset, report: Report) -> None:
     """Trains one network and reports it as a candidate, unless it diverged."""
-    network = learn(kind, request, material, report)
+    network = learn(kind, request, dataset, report)
     if network is None:
         return
-    live, naive = material.live[kind], persistence_error(material.buffer, material.gate, request.sizes.horizon)
+    live, naive = dataset.live[kind], persistence_error(dataset.buffer, dataset.gate_origins, request.sizes.horizon)
     report(
         {
             "event": "candidate",
             "kind": kind,
-            "e_p": settled_error(network, material.buffer, material.gate),
-            "e_p_live": live and live_error(live, request, material),
+            "e_p": settled_error(network, dataset.buffer, dataset.gate_origins),
+            "e_p_live": live and live_error(live, request, dataset),
             "e_p_persistence": naive,
-            "scales": {ident: (mean.tolist(), sd.tolist()) for ident, (mean, sd) in material.scales.items()},
+            "scales": {ident: (mean.tolist(), sd.tolist()) for ident, (mean, sd) in dataset.scales.items()},
             "weights": base64.b64encode(dump(network.state_dict())).decode(),
         }
     )
 
 
-def learn(kind: Kind, request: Request, material: Material, report: Report) -> Network | None:
+def learn(kind: Kind, request: Request, dataset: Dataset, report: Report) -> Network | None:
     """Trains one network, and tunes its decoder if the recipe says so; None if it diverged."""
     recipe, beat = request.recipe, heartbeat(report)
-    buffer, origins = material.buffer, material.choosing
+    buffer, origins = dataset.buffer, dataset.choice_origins
 
     def progress(epoch: int, e_p: float) -> None:
         report({"event": "progress", "kind": kind, "epoch": epoch, "epochs": recipe.epochs, "e_p": e_p})
@@ -123,16 +123,18 @@ def settled_error(network: Network, buffer: Buffer, origins: torch.Tensor, units
     return error(network, buffer, carry, origins, units)
 
 
-def live_error(live: ModelRow, request: Request, material: Material) -> float:
+def live_error(live: ModelRow, request: Request, dataset: Dataset) -> float:
     """E_p of the live network, run under its own scales, in the candidate's scaled units, so that the two compare."""
-    raw, scales, device = material.raw, material.scales, material.gate.device
+    raw, scales, device = dataset.raw, dataset.scales, dataset.gate_origins.device
     own = {ident: live.scales.get(ident, scale) for ident, scale in scales.items()}
     buffer = scaled(raw, own, request.held_out, device)
     ratios = [
         np.broadcast_to(own[ident][1] / scales[ident][1], part.shape) for ident, parts in raw.items() for part in parts
     ]
     units = torch.from_numpy(np.concatenate(ratios).astype(np.float32)).to(device)
-    return settled_error(network_of(live.kind, request.sizes, live.weights).to(device), buffer, material.gate, units)
+    return settled_error(
+        network_of(live.kind, request.sizes, live.weights).to(device), buffer, dataset.gate_origins, units
+    )
 
 
 def main(work: Callable[[Request, Report], None] = train) -> None:

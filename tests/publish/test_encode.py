@@ -1,4 +1,4 @@
-"""The message of a forecast, as section 5 of the design promises it."""
+"""The message of a forecast, as README.md shows it."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from streamer.publish.encode import DIGITS, encode, encode_all, rfc3339, rounded
+from streamer.publish.encode import DIGITS, encode, rfc3339, rounded
 from streamer.records import Floats
+from tests.publish.messages import message_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_10000 = 253402300800
@@ -23,8 +24,8 @@ numbers = st.floats(-1e30, 1e30)
 
 
 def test_one_element() -> None:
-    """For d = 1 the message has the keys of the design in their order, its mean a flat list of k·p numbers."""
-    payload = encode("plant/press-3/temperature", 1772366400.25, 1.0, "memoryless", 7, np.array([[21.4], [21.5]]))
+    """For d = 1 the message has the documented keys in their order, its mean a flat list of k·p numbers."""
+    payload = message_of("plant/press-3/temperature", 1772366400.25, 1.0, "memoryless", 7, np.array([[21.4], [21.5]]))
     assert payload == (
         b'{"series":"plant/press-3/temperature","time":"2026-03-01T12:00:00.250Z","interval":1.0,'
         b'"model":"memoryless","version":7,"mean":[21.4,21.5]}'
@@ -33,7 +34,9 @@ def test_one_element() -> None:
 
 def test_many_elements() -> None:
     """For d = 2 the mean is a list of k·p lists of d numbers."""
-    document: dict[str, Any] = orjson.loads(encode("a", 0.0, 0.1, "persistence", 0, np.array([[1.0, -2], [3, 4.5]])))
+    document: dict[str, Any] = orjson.loads(
+        message_of("a", 0.0, 0.1, "persistence", 0, np.array([[1.0, -2], [3, 4.5]]))
+    )
     assert list(document) == ["series", "time", "interval", "model", "version", "mean"]
     assert document["mean"] == [[1.0, -2.0], [3.0, 4.5]]
 
@@ -41,19 +44,19 @@ def test_many_elements() -> None:
 def test_any_slice() -> None:
     """One element of several, not contiguous in memory, is written with its own numbers."""
     mean = np.arange(12.0).reshape(2, 3, 2)[:, 1].T[:, :1]
-    assert orjson.loads(encode("a", 0.0, 1.0, "m", 0, mean))["mean"] == mean[:, 0].tolist()
+    assert orjson.loads(message_of("a", 0.0, 1.0, "m", 0, mean))["mean"] == mean[:, 0].tolist()
 
 
 def test_topic_of_any_text() -> None:
     """Quotes, line ends and other alphabets in a topic come back from the message."""
     series = 'plant/"ä"\n/温度'
-    assert orjson.loads(encode(series, 0.0, 1.0, "m", 0, np.zeros((1, 1))))["series"] == series
+    assert orjson.loads(message_of(series, 0.0, 1.0, "m", 0, np.zeros((1, 1))))["series"] == series
 
 
 @pytest.mark.parametrize("series", [["a\x7fb", "c"], ["\x7f", ""], ["", ""], ['","', "\\"]])
 def test_topics_of_a_batch(series: list[str]) -> None:
     """Topics that hold what separates them while a batch is encoded come back from it too."""
-    payloads = encode_all(series, np.zeros(2), np.ones(2), [("m", 0)] * 2, np.zeros((2, 1, 1)))
+    payloads = encode(series, np.zeros(2), np.ones(2), [("m", 0)] * 2, np.zeros((2, 1, 1)))
     assert [orjson.loads(payload)["series"] for payload in payloads] == series
 
 
@@ -80,7 +83,7 @@ def test_a_batch(data: st.DataObject, b: int, h: int, d: int) -> None:
         }
         for name, at, spacing, (model, version), values in zip(*columns, strict=True)
     ]
-    payloads = encode_all(series, time, interval, spoken, mean)
+    payloads = encode(series, time, interval, spoken, mean)
     assert [list(json.loads(payload).items()) for payload in payloads] == [list(one.items()) for one in wanted]
 
 

@@ -15,9 +15,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jsonschema import Draft202012Validator
 
 from streamer.config import Stream
-from streamer.publish.encode import encode
 from streamer.publish.home_assistant import Discovery, duration, identifier
 from streamer.records import Outgoing
+from tests.publish.messages import message_of
 from tests.streams import fast_lane, feed, process, sample, timed, untimed
 
 SCHEMA = Draft202012Validator(json.loads(Path(__file__).with_name("home_assistant.json").read_text("utf-8")))
@@ -58,7 +58,7 @@ def test_a_device_for_a_series() -> None:
     assert document["availability_topic"] == AWAY
     sensors = document["components"]
     assert [one["name"] for one in sensors.values()] == ["Forecast in 30 min", "Forecast in 1 h"]
-    payload = encode("plant/a", 0.0, 600.0, "memoryless", 7, np.arange(1.0, 7.0)[:, None])
+    payload = message_of("plant/a", 0.0, 600.0, "memoryless", 7, np.arange(1.0, 7.0)[:, None])
     assert [state(one, payload) for one in sensors.values()] == ["3.0", "6.0"]
     for one in sensors.values():
         assert one["state_topic"] == "forecast/plant/a"
@@ -78,7 +78,7 @@ def test_elements_of_a_sample() -> None:
     """For d > 1 there is a sensor for each element at each lead, with that element's value."""
     of = announcing(payload={"format": "array", "d": 2}, publish={"home_assistant": {"leads": [2]}})
     (out,) = discovery(of).announce(["a"], ["forecast/a"])
-    payload = encode("a", 0.0, 1.0, "memoryless", 7, np.arange(12.0).reshape(6, 2))
+    payload = message_of("a", 0.0, 1.0, "memoryless", 7, np.arange(12.0).reshape(6, 2))
     sensors = checked(out)["components"].values()
     assert [state(one, payload) for one in sensors] == ["2.0", "3.0"]
     assert [one["name"][-9:] for one in sensors] == ["element 0", "element 1"]

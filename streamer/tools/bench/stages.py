@@ -18,7 +18,7 @@ from streamer.forecast.scale import Scale
 from streamer.ingest.grid import Grid, Series, TickBatcher
 from streamer.models import KINDS, Kind, build
 from streamer.models.frozen import TILE
-from streamer.publish.encode import encode_all, rounded
+from streamer.publish.encode import encode, rounded
 from streamer.records import Floats, Message, Sizes, TickBatch
 from streamer.store.journal import Journal
 from streamer.stream.state import StreamState
@@ -128,7 +128,7 @@ class Subject:
 
     def encode(self, wave: TickBatch, mean: Floats) -> None:
         b, topics = len(wave.rows), [self.state.series[row].topic for row in wave.rows.tolist()]
-        encode_all(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, rounded(mean))
+        encode(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, rounded(mean))
 
 
 def chain(rows: int, contraction: int, count: int) -> Callable[[int], None]:
