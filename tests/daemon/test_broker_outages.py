@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from tests.broker import Mosquitto, write_password
+from tests.broker import Mosquitto, until, write_password
 from tests.daemon.outages import Sensor, through
 from tests.process import configuration, get, running, served
 
@@ -34,7 +34,8 @@ async def test_wrong_credentials_are_mended_without_a_restart(tmp_path: Path) ->
             await asyncio.to_thread(write_password, passwords, "streamer", "hunter2")
             broker.reload()
             await daemon.logged("subscribed to")
-            assert (await asyncio.to_thread(get, f"{url}/readyz"))[0] == 200
+            # The line is written a moment before the link calls itself subscribed.
+            await until(lambda: get(f"{url}/readyz")[0] == 200)
             assert await daemon.stop() == 0
         assert sum("refused" in line for line in daemon.lines) == 1
         assert "hunter2" not in "".join(daemon.lines)
