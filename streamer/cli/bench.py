@@ -23,7 +23,7 @@ def bench(
     ] = False,
     only: Annotated[
         list[str] | None,
-        typer.Option(metavar="PART", help="end-to-end, stages, sizes, memory or training. May be repeated."),
+        typer.Option(metavar="SECTION", help="end-to-end, stages, sizes, memory or training. May be repeated."),
     ] = None,
     cell: Annotated[Cell, typer.Option(help="Cell of the networks.")] = Cell.lstm,
     series: Annotated[int, typer.Option(min=1, help="Number of series that send samples.")] = 1000,
@@ -37,14 +37,14 @@ def bench(
 ) -> None:
     """Measure what this machine can take: the daemon behind a broker, its stages, its memory, a retraining.
 
-    The end-to-end part starts a daemon with random networks behind mosquitto, or behind the embedded broker where
+    The end-to-end section starts a daemon with random networks behind mosquitto, or behind the embedded broker where
     mosquitto is not installed. Other work on the machine affects every figure: on a busy machine, trust only ratios
     within one run. To compare two versions, run `streamer bench --json before.json` with the first and
     `streamer bench --compare before.json` with the second.
     """
     from streamer.observe import logs
-    from streamer.tools.bench.part import Settings
     from streamer.tools.bench.run import bench as measure
+    from streamer.tools.bench.section import Settings
 
     logs.configure("text", "error")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # daemon, broker and clients end with it

@@ -17,7 +17,7 @@ from streamer.models import KINDS
 from streamer.records import ForecastBatch
 from streamer.resume import snapshot
 from streamer.store.journal import Journal, SeriesRow
-from streamer.store.models import TrainingOutcome, newest_model, outcomes_after
+from streamer.store.outcomes import TrainingOutcome, newest_network, outcomes_after
 from streamer.store.samples import NEWEST
 from streamer.stream.state import StreamState
 from streamer.swap.warm import WARM_WINDOWS, forecaster_of, in_reader_thread, warm_between
@@ -93,7 +93,7 @@ def resume_without_snapshot(
         before[row.ident] = int(ticks[0]) - 1
     outcomes = outcomes_after(journal, stream.name, sizes, 0)
     created = {outcome.version: outcome.created for outcome in outcomes}
-    found = [model for kind in KINDS if (model := newest_model(journal, stream.name, kind, sizes))]
+    found = [model for kind in KINDS if (model := newest_network(journal, stream.name, kind, sizes))]
     networks = {model.kind: forecaster_of(model, created[model.version], stream) for model in found}
     if outcomes:
         stream.conclude(networks, None, outcomes[-1].version)
@@ -138,7 +138,7 @@ def replay(
 
 def conclude(stream: StreamState, outcome: TrainingOutcome, journal: Journal, halt: threading.Event) -> None:
     """What a training led to, at the ticks it did."""
-    networks = {row.kind: forecaster_of(row, outcome.created, stream) for row in outcome.models}
+    networks = {row.kind: forecaster_of(row, outcome.created, stream) for row in outcome.networks}
     spans = {ident: (span.first, span.last) for ident, span in outcome.spans.items()}
     warm_between(list(networks.values()), stream.series, spans, stream, journal, halt)
     stream.conclude(networks, outcome.preferred, outcome.version)

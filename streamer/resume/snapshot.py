@@ -12,7 +12,7 @@ from streamer.models import KINDS
 from streamer.resume.migrate import FORMAT, migrated
 from streamer.store import snapshots
 from streamer.store.journal import Journal, SeriesRow
-from streamer.store.models import model, newest_version
+from streamer.store.outcomes import network, newest_version
 from streamer.store.snapshots import Snapshot
 from streamer.stream.state import StreamState
 from streamer.swap.warm import forecaster_of
@@ -78,7 +78,7 @@ def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow]
     networks = {}
     for kind in KINDS:
         version = about["networks"].get(kind)
-        found = None if version is None else model(journal, stream.name, kind, version, stream.config.sizes)
+        found = None if version is None else network(journal, stream.name, kind, version, stream.config.sizes)
         if found:
             networks[kind] = forecaster_of(*found, stream)
     stream.conclude(networks, about["preferred"] if networks else None, about["version"])

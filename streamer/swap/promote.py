@@ -8,7 +8,7 @@ from streamer.forecast.network import NetworkForecaster
 from streamer.models import Kind
 from streamer.records import Candidate
 from streamer.store.journal import Journal
-from streamer.store.models import ModelRow, Span, TrainingOutcome, add_outcome, newest_version
+from streamer.store.outcomes import NetworkRow, Span, TrainingOutcome, add_outcome, newest_version
 from streamer.stream.state import StreamState
 from streamer.swap.warm import forecaster_of, in_reader_thread, warm_newest
 
@@ -33,7 +33,7 @@ async def promote(
     promotions, name, sizes = stream.promotions, stream.name, stream.config.sizes
     version = max(promotions.version, newest_version(journal, name)) + 1
     rows = tuple(
-        ModelRow(c.kind, version, {c.kind: c.e_p, "persistence": c.e_p_persistence}, c.scales, c.weights)
+        NetworkRow(c.kind, version, {c.kind: c.e_p, "persistence": c.e_p_persistence}, c.scales, c.weights)
         for c in candidates
     )
     async with lock:

@@ -14,7 +14,7 @@ from streamer.ingest.grid import Series, segments
 from streamer.models.frozen import LARGEST
 from streamer.records import Floats, TickBatch
 from streamer.store.journal import Journal
-from streamer.store.models import ModelRow
+from streamer.store.outcomes import NetworkRow
 from streamer.stream.state import StreamState
 from streamer.train.weights import network_of
 
@@ -26,7 +26,7 @@ Run = tuple[Floats, NDArray[np.bool_]]
 """Ticks of one series: values [T, d], NaN where missing, and where it starts anew [T]."""
 
 
-def forecaster_of(row: ModelRow, created: float, stream: StreamState) -> NetworkForecaster:
+def forecaster_of(row: NetworkRow, created: float, stream: StreamState) -> NetworkForecaster:
     """A forecaster with these weights and scales, all states zero, with room for the stream's series.
 
     `created`: when its training outcome was. Series that no training has seen follow their own first samples.

@@ -15,7 +15,7 @@ from streamer.ingest.grid import segments
 from streamer.models import KINDS, Kind
 from streamer.records import Floats
 from streamer.store.journal import Journal
-from streamer.store.models import ModelRow, newest_model
+from streamer.store.outcomes import NetworkRow, newest_network
 from streamer.train.request import Request
 from streamer.train.windows import Buffer
 
@@ -36,7 +36,7 @@ class Dataset:
     buffer: Buffer
     choice_origins: Tensor
     gate_origins: Tensor
-    live: Mapping[Kind, ModelRow | None]
+    live: Mapping[Kind, NetworkRow | None]
 
 
 def gather(request: Request, device: torch.device) -> Dataset:
@@ -44,7 +44,7 @@ def gather(request: Request, device: torch.device) -> Dataset:
     sizes = request.sizes
     with closing(Journal.read(Path(request.directory))) as journal:
         raw = read_buffer(journal, request)
-        live = {kind: newest_model(journal, request.stream, kind, sizes) for kind in KINDS}
+        live = {kind: newest_network(journal, request.stream, kind, sizes) for kind in KINDS}
     scales = measure(raw, request.held_out)
     buffer = scaled(raw, scales, request.held_out, device)
     origins = buffer.origins(sizes.m, sizes.horizon, request.recipe.origins)

@@ -22,7 +22,7 @@ import torch
 
 from streamer.errors import StreamerError, TrainingFailed
 from streamer.models import KINDS, Kind, Network, Traditional
-from streamer.store.models import ModelRow
+from streamer.store.outcomes import NetworkRow
 from streamer.train.dataset import Dataset, gather, scaled
 from streamer.train.failures import reason_of
 from streamer.train.fit import Beat, error, fit, persistence_error
@@ -123,7 +123,7 @@ def settled_error(network: Network, buffer: Buffer, origins: torch.Tensor, units
     return error(network, buffer, carry, origins, units)
 
 
-def live_error(live: ModelRow, request: Request, dataset: Dataset) -> float:
+def live_error(live: NetworkRow, request: Request, dataset: Dataset) -> float:
     """E_p of the live network, run under its own scales, in the candidate's scaled units, so that the two compare."""
     raw, scales, device = dataset.raw, dataset.scales, dataset.gate_origins.device
     own = {ident: live.scales.get(ident, scale) for ident, scale in scales.items()}

@@ -14,8 +14,8 @@ from streamer.tools.bench.broker import broker
 from streamer.tools.bench.clients import Site
 from streamer.tools.bench.endtoend import Load, against, daemon
 from streamer.tools.bench.machine import describe, warning
-from streamer.tools.bench.part import Row
 from streamer.tools.bench.report import number
+from streamer.tools.bench.section import Row
 
 PEERS = {
     "straightforward": "aiomqtt",

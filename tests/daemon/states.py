@@ -8,7 +8,7 @@ import numpy as np
 from streamer.models import KINDS
 from streamer.records import Floats, Sizes
 from streamer.store.journal import Journal, Source
-from streamer.store.models import Span, newest_model, outcomes_after
+from streamer.store.outcomes import Span, newest_network, outcomes_after
 from streamer.store.snapshots import newest_first
 from streamer.train.weights import network_of
 from tests.models.reference import REFERENCES
@@ -31,7 +31,7 @@ def check_states(state: Path, samples: int) -> None:
         assert saved.arrays["series.tick"].tolist() == [series.tick]
         compared = 0
         for kind in KINDS:
-            model = newest_model(journal, "waves", kind, sizes)
+            model = newest_network(journal, "waves", kind, sizes)
             assert model is not None
             first = swapped(journal, model.version, sizes)[series.ident].first
             ticks, values = journal.newest(series.ident, samples - first, series.tick)

@@ -9,7 +9,7 @@ import torch
 from streamer.config import Stream
 from streamer.models import KINDS, build
 from streamer.store.journal import Journal
-from streamer.store.models import ModelRow, TrainingOutcome, add_outcome
+from streamer.store.outcomes import NetworkRow, TrainingOutcome, add_outcome
 from streamer.train.weights import dump
 
 
@@ -20,5 +20,5 @@ def seed(directory: Path, streams: Iterable[Stream]) -> None:
             rows = []
             for i, kind in enumerate(KINDS):
                 torch.manual_seed(i)
-                rows.append(ModelRow(kind, 1, {}, {}, dump(build(kind, stream.sizes).state_dict())))
+                rows.append(NetworkRow(kind, 1, {}, {}, dump(build(kind, stream.sizes).state_dict())))
             add_outcome(journal, stream.name, stream.sizes, TrainingOutcome(1, 1.0, "memoryless", {}, tuple(rows)))

@@ -21,7 +21,7 @@ from streamer.errors import StateDamaged, StateError
 from streamer.records import Sizes
 from streamer.store.database import CHECKPOINT_PAGES, FILE, LOCK, SNAPSHOTS, Durability, checkpoint, connect
 from streamer.store.journal import Journal, SeriesRow, Source
-from streamer.store.models import Span, outcomes_after
+from streamer.store.outcomes import Span, outcomes_after
 from streamer.store.samples import SampleRow
 from streamer.store.schema import MIGRATIONS
 from tests.broker import until
@@ -406,7 +406,7 @@ def test_version_1(tmp_path: Path) -> None:
     spans = {3: Span(5, 70, 0), 4: Span(0, 9, 0)}
     assert (first.created, first.preferred, first.spans) == (1001.0, None, spans)
     assert (second.created, second.preferred, second.spans) == (1002.0, "traditional", spans)
-    assert [(one.kind, one.errors, one.weights) for one in second.models] == [
+    assert [(one.kind, one.errors, one.weights) for one in second.networks] == [
         ("memoryless", {"memoryless": 0.5, "persistence": 1.0}, b"w"),
         ("traditional", {"traditional": 0.25, "persistence": 1.0}, b"w"),
     ]

@@ -12,7 +12,7 @@ from streamer.config import Metrics, Stream
 from streamer.resume.snapshot import capture
 from streamer.store.database import FILE
 from streamer.store.journal import Journal
-from streamer.store.models import newest_version, outcomes_after
+from streamer.store.outcomes import newest_version, outcomes_after
 from streamer.store.snapshots import write
 from streamer.stream.state import StreamState
 from tests.broker import Mosquitto, until
@@ -111,7 +111,7 @@ async def test_kills_around_swaps(tmp_path: Path) -> None:
         assert_same(one, other, ("series.trained",))
     with closing(Journal.read(directory)) as journal:
         networks = [
-            len(gate.models) for stream in streams for gate in outcomes_after(journal, stream.name, stream.sizes, 0)
+            len(gate.networks) for stream in streams for gate in outcomes_after(journal, stream.name, stream.sizes, 0)
         ]
     versions = trainings(directory, streams)
     print(f"12 kills, {len(TOPICS) * sensors.tick} samples, trainings by stream {versions}, networks {networks}")

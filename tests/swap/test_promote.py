@@ -14,7 +14,7 @@ import torch
 from streamer.errors import TrainingFailed
 from streamer.models import KINDS, Kind, build
 from streamer.records import Candidate, Floats
-from streamer.store.models import Span, newest_model, outcomes_after
+from streamer.store.outcomes import Span, newest_network, outcomes_after
 from streamer.store.samples import Limits
 from streamer.stream.state import StreamState
 from streamer.swap.promote import promote
@@ -80,7 +80,7 @@ async def test_samples_that_come_while_states_are_warmed_are_not_missed(tmp_path
     (outcome,) = outcomes_after(fast.journal, "plant", stream.config.sizes, 0)
     assert (outcome.version, outcome.preferred, outcome.created) == (1, "memoryless", NOW)
     assert outcome.spans[stream.series[0].ident] == Span(begun, t - 1, 50)
-    assert newest_model(fast.journal, "plant", "memoryless", stream.config.sizes) is not None
+    assert newest_network(fast.journal, "plant", "memoryless", stream.config.sizes) is not None
     fast.journal.close()
 
 

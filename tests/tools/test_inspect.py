@@ -12,7 +12,7 @@ from streamer.cli import app
 from streamer.errors import StateError
 from streamer.records import Sizes
 from streamer.store.journal import Journal, Source
-from streamer.store.models import ModelRow, TrainingOutcome, add_outcome
+from streamer.store.outcomes import NetworkRow, TrainingOutcome, add_outcome
 from streamer.tools.inspect import age, look, size
 
 NOW = 1_800_000_000.0
@@ -25,7 +25,7 @@ def filled(directory: Path) -> None:
             journal.add_series([(i, Source("plant", "", 1, 1.0), f"plant/{i}", "") for i in (1, 2)])
             ticks = [(1, t) for t in range(10)] + [(2, t) for t in (0, 1, 4)]
             journal.append((series, t, NOW - 100 + t, struct.pack("<d", 1.0)) for series, t in ticks)
-        row = ModelRow("memoryless", 3, {"memoryless": 0.25, "persistence": 1.0}, {}, b"w" * 100)
+        row = NetworkRow("memoryless", 3, {"memoryless": 0.25, "persistence": 1.0}, {}, b"w" * 100)
         add_outcome(journal, "plant", Sizes(n=6, cell="gru"), TrainingOutcome(3, NOW - 7200, "memoryless", {}, (row,)))
 
 

@@ -24,7 +24,7 @@ from streamer.lanes.slow import SlowLane
 from streamer.records import ForecastBatch, Message, Outgoing, TickBatch
 from streamer.resume.fold import conclude
 from streamer.store.journal import Journal
-from streamer.store.models import TrainingOutcome, outcomes_after
+from streamer.store.outcomes import TrainingOutcome, outcomes_after
 from streamer.stream.state import StreamState
 from streamer.tools.backtest.audit import Audit
 from streamer.tools.replay.recording import recorded
@@ -134,8 +134,8 @@ class Backtest:
         outcome = pending.outcomes.pop(0)
         own = {series.name: series.ident for series in stream.series}
         ids = {ident: own[name] for ident, name in self.names.items() if name in own}
-        rows = [replace(row, scales=renamed(row.scales, ids)) for row in outcome.models]
-        translated = replace(outcome, spans=renamed(outcome.spans, ids), models=tuple(rows))
+        rows = [replace(row, scales=renamed(row.scales, ids)) for row in outcome.networks]
+        translated = replace(outcome, spans=renamed(outcome.spans, ids), networks=tuple(rows))
         conclude(stream, translated, self.journal, Event())
         if pending.outcomes:
             pending.next(self.names)

@@ -21,7 +21,7 @@ from streamer.tools.bench import subject
 from streamer.tools.bench.broker import Broker, broker
 from streamer.tools.bench.clients import Clients, Heard, Sent, Site, clients
 from streamer.tools.bench.machine import cpu_seconds, resident_bytes
-from streamer.tools.bench.part import Row, Settings, Tell
+from streamer.tools.bench.section import Row, Settings, Tell
 
 SHARES = (0.1, 0.5, 0.9)
 """Shares of the saturation rate at which latency is measured."""

@@ -20,7 +20,7 @@ from streamer.store.journal import Journal
 from streamer.stream.state import StreamState
 from streamer.tools.bench import subject
 from streamer.tools.bench.machine import resident_bytes
-from streamer.tools.bench.part import Row, Settings, Tell
+from streamer.tools.bench.section import Row, Settings, Tell
 from streamer.tools.bench.stages import arrays_of
 
 AT_ONCE = 1024

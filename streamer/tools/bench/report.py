@@ -12,17 +12,17 @@ from rich.table import Table
 
 from streamer.errors import SourceError
 from streamer.tools.bench.machine import warning
-from streamer.tools.bench.part import Part, Row
+from streamer.tools.bench.section import Row, Section
 
 FORMAT = 1
 """Version of the file format; raise it when names or meanings of figures change."""
 WIDTH = 80
 
 Results = dict[str, Any]
-"""Keys: format, machine, settings, and parts, which holds the rows by name of the part."""
+"""Keys: format, machine, settings, and sections, which holds the rows by name of the section."""
 
 
-def show(results: Results, parts: Mapping[str, Part], console: Console) -> None:
+def show(results: Results, sections: Mapping[str, Section], console: Console) -> None:
     """Print the machine and settings, then every table."""
     machine, settings = results["machine"], results["settings"]
     console.print(f"{machine['cores']} × {machine['cpu']}, {machine['system']}", highlight=False)
@@ -36,10 +36,10 @@ def show(results: Results, parts: Mapping[str, Part], console: Console) -> None:
     for broker in sorted({row["broker"] for rows in results["parts"].values() for row in rows if "broker" in row}):
         console.print(f"broker: {broker}", highlight=False)
     for name, rows in results["parts"].items():
-        console.print(table(parts[name], rows, number))
+        console.print(table(sections[name], rows, number))
 
 
-def compare(results: Results, before: Results, parts: Mapping[str, Part], console: Console) -> None:
+def compare(results: Results, before: Results, sections: Mapping[str, Section], console: Console) -> None:
     """Print every figure as a multiple of the earlier one with the same keys."""
     for side, one in (("before", before), ("now", results)):
         if busy := warning(one["machine"]):
@@ -51,20 +51,20 @@ def compare(results: Results, before: Results, parts: Mapping[str, Part], consol
     if different:
         console.print(f"Different in the two runs: {', '.join(different)}", style="yellow", highlight=False)
     for name, rows in results["parts"].items():
-        found = ratios(parts[name], rows, before["parts"].get(name, []))
+        found = ratios(sections[name], rows, before["parts"].get(name, []))
         if found:
-            console.print(table(parts[name], found, times, "now / before: "))
+            console.print(table(sections[name], found, times, "now / before: "))
 
 
-def ratios(part: Part, rows: list[Row], before: list[Row]) -> list[Row]:
+def ratios(section: Section, rows: list[Row], before: list[Row]) -> list[Row]:
     """Rows that both results have, each figure divided by the earlier one; None if either is missing or that is 0."""
-    earlier = {tuple(row[key] for key in part.keys): row for row in before}
+    earlier = {tuple(row[key] for key in section.keys): row for row in before}
     found = []
     for row in rows:
-        old = earlier.get(tuple(row[key] for key in part.keys))
+        old = earlier.get(tuple(row[key] for key in section.keys))
         if old is not None:
-            figures = {name: ratio(row.get(name), old.get(name)) for name in part.figures}
-            found.append({**{key: row[key] for key in part.keys}, **figures})
+            figures = {name: ratio(row.get(name), old.get(name)) for name in section.figures}
+            found.append({**{key: row[key] for key in section.keys}, **figures})
     return found
 
 
@@ -73,23 +73,23 @@ def ratio(now: float | None, before: float | None) -> float | None:
     return now / before if now is not None and before else None
 
 
-def table(part: Part, rows: list[Row], written: Any, prefix: str = "") -> Table:
+def table(section: Section, rows: list[Row], written: Any, prefix: str = "") -> Table:
     """A table with a line per row, keys on the left and figures on the right."""
     made = Table(
-        title=escape(f"{prefix}{part.title}"),
-        caption=escape(part.note),
+        title=escape(f"{prefix}{section.title}"),
+        caption=escape(section.note),
         title_justify="left",
         caption_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    for heading in part.keys.values():
+    for heading in section.keys.values():
         made.add_column(heading, no_wrap=True)
-    for heading in part.figures.values():
+    for heading in section.figures.values():
         made.add_column(heading, justify="right")
     for row in rows:
-        made.add_row(*(str(row[key]) for key in part.keys), *(written(row.get(name)) for name in part.figures))
+        made.add_row(*(str(row[key]) for key in section.keys), *(written(row.get(name)) for name in section.figures))
     return made
 
 

@@ -1,4 +1,4 @@
-"""`streamer bench`: names of parts in, their tables and a file of all figures out."""
+"""`streamer bench`: names of sections in, their tables and a file of all figures out."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,11 +9,11 @@ from rich.console import Console
 from streamer.errors import ConfigError
 from streamer.tools.bench import endtoend, memory, stages, sweeps, training
 from streamer.tools.bench.machine import describe
-from streamer.tools.bench.part import Part, Settings, Tell
 from streamer.tools.bench.report import FORMAT, WIDTH, Results, compare, read, show, write
+from streamer.tools.bench.section import Section, Settings, Tell
 
-PARTS = {
-    "end-to-end": Part(
+SECTIONS = {
+    "end-to-end": Section(
         "End to end, through a broker",
         "CPU: of the daemon's process, per sample. Latency: from sending a sample to the arrival of its forecast. "
         "Sender: its own lateness, 99th percentile. Lost: samples without a forecast; a daemon that falls far behind "
@@ -30,7 +30,7 @@ PARTS = {
         },
         endtoend.measure,
     ),
-    "stages": Part(
+    "stages": Section(
         "Stages of the fast lane: CPU µs per sample, by samples in a batch",
         "Floor: only the library calls that every implementation needs. "
         "Reference: a fixed product of matrices, by which runs can be compared.",
@@ -38,7 +38,7 @@ PARTS = {
         {name: head for b in stages.BATCHES for name, head in ((f"us_{b}", str(b)), (f"floor_{b}", "floor"))},
         stages.measure,
     ),
-    "sizes": Part(
+    "sizes": Section(
         "Number of series, and sizes of the networks: CPU µs per sample",
         "All stages, in batches of at most 256. Networks: the share of step and forecast of both networks in it.",
         {"vary": "varied", "value": "to"},
@@ -50,14 +50,14 @@ PARTS = {
         },
         sweeps.measure,
     ),
-    "memory": Part(
+    "memory": Section(
         "Memory: bytes per series",
         "Resident: growth of the process, including names, routing and spare room.",
         {"series": "series"},
         {"arrays": "arrays", "rings": "of these: forecasts waiting to be scored", "resident": "resident"},
         memory.measure,
     ),
-    "training": Part(
+    "training": Section(
         "One retraining, in a process of its own: seconds",
         "Whole: an epoch times the epochs of the default recipe. Start: until the buffer is read. "
         "Both: this training of both networks, with start and gate.",
@@ -76,26 +76,26 @@ PARTS = {
 
 
 def bench(settings: Settings, only: Sequence[str], file: Path | None, earlier: Path | None) -> None:
-    """Measure and show. Raises ConfigError for an unknown part, SourceError for an unusable file."""
-    unknown = [name for name in only if name not in PARTS]
+    """Measure and show. Raises ConfigError for an unknown section, SourceError for an unusable file."""
+    unknown = [name for name in only if name not in SECTIONS]
     if unknown:
-        raise ConfigError(f"--only {unknown[0]}: there is no such part; there are {', '.join(PARTS)}")
+        raise ConfigError(f"--only {unknown[0]}: there is no such section; there are {', '.join(SECTIONS)}")
     before = None if earlier is None else read(earlier)
-    results = measured(settings, only or list(PARTS))
+    results = measured(settings, only or list(SECTIONS))
     if file is not None:
         write(results, file)
     console = Console()
     if not console.is_terminal or console.width > WIDTH:
         console = Console(width=WIDTH)
-    show(results, PARTS, console)
+    show(results, SECTIONS, console)
     if before is not None:
-        compare(results, before, PARTS, console)
+        compare(results, before, SECTIONS, console)
 
 
 def measured(settings: Settings, names: Sequence[str]) -> Results:
-    """The results of these parts; progress goes to standard error."""
+    """The results of these sections; progress goes to standard error."""
     machine, screen = describe(), Console(stderr=True)
-    parts = {}
+    sections = {}
     with screen.status("") as status:
 
         def tell(name: str) -> Tell:
@@ -104,5 +104,5 @@ def measured(settings: Settings, names: Sequence[str]) -> Results:
             return lambda text: status.update(f"{name}: {text}")
 
         for name in names:
-            parts[name] = list(PARTS[name].measure(settings, tell(name)))
-    return {"format": FORMAT, "machine": machine, "settings": asdict(settings), "parts": parts}
+            sections[name] = list(SECTIONS[name].measure(settings, tell(name)))
+    return {"format": FORMAT, "machine": machine, "settings": asdict(settings), "parts": sections}

@@ -23,7 +23,7 @@ from streamer.records import Floats, Message, Sizes, TickBatch
 from streamer.store.journal import Journal
 from streamer.stream.state import StreamState
 from streamer.tools.bench import subject
-from streamer.tools.bench.part import Row, Settings, Tell
+from streamer.tools.bench.section import Row, Settings, Tell
 
 ROUND = 2048
 """Samples of a round, in batches."""

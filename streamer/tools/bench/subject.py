@@ -12,7 +12,7 @@ from streamer.config import Stream
 from streamer.models import KINDS, build
 from streamer.records import CellName
 from streamer.store.journal import Journal, Source
-from streamer.store.models import ModelRow, TrainingOutcome, add_outcome
+from streamer.store.outcomes import NetworkRow, TrainingOutcome, add_outcome
 from streamer.tools.replay.signals import Signal
 from streamer.train.weights import dump
 
@@ -48,7 +48,7 @@ def seed(directory: Path, of: Stream) -> None:
     rows = []
     for i, kind in enumerate(KINDS):
         torch.manual_seed(i)
-        rows.append(ModelRow(kind, 1, {}, {}, dump(build(kind, of.sizes).state_dict())))
+        rows.append(NetworkRow(kind, 1, {}, {}, dump(build(kind, of.sizes).state_dict())))
     with closing(Journal.open(directory)) as journal:
         add_outcome(journal, of.name, of.sizes, TrainingOutcome(1, START, "memoryless", {}, tuple(rows)))
 

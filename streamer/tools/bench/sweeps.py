@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from streamer.config import Stream
 from streamer.tools.bench import subject
-from streamer.tools.bench.part import Row, Settings, Tell
+from streamer.tools.bench.section import Row, Settings, Tell
 from streamer.tools.bench.stages import costs
 
 BATCH = 256

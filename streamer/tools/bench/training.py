@@ -17,7 +17,7 @@ from streamer.lanes.slow import usual_threads
 from streamer.records import Recipe
 from streamer.tools.bench import subject
 from streamer.tools.bench.machine import cores
-from streamer.tools.bench.part import Row, Settings, Tell
+from streamer.tools.bench.section import Row, Settings, Tell
 from streamer.train.process import train
 from streamer.train.request import Request
 

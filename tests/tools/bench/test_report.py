@@ -10,11 +10,11 @@ from rich.console import Console
 
 from streamer.errors import SourceError
 from streamer.tools.bench.machine import describe
-from streamer.tools.bench.part import Part
 from streamer.tools.bench.report import FORMAT, Results, compare, number, ratios, read, show, table, times, write
-from streamer.tools.bench.run import PARTS
+from streamer.tools.bench.run import SECTIONS
+from streamer.tools.bench.section import Section
 
-PART = Part("Speeds", "A note.", {"what": "what"}, {"us": "µs", "ms": "ms"}, lambda settings, tell: [])
+PART = Section("Speeds", "A note.", {"what": "what"}, {"us": "µs", "ms": "ms"}, lambda settings, tell: [])
 ROWS = [{"what": "decode", "us": 2.0, "ms": None}, {"what": "encode", "us": 12345.6, "ms": 0.0}]
 LONGEST = {"qos": 1, "load": "saturation", "stage": "reference", "vary": "series", "value": 100_000,
            "series": 100_000, "device": "cuda", "model": "traditional"}  # fmt: skip
@@ -55,16 +55,16 @@ def test_ratios_are_of_rows_with_the_same_keys() -> None:
     assert times(2.0) == "2.00×"
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", SECTIONS)
 def test_every_table_fits_80_columns(name: str) -> None:
     """Large figures and long names leave every word of a table whole within 80 columns."""
-    part = PARTS[name]
-    row = {**{key: LONGEST[key] for key in part.keys}, **dict.fromkeys(part.figures, 12345.6)}
+    section = SECTIONS[name]
+    row = {**{key: LONGEST[key] for key in section.keys}, **dict.fromkeys(section.figures, 12345.6)}
     console, out = printed()
-    console.print(table(part, [row], number))
+    console.print(table(section, [row], number))
     assert max(map(len, out.getvalue().splitlines())) <= 80
     assert "…" not in out.getvalue()
-    assert out.getvalue().count("12,346") == len(part.figures)
+    assert out.getvalue().count("12,346") == len(section.figures)
 
 
 def test_a_file_gives_back_what_was_measured(tmp_path: Path) -> None:

@@ -9,14 +9,14 @@ import pytest
 from streamer.errors import StateError
 from streamer.records import Kind, Sizes
 from streamer.store.journal import Journal
-from streamer.store.models import (
+from streamer.store.outcomes import (
     VERSIONS_KEPT,
-    ModelRow,
+    NetworkRow,
     Span,
     TrainingOutcome,
     add_outcome,
-    model,
-    newest_model,
+    network,
+    newest_network,
     newest_version,
     outcomes_after,
 )
@@ -32,9 +32,9 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     opened.close()
 
 
-def row(kind: Kind, version: int, weights: bytes = b"w") -> ModelRow:
+def row(kind: Kind, version: int, weights: bytes = b"w") -> NetworkRow:
     scales = {3: (np.array([0.1, -2.0]), np.array([1 / 3, 1e-9]))}
-    return ModelRow(kind, version, {kind: 0.25, "persistence": 1.0}, scales, weights)
+    return NetworkRow(kind, version, {kind: 0.25, "persistence": 1.0}, scales, weights)
 
 
 def gate(version: int, *kinds: Kind, weights: bytes = b"w") -> TrainingOutcome:
@@ -52,10 +52,10 @@ def test_round_trip(journal: Journal) -> None:
     assert (found.version, found.created, found.preferred, found.spans) == (
         1, written.created, "memoryless", written.spans,
     )  # fmt: skip
-    assert [(one.kind, one.version, one.errors, one.weights) for one in found.models] == [
-        (one.kind, one.version, one.errors, one.weights) for one in written.models
+    assert [(one.kind, one.version, one.errors, one.weights) for one in found.networks] == [
+        (one.kind, one.version, one.errors, one.weights) for one in written.networks
     ]
-    for one in found.models:
+    for one in found.networks:
         assert list(one.scales) == [3]
         for read, given in zip(one.scales[3], row(one.kind, 1).scales[3], strict=True):
             assert read.tobytes() == given.tobytes()
@@ -68,14 +68,14 @@ def test_gates_after(journal: Journal) -> None:
     add_outcome(journal, "s", SMALL, TrainingOutcome(10, 1.0, None, {}, ()))
     add_outcome(journal, "s", LARGE, gate(11, "traditional"))
     add_outcome(journal, "r", SMALL, gate(12, "memoryless"))
-    found = [(one.version, one.preferred, len(one.models)) for one in outcomes_after(journal, "s", SMALL, 1)]
+    found = [(one.version, one.preferred, len(one.networks)) for one in outcomes_after(journal, "s", SMALL, 1)]
     assert found == [(2, "memoryless", 1), (10, None, 0), (11, "memoryless", 0)]
     assert [one.version for one in outcomes_after(journal, "s", SMALL, 2)] == [10, 11]
 
 
 def test_newest_model(journal: Journal) -> None:
     """The newest version of a kind and of these sizes is the live one; the newest version counts all of a stream."""
-    assert (newest_model(journal, "s", "memoryless", SMALL), newest_version(journal, "s")) == (None, 0)
+    assert (newest_network(journal, "s", "memoryless", SMALL), newest_version(journal, "s")) == (None, 0)
     add_outcome(journal, "s", SMALL, gate(2, "memoryless"))
     add_outcome(journal, "s", SMALL, gate(10, "memoryless"))
     add_outcome(journal, "s", LARGE, gate(11, "memoryless"))
@@ -85,7 +85,7 @@ def test_newest_model(journal: Journal) -> None:
         (kind, sizes.n): found.version
         for kind in KINDS
         for sizes in (SMALL, LARGE)
-        if (found := newest_model(journal, "s", kind, sizes))
+        if (found := newest_network(journal, "s", kind, sizes))
     }
     assert versions == {("memoryless", 6): 10, ("memoryless", 7): 11, ("traditional", 6): 12}
     assert (newest_version(journal, "s"), newest_version(journal, "r")) == (12, 13)
@@ -96,12 +96,12 @@ def test_newest_model(journal: Journal) -> None:
 def test_model(journal: Journal) -> None:
     """A version is found with the time it went live, if it is there and has these sizes."""
     add_outcome(journal, "s", SMALL, gate(2, "memoryless"))
-    found = model(journal, "s", "memoryless", 2, SMALL)
+    found = network(journal, "s", "memoryless", 2, SMALL)
     assert found is not None
     assert (found[0].version, found[1]) == (2, gate(2).created)
-    assert model(journal, "s", "memoryless", 2, LARGE) is None
-    assert model(journal, "s", "traditional", 2, SMALL) is None
-    assert model(journal, "s", "memoryless", 3, SMALL) is None
+    assert network(journal, "s", "memoryless", 2, LARGE) is None
+    assert network(journal, "s", "traditional", 2, SMALL) is None
+    assert network(journal, "s", "memoryless", 3, SMALL) is None
 
 
 def test_a_gate_is_whole_or_not_there(journal: Journal) -> None:

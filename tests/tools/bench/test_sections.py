@@ -1,4 +1,4 @@
-"""The parts that run in process, and the command's whole: cases, figures, file, comparison."""
+"""The sections that run in process, and the command's whole: cases, figures, file, comparison."""
 
 import os
 import time
@@ -9,8 +9,8 @@ import pytest
 from streamer.errors import ConfigError, SourceError
 from streamer.tools.bench import memory, run
 from streamer.tools.bench.machine import cpu_seconds, resident_bytes, seconds_of
-from streamer.tools.bench.part import Settings
 from streamer.tools.bench.report import read
+from streamer.tools.bench.section import Settings
 from streamer.tools.bench.sweeps import cases
 from streamer.tools.bench.training import epochs, measure
 
@@ -63,7 +63,7 @@ def test_memory_of_a_series(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A part is measured, shown, written to a file, and compared with an earlier file."""
+    """A section is measured, shown, written to a file, and compared with an earlier file."""
     file, settings = tmp_path / "a.json", Settings(series=70, cell="rnn", quick=True)
     run.bench(settings, ["stages"], file, None)
     shown = capsys.readouterr().out
@@ -76,7 +76,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 def test_what_cannot_be_done_is_said_before_anything_is_measured(tmp_path: Path) -> None:
-    """An unknown part is named beside those there are, and an unreadable file to compare with is named."""
+    """An unknown section is named beside those there are, and an unreadable file to compare with is named."""
     with pytest.raises(ConfigError, match="there are end-to-end, stages, sizes, memory, training"):
         run.bench(Settings(), ["speed"], None, None)
     with pytest.raises(SourceError, match=r"none\.json"):

@@ -16,7 +16,7 @@ COLUMNS = "kind, version, errors, scales, weights"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRow:
+class NetworkRow:
     """One version of a network: `errors` has E_p by model, `scales` mean and standard deviation by series id."""
 
     kind: Kind
@@ -28,9 +28,9 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Of one series at a swap: its states were warmed from tick `first`, `last` came before the swap.
+    """One series at a swap: its states were warmed from tick `first` on; `last` is its newest tick before the swap.
 
-    `trained` is what the series held when the training was asked for.
+    `trained`: the ticks that it held when the training was asked for.
     """
 
     first: int
@@ -46,7 +46,7 @@ class TrainingOutcome:
     created: float
     preferred: Kind | None
     spans: Mapping[int, Span]
-    models: tuple[ModelRow, ...]
+    networks: tuple[NetworkRow, ...]
 
 
 def add_outcome(journal: Journal, stream: str, sizes: Sizes, outcome: TrainingOutcome) -> None:
@@ -57,17 +57,17 @@ def add_outcome(journal: Journal, stream: str, sizes: Sizes, outcome: TrainingOu
             "INSERT INTO gates VALUES (?, ?, ?, ?, ?)",
             (stream, outcome.version, outcome.created, outcome.preferred, json.dumps(spans)),
         )
-        for model in outcome.models:
-            scales = {key: (mean.tolist(), sd.tolist()) for key, (mean, sd) in model.scales.items()}
-            texts = sizes.fingerprint(), json.dumps(model.errors), json.dumps(scales)
+        for row in outcome.networks:
+            scales = {key: (mean.tolist(), sd.tolist()) for key, (mean, sd) in row.scales.items()}
+            texts = sizes.fingerprint(), json.dumps(row.errors), json.dumps(scales)
             journal.database.execute(
                 "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (stream, model.kind, model.version, *texts, model.weights),
+                (stream, row.kind, row.version, *texts, row.weights),
             )
             journal.database.execute(
                 "DELETE FROM models WHERE stream = ?1 AND kind = ?2 AND version NOT IN"
                 " (SELECT version FROM models WHERE stream = ?1 AND kind = ?2 ORDER BY version DESC LIMIT ?3)",
-                (stream, model.kind, VERSIONS_KEPT),
+                (stream, row.kind, VERSIONS_KEPT),
             )
         journal.database.execute(
             "DELETE FROM gates WHERE stream = ?1 AND version <= ?2"
@@ -87,8 +87,8 @@ def outcomes_after(journal: Journal, stream: str, sizes: Sizes, version: int) ->
             f"SELECT {COLUMNS} FROM models WHERE stream = ? AND sizes = ? AND version > ?",  # noqa: S608
             (stream, sizes.fingerprint(), version),
         ).fetchall()
-    by_version: dict[int, list[ModelRow]] = {}
-    for row in map(model_row, models):
+    by_version: dict[int, list[NetworkRow]] = {}
+    for row in map(network_row, models):
         by_version.setdefault(row.version, []).append(row)
     return [
         TrainingOutcome(number, created, preferred, spans_of(spans), tuple(by_version.get(number, [])))
@@ -96,7 +96,7 @@ def outcomes_after(journal: Journal, stream: str, sizes: Sizes, version: int) ->
     ]
 
 
-def newest_model(journal: Journal, stream: str, kind: Kind, sizes: Sizes) -> ModelRow | None:
+def newest_network(journal: Journal, stream: str, kind: Kind, sizes: Sizes) -> NetworkRow | None:
     """The live version of a kind, if it has these sizes. Raises StateError."""
     with failures(journal.path):
         row = journal.database.execute(
@@ -104,10 +104,10 @@ def newest_model(journal: Journal, stream: str, kind: Kind, sizes: Sizes) -> Mod
             " WHERE stream = ? AND kind = ? AND sizes = ? ORDER BY version DESC LIMIT 1",
             (stream, kind, sizes.fingerprint()),
         ).fetchone()
-    return row and model_row(row)
+    return row and network_row(row)
 
 
-def model(journal: Journal, stream: str, kind: Kind, version: int, sizes: Sizes) -> tuple[ModelRow, float] | None:
+def network(journal: Journal, stream: str, kind: Kind, version: int, sizes: Sizes) -> tuple[NetworkRow, float] | None:
     """One version and when it went live, if it is there and has these sizes. Raises StateError."""
     with failures(journal.path):
         row = journal.database.execute(
@@ -115,7 +115,7 @@ def model(journal: Journal, stream: str, kind: Kind, version: int, sizes: Sizes)
             " WHERE stream = ? AND kind = ? AND version = ? AND sizes = ?",
             (stream, kind, version, sizes.fingerprint()),
         ).fetchone()
-    return row and (model_row(row[:-1]), row[-1])
+    return row and (network_row(row[:-1]), row[-1])
 
 
 def newest_version(journal: Journal, stream: str) -> int:
@@ -125,12 +125,12 @@ def newest_version(journal: Journal, stream: str) -> int:
         return int(found.fetchone()[0])
 
 
-def model_row(row: tuple[Any, ...]) -> ModelRow:
+def network_row(row: tuple[Any, ...]) -> NetworkRow:
     """One row of COLUMNS."""
     kind, version, errors, scales, weights = row
     read: dict[str, Any] = json.loads(scales)
     by_series = {int(key): (np.array(mean), np.array(sd)) for key, (mean, sd) in read.items()}
-    return ModelRow(kind, version, json.loads(errors), by_series, weights)
+    return NetworkRow(kind, version, json.loads(errors), by_series, weights)
 
 
 def spans_of(text: str) -> dict[int, Span]:

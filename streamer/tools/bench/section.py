@@ -1,4 +1,4 @@
-"""The parts of the benchmark: each gives rows of figures, identified by keys."""
+"""The sections of the benchmark: each gives rows of figures, identified by keys."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Section:
     """One table: `keys` and `figures` map names in a row to headings, `note` explains the figures."""
 
     title: str
