@@ -7,14 +7,16 @@ Fast lane, once per batch of waiting messages (lanes/fast.py drives it, stream/s
     Slow lane, once per retraining  ▼
     (lanes/slow.py)              train (a process of its own) ─▶ swap.gate ─▶ swap.promote ─▶ the stream's panel
 
-A stream (StreamState) is a list of parts: all that is kept per series comes from `StreamState.parts()`, which growth,
-snapshots and resume use. Where a new thing goes:
+All arrays with a row per series come from `StreamState.parts()`, which growth, snapshots and resume use. Where a new
+thing goes:
 
     a forecaster            its file in forecast/, a line in forecast/registry.py
     a payload format        config/payload.py, ingest/decode.py or ingest/multiseries.py
     a cell                  models/cells.py, models/frozen.py
     a field of the message  publish/encode.py, called from publish/outlet.py
+    bands, quantiles        computed by a Part of forecast/panel.py, carried by ForecastBatch (records.py)
     a metric                observe/metrics.py
+    samples within a tick   ingest/grid.py
     when to train           stream/schedule.py
     which network goes live swap/gate.py
     a transport             mqtt/ is the only one: its Link hands over MessageBatch and takes Outgoing (records.py)
@@ -26,11 +28,11 @@ Glossary, each word with one meaning:
 
     stream        an entry of `streams` in the configuration, and StreamState, all that the daemon holds of it
     series        one topic of a stream, or one part of its multiseries messages
-    part          of a message: what tells a series among those of a multiseries message;
-                  of a stream (`Part`): arrays with a row per series
+    part          the name of one series within a multiseries message (`Series.part`)
+    Part          state of a stream in arrays with a row per series (part.py)
     sample        accepted values with a time; tick: a place on the time grid of a series
     batch         messages that were waiting at once (MessageBatch); tick batch: at most one tick of each series
-    lead          how many ticks ahead; horizon: k·p leads, the length of a forecast
+    lead          how many ticks ahead; horizon: k·p leads, the length of a forecast (letters: records.Sizes)
     forecaster    whatever forecasts all series of a stream; model: its name in messages, metrics and on the axis M
     network       a trained torch model, of a kind: memoryless or traditional
     panel         the forecasters of a stream, their scores, and the choice of the one that is published

@@ -31,20 +31,22 @@ class Observer(Protocol):
 
 
 class StreamState:
-    """A stream as a list of parts.
+    """A stream, made of:
 
-    intake    what its messages mean: payload to values and time
-    index     its series, and where each of them stands on the `grid`
-    ticks     accepted samples on their way into tick batches
-    panel     forecasters, their scores and the choice between them; a swap replaces it by one assignment
-    schedule  when the next training is due
+    intake      what its messages mean: payload to values and time
+    index       its series, and where each of them stands on the `grid`
+    ticks       accepted samples on their way into tick batches
+    panel       forecasters, their scores and the choice between them; a swap replaces it by one assignment
+    schedule    when the next training is due
     promotions  what a swap under way needs, and the version of the newest outcome
-    outlet    topics, encoding, thresholds, discovery
-    counts    what it has done since the daemon started
+    outlet      topics, encoding, thresholds, discovery
+    counts      what it has done since the daemon started
 
-    A sample is accepted (`accept`), committed to the journal by the lane, and then goes through the parts (`advance`).
-    Between the two, series and states are not of the same tick. `retired`: a reload has put another stream in its
-    place.
+    Arrays with a row per series are in the panel and the outlet; `parts()` yields all of them.
+
+    A sample is first accepted (`accept`), then committed to the journal by the fast lane, then taken in by the panel
+    (`advance`). Between `accept` and `advance` a series is one sample ahead of its forecasters' states: no snapshot may
+    be taken, and no network swapped. `retired`: a reload has put another stream in its place.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class StreamState:
 
     @property
     def source(self) -> Source:
-        """What the journal knows the series by."""
+        """How the journal identifies the stream's series."""
         return Source.of(self.config)
 
     @property
@@ -155,13 +157,13 @@ class StreamState:
         return self.schedule.due(live=bool(self.panel.networks))
 
     def begin_training(self) -> None:
-        """A training is asked for: what it trains on is what the series hold now."""
+        """A training was requested; it trains on what the series hold now."""
         self.schedule.begin()
         for series in self.series:
             series.train_to(series.held)
 
     def recount_growth(self) -> None:
-        """Count the growth of the series anew: what they were trained on has been told."""
+        """Count growth from what the series were last trained on, as `Series.train_to` has it."""
         growth = max((series.growth for series in self.series), default=0)
         self.schedule.restore(begun=self.schedule.begun, growth=growth, failures=self.schedule.failures)
 
@@ -176,5 +178,5 @@ class StreamState:
         self.retired = True
 
     def go_on_counting(self, counts: Counts) -> None:
-        """Add to the counters of the stream whose place this one takes."""
+        """Count on from the counters of the stream whose place this one takes."""
         self.counts = counts
