@@ -1,0 +1,91 @@
+"""Times and ticks in, slots of the day, the week and other cycles out: pure functions of time."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from streamer.config import Stream
+from streamer.records import Floats, Ints
+
+DAY, WEEK = 86_400.0, 604_800.0
+"""Seconds."""
+MOST_SLOTS = 96
+"""Slots of a day at most: a quarter of an hour each."""
+SHORTEST = 1.0
+"""Seconds of the shortest interval at which the day and the week are kept by default."""
+QUARTER = 900
+"""Seconds after which the offset of a time zone may change."""
+MONDAY = 4 * DAY
+"""1970-01-01 was a Thursday: a week began so many seconds later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """A season, cut into slots.
+
+    name: as in the names of forecasters. slots: how many. period: seconds of local civil time, or 0 where a slot is a
+    tick.
+    """
+
+    name: str
+    slots: int
+    period: float = 0.0
+
+
+def cycles_of(config: Stream) -> tuple[Cycle, ...]:
+    """The cycles of a stream: the day and the week where its interval makes slots of them, or those given in ticks."""
+    match config.season:
+        case None:
+            return ()
+        case "auto":
+            per_day = MOST_SLOTS if config.interval is None else min(MOST_SLOTS, round(DAY / config.interval))
+            if per_day < 2 or (config.interval is not None and config.interval < SHORTEST):
+                return ()
+            return Cycle("day", per_day, DAY), Cycle("week", 7 * per_day, WEEK)
+        case int(ticks):
+            return (Cycle(str(ticks), ticks),)
+        case several:
+            return tuple(Cycle(str(ticks), ticks) for ticks in several)
+
+
+class Calendar:
+    """The cycles of a stream, in its time zone."""
+
+    def __init__(self, config: Stream) -> None:
+        self.cycles = cycles_of(config)
+        self.zone = config.timezone
+
+    def slots(self, tick: Ints, time: Floats) -> list[Ints]:
+        """For each cycle the slot of these ticks and times, arrays of any one shape."""
+        local = self.local(time) if any(cycle.period for cycle in self.cycles) else time
+        return [slot_of(cycle, tick, local) for cycle in self.cycles]
+
+    def local(self, time: Floats) -> Floats:
+        """Seconds since the beginning of a week, in local civil time."""
+        if self.zone == "UTC":
+            return time - MONDAY
+        quarters, at = np.unique(np.floor(time / QUARTER).astype(np.int64), return_inverse=True)
+        ahead = np.array([offset(self.zone, quarter) for quarter in quarters.tolist()])
+        local: Floats = time - MONDAY + ahead[at].reshape(time.shape)
+        return local
+
+
+def slot_of(cycle: Cycle, tick: Ints, local: Floats) -> Ints:
+    """The slot of a tick, or that whose middle is nearest to a local time."""
+    if not cycle.period:
+        return tick % cycle.slots
+    part = np.floor((local % cycle.period) * (cycle.slots / cycle.period) + 0.5).astype(np.int64)
+    slot: Ints = part % cycle.slots
+    return slot
+
+
+@lru_cache(maxsize=65_536)
+def offset(zone: str, quarter: int) -> float:
+    """Seconds that local civil time is ahead of UTC, in this quarter of an hour since 1970."""
+    moment = datetime.fromtimestamp(quarter * QUARTER, UTC).astimezone(ZoneInfo(zone))
+    found = moment.utcoffset()
+    assert found is not None
+    return found.total_seconds()
