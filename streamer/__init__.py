@@ -2,7 +2,7 @@
 
 Fast lane, once per batch of waiting messages (lanes/fast.py drives it, stream/state.py is one stream of it):
 
-    broker ─ mqtt ─▶ ingest ─▶ store.journal ─▶ forecast (score ▸ step ▸ forecast ▸ choose) ─▶ publish ─ mqtt ─▶ broker
+    broker ─ mqtt ─▶ ingest ─▶ store.journal ─▶ forecast (score ▸ step ▸ forecast ▸ mix) ─▶ publish ─ mqtt ─▶ broker
                                     │                  └▶ observe ─▶ Prometheus
     Slow lane, once per retraining  ▼
     (lanes/slow.py)              train (a process of its own) ─▶ swap.gate ─▶ swap.promote ─▶ the stream's panel
@@ -35,7 +35,7 @@ Glossary, each word with one meaning:
     lead          how many ticks ahead; horizon: k·p leads, the length of a forecast (letters: records.Sizes)
     forecaster    whatever forecasts all series of a stream; model: its name in messages, metrics and on the axis M
     network       a trained torch model, of a kind: memoryless or traditional
-    panel         the forecasters of a stream, their scores, and the choice of the one that is published
+    panel         the forecasters of a stream, their scores, and the mixture of them that is published
     outcome       what came of a training, with a version; candidate: a network that was just trained
     gate          the rule that admits a candidate; swap: admitted networks go live
     promotion     warming the states of candidates, catching up with new samples, and the swap

@@ -15,7 +15,7 @@ from streamer.resume.fold import resume
 from streamer.store.journal import Journal
 from streamer.store.samples import Limits
 from streamer.store.snapshots import write
-from streamer.stream.state import StreamState
+from streamer.stream.state import Observer, StreamState
 
 SMALL: dict[str, Any] = {"m": 8, "k": 3, "p": 2, "n": 6, "cell": "rnn"}
 NOW = 1_800_000_000.0
@@ -23,11 +23,11 @@ torch.set_num_threads(1)  # as the daemon does: another number of threads adds i
 
 
 def untimed(**changes: Any) -> Stream:
-    """A stream `plant` of bare numbers with small networks; a message is a tick."""
+    """A stream `plant` of bare numbers, with persistence and small networks alone; a message is a tick."""
     fields: dict[str, Any] = {
         "name": "plant",
         "topics": ["plant/#"],
-        "baseline": "persistence",
+        "forecasters": ["memoryless", "traditional"],
         "model": SMALL,
         "retrain": {"minimum": 30, "window": 200},
     }
@@ -40,16 +40,22 @@ def timed(**changes: Any) -> Stream:
 
 
 def fast_lane(
-    directory: Path, *streams: Stream, availability: str | None = None, limits: Limits | None = None
+    directory: Path,
+    *streams: Stream,
+    availability: str | None = None,
+    limits: Limits | None = None,
+    observer: Observer | None = None,
 ) -> FastLane:
     """On a directory without a past."""
     journal = Journal.open(directory, limits=limits)
-    return FastLane([StreamState(one, Metrics(), availability) for one in streams], journal, 65536, lambda: NOW)
+    return FastLane(
+        [StreamState(one, Metrics(), availability, observer) for one in streams], journal, 65536, lambda: NOW
+    )
 
 
-def resumed(directory: Path, *streams: Stream) -> FastLane:
+def resumed(directory: Path, *streams: Stream, observer: Observer | None = None) -> FastLane:
     """As a daemon begins: on what the directory holds."""
-    fast = fast_lane(directory, *streams)
+    fast = fast_lane(directory, *streams, observer=observer)
     for stream in fast.streams:
         resume(stream, fast.known(stream, fast.streams), fast.journal, threading.Event())
     fast.take_over(fast.streams)

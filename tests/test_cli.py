@@ -61,6 +61,18 @@ def test_check_good() -> None:
     assert printed["streams"][0]["model"]["m"] == 70
 
 
+@pytest.mark.parametrize("keys", ["publish: {model: holt}", "forecasters: [linear, holt]"])
+def test_check_of_forecasters(tmp_path: Path, keys: str) -> None:
+    """A forecaster that there is not is named, beside those that there are, and ends with 78."""
+    path = tmp_path / "c.yaml"
+    path.write_text(f"mqtt: {{url: 'mqtt://localhost'}}\nstreams: [{{name: s, topics: [t], {keys}}}]\n")
+    done = streamer("check", str(path))
+    assert done.returncode == 78
+    assert f"streams: s: {keys.split(':')[0]}" in done.stderr
+    assert "there is no holt; there are" in done.stderr
+    assert "linear-week, memoryless, traditional" in done.stderr
+
+
 def test_check_of_files(tmp_path: Path) -> None:
     """Files that the configuration names and this machine does not have are told: they may be on another one."""
     (tmp_path / "ca.crt").touch()

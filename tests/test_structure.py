@@ -2,6 +2,7 @@
 can fail."""
 
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -131,6 +132,28 @@ def test_what_is_no_write_from_outside_is_not_found(tmp_path: Path, text: str) -
 def test_a_class_that_is_gone_is_missed(tmp_path: Path) -> None:
     """Without one of the five classes the check does not pass in silence."""
     assert [breach.split()[-1] for breach in written_from_outside(package(tmp_path, app=""))] == list(FIVE)
+
+
+def test_compiled_functions_write_to_the_tuples_of_their_module(tmp_path: Path) -> None:
+    """numba compiles functions, not methods: those of the module are a tuple's own code, those of others are not."""
+    kernel = """
+        class Arrays(NamedTuple):
+            x: list
+
+        @compiled
+        def fill(s: Arrays) -> None:
+            s.x[0] = 1
+
+        def spill(s: Arrays) -> None:
+            s.x[0] = 1
+    """
+    other = """
+        @compiled
+        def fill(s: Arrays) -> None:
+            s.x[0] = 1
+    """
+    found = several_writers(package(tmp_path, forecast__kernel=dedent(kernel), forecast__other=dedent(other)))
+    assert [line.rpartition("/")[2].split()[0] for line in found] == ["kernel.py:10", "other.py:4"]
 
 
 def test_a_second_writer_is_found(tmp_path: Path) -> None:

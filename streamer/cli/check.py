@@ -13,8 +13,11 @@ def check(config: ConfigPath) -> None:
     Problems are listed all at once, by dotted path, and end with exit code 78.
     """
     from streamer.config.loader import load
+    from streamer.forecast.panel import Panel
 
     parsed = load(config)
+    for stream in parsed.streams:
+        Panel.begin(stream, parsed.metrics)  # names of forecasters
     typer.echo(json.dumps(parsed.model_dump(mode="json"), indent=2))
     typer.echo(f"{config}: good", err=True)
     for key, path in parsed.mqtt.files():

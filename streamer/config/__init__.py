@@ -56,7 +56,7 @@ class Metrics(Section):
     port: Annotated[int, Field(ge=0, le=65535)] = 9464
     """Port to listen on. 0 takes a free port, which the log names."""
     leads: tuple[Ticks, ...] | None = None
-    """Leads that are scored, in ticks; null scores 1, k and k·p. A lead takes 32·d·lead bytes of memory per series."""
+    """Leads shown, in ticks; null shows 1, k and k·p. One that is not in the grid takes 44·d·lead bytes per series."""
     window: Ticks = 1000
     """Time constant of the rolling errors (exponential means), in ticks."""
     per_series: Annotated[int, Field(ge=0)] = 0

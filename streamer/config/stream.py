@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated, Literal, Self
+from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
@@ -9,6 +10,7 @@ from streamer.config.base import LABEL, QoS, Section, Ticks, check_template, lab
 from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
 from streamer.records import CellName, Sizes
 
+Season = Annotated[int, Field(ge=2, le=10_000)]
 WHOLE_NODES = re.compile(r"#|spBv1\.0/(#|[^/]+/(#|\+/(#|[^/]+/#)))")
 """Filters that select either all messages of an edge node or none of them."""
 
@@ -53,8 +55,8 @@ class HomeAssistant(Section):
 class Publish(Section):
     """What is published, and on which topic."""
 
-    model: Literal["best", "memoryless", "traditional"] = "best"
-    """Forecaster that is published. best: the one with the least live error on the series, baselines included."""
+    model: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "best"
+    """What is published. best: the mixture of all forecasters, weighted by their live errors; else the name of one."""
     topic: str = "forecast/{topic}"
     """Topic of a forecast: {topic} is the series, {stream} the stream's name, {label} a label of every filter."""
     qos: QoS = 0
@@ -135,10 +137,12 @@ class Stream(Section):
     """Highest plausible value, in units of the series; a sample above it is rejected. null accepts any."""
     max_series: Ticks = 10000
     """Most series of this stream; samples of further series are rejected and counted."""
-    baseline: Literal["holt-winters", "persistence"] = "holt-winters"
-    """Baseline that forecasts before the first training and is scored after it; persistence alone is cheaper."""
-    season: Annotated[int, Field(ge=2)] | None = None
-    """Ticks of one season of Holt-Winters (24 for hourly samples and a daily cycle); null fits no season."""
+    season: Literal["auto"] | Season | tuple[Season, ...] | None = "auto"
+    """Cycles. auto: day and week, for intervals from 1 s on; a number or a list: lengths in ticks; null: no cycle."""
+    timezone: str = "UTC"
+    """IANA time zone of the day and the week (Europe/Berlin); summer time is taken into account."""
+    forecasters: Literal["auto"] | tuple[str, ...] = "auto"
+    """Forecasters to mix, by name, beside persistence; auto takes all that the stream can have."""
     model: Model = Model()
     """Sizes of the two networks."""
     publish: Publish = Publish()
@@ -147,6 +151,13 @@ class Stream(Section):
     """Values whose crossing is announced as soon as a forecast reaches them."""
     retrain: Retrain = Retrain()
     """When the networks are trained, and on which ticks."""
+
+    @field_validator("timezone")
+    @classmethod
+    def known_zone(cls, timezone: str) -> str:
+        if timezone not in available_timezones():
+            raise ValueError(f"{timezone!r} is no IANA time zone; write Europe/Berlin or UTC, say")
+        return timezone
 
     @field_validator("topics")
     @classmethod

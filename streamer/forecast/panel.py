@@ -1,4 +1,4 @@
-"""All that forecasts a stream: tick batches in; forecasts of every model, their scores, and who is published, out."""
+"""All that forecasts a stream: tick batches in; forecasts of every model, their scores, and the published ones, out."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -7,57 +7,73 @@ from typing import Self
 import numpy as np
 
 from streamer.config import Metrics, Stream
-from streamer.forecast.choice import Choice
+from streamer.errors import ConfigError
 from streamer.forecast.contract import Forecaster
+from streamer.forecast.leads import LeadGrid, grid_of
+from streamer.forecast.mix import MIX, Mix
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.persistence import Persistence
-from streamer.forecast.registry import forecasters_of, models_of
+from streamer.forecast.registry import Shared, forecasters_of, models_of
 from streamer.forecast.score import Scores
-from streamer.forecast.trajectory import Trajectories
-from streamer.models import Kind
+from streamer.models import KINDS, Kind
 from streamer.part import Part
 from streamer.records import Floats, ForecastBatch, Ints, TickBatch
+
+BEST = "best"
+"""The value of publish.model that asks for the mixture."""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The forecasters of a stream by name, and what judges them.
+    """The forecasters of a stream by name, what they share, what judges them, and what mixes them.
 
-    models: the names on the axis M, those of networks that are not live yet among them. preferred: the network that
-    won on the held-out part of the buffer, published until live scores can tell. The panel itself never changes: a swap
-    makes another one (`with_networks`), which shares scores and choice.
+    models: the names on the axis M: forecasters, networks that may not be live yet, and the mixture of them all as the
+    last. leads: those shown in metrics. The panel itself never changes: a swap makes another one (`with_networks`),
+    which shares all but the networks.
     """
 
     config: Stream
+    leads: tuple[int, ...]
     models: tuple[str, ...]
     forecasters: Mapping[str, Forecaster]
+    shared: Shared
     scores: Scores
-    trajectories: Trajectories
-    choice: Choice
-    preferred: Kind | None = None
+    mix: Mix
 
     @classmethod
     def begin(cls, config: Stream, metrics: Metrics) -> Self:
-        """The panel of a stream without series and networks."""
-        sizes, forecasters = config.sizes, forecasters_of(config)
-        models = models_of(forecasters)
+        """The panel of a stream without series and networks. Raises ConfigError for a name that no forecaster has."""
+        sizes, shared = config.sizes, Shared(config)
+        forecasters = forecasters_of(config, shared)
+        mixed = models_of(config, forecasters)
+        if config.publish.model not in (BEST, MIX, *mixed):
+            where, known = f"streams: {config.name}: publish.model", ", ".join((BEST, *mixed))
+            raise ConfigError(f"{where}: there is no {config.publish.model}; there are {known}")
         wanted = {lead for lead in metrics.leads or () if lead <= sizes.horizon}
-        leads = sorted(wanted or {1, sizes.k, sizes.horizon})
-        scores = Scores(models, leads, sizes.d, metrics.window)
-        trajectories = Trajectories(models, sizes.horizon, sizes.d, metrics.window)
-        return cls(config, models, forecasters, scores, trajectories, Choice(models))
+        leads = tuple(sorted(wanted or {1, sizes.k, sizes.horizon}))
+        grid = LeadGrid(grid_of(sizes.horizon, leads), sizes.horizon)
+        scores = Scores((*mixed, MIX), grid.leads.tolist(), sizes.d, metrics.window)
+        return cls(config, leads, scores.models, forecasters, shared, scores, Mix(mixed, grid, sizes.d))
 
-    def with_networks(self, networks: Mapping[Kind, NetworkForecaster], preferred: Kind | None) -> "Panel":
-        """The panel with these networks in place of those of their kind, or as the first of it."""
-        self.scores.forget([*networks])
-        self.trajectories.forget([*networks])
-        live = dict[str, Forecaster](networks.items())
-        return replace(self, forecasters={**self.forecasters, **live}, preferred=preferred)
+    def with_networks(self, networks: Mapping[Kind, NetworkForecaster]) -> "Panel":
+        """The panel with these networks in place of those of their kind, or as the first of it.
+
+        They enter without weight, and earn it. A kind that the stream's configuration leaves out is left out.
+        """
+        live = {kind: one for kind, one in networks.items() if kind in self.models}
+        self.scores.forget([*live])
+        self.mix.forget([*live])
+        return replace(self, forecasters={**self.forecasters, **dict[str, Forecaster](live.items())})
 
     @property
     def networks(self) -> dict[str, NetworkForecaster]:
         """The live networks by kind."""
         return {name: one for name, one in self.forecasters.items() if isinstance(one, NetworkForecaster)}
+
+    @property
+    def wants_networks(self) -> bool:
+        """Whether the stream's configuration asks for any network."""
+        return any(kind in self.models for kind in KINDS)
 
     @property
     def newest(self) -> Floats:
@@ -66,34 +82,45 @@ class Panel:
         assert isinstance(reference, Persistence)
         return reference.newest
 
+    @property
+    def room(self) -> int:
+        """Rows that the parts have room for."""
+        return len(self.newest)
+
+    @property
+    def shown(self) -> list[int]:
+        """The indices, among the scored leads, of those shown in metrics."""
+        at: list[int] = np.searchsorted(self.scores.leads, self.leads).tolist()
+        return at
+
     def parts(self) -> Iterator[Part]:
         yield self.scores
-        yield self.trajectories
-        yield self.choice
+        yield self.mix
+        yield from self.shared.parts()
         yield from self.forecasters.values()
 
     def begin_rows(self, rows: Ints) -> None:
         """Nothing is predicted yet of these new series, for whoever reads the scores before their first sample."""
         self.scores.restart(rows)
-        self.trajectories.restart(rows)
 
     def step(self, batch: TickBatch) -> None:
-        """Score what was predicted for these ticks, then take them in."""
+        """Score what was predicted for these ticks and learn whom to trust, then take them in."""
         self.scores.truth(batch)
-        self.trajectories.truth(batch)
+        self.mix.truth(batch, self.scores.matured)
+        self.shared.step(batch)
         for forecaster in self.forecasters.values():
             forecaster.step(batch)
 
     def forecast(self, batch: TickBatch) -> ForecastBatch:
         """The forecasts of all models after these samples, kept to be scored, and which of them to publish."""
-        mean = self.predict(batch)
-        self.scores.predicted(batch, mean)
-        self.trajectories.predicted(batch, mean)
-        return ForecastBatch(batch, mean, self.choose(batch.rows, mean))
+        made = self.repeat(batch)
+        self.scores.predicted(batch, made.mean)
+        return made
 
     def repeat(self, batch: TickBatch) -> ForecastBatch:
-        """The same forecasts as they were made before of the newest samples, of the models published then."""
-        return ForecastBatch(batch, self.predict(batch), self.choice.published[batch.rows])
+        """The same, of newest samples that were forecast before: nothing is kept."""
+        mean = self.predict(batch)
+        return ForecastBatch(batch, mean, self.choose(mean))
 
     def predict(self, batch: TickBatch) -> Floats:
         """What every model says after these samples: [b, M, h, d], NaN where it says nothing."""
@@ -101,19 +128,41 @@ class Panel:
         mean = np.full((len(batch.rows), len(self.models), sizes.horizon, sizes.d), np.nan)
         for name, forecaster in self.forecasters.items():
             mean[:, self.models.index(name)] = forecaster.forecast(batch)
+        self.mix.mixture(batch.rows, mean)
         return mean
 
-    def choose(self, rows: Ints, mean: Floats) -> Ints:
-        """The model to publish for each row: the configured network where it is live, else the least rolling E_p.
+    def choose(self, mean: Floats) -> Ints:
+        """The model to publish for each row: the configured one where it speaks, else the mixture."""
+        asked, mixture = self.config.publish.model, len(self.models) - 1
+        if asked not in self.models:
+            return np.full(len(mean), mixture)
+        wanted = self.models.index(asked)
+        return np.where(np.isfinite(mean[:, wanted].sum((1, 2))), wanted, mixture)
 
-        A network that won at the gate speaks until its first whole forecast has met its truth.
-        """
-        asked = self.config.publish.model
-        wanted = self.preferred if asked == "best" else asked
-        at = self.models.index(wanted) if wanted in self.forecasters else None
-        return self.choice.choose(rows, mean, self.trajectories.ranking(rows), at, always=asked != "best")
+    def weights(self) -> Floats:
+        """The weight of each mixed model at the scored leads, [K, L]: mean over series and elements, NaN for none."""
+        rows = np.flatnonzero(self.mix.met.any((1, 2)))
+        speaks = np.array([name in self.forecasters for name in self.mix.models])
+        if not len(rows):
+            return np.full((len(self.mix.models), len(self.scores.leads)), np.nan)
+        mean: Floats = self.mix.weights(rows, np.broadcast_to(speaks, (len(rows), len(speaks)))).mean((0, 3))
+        return mean
 
     def speakers(self) -> list[tuple[str, int]]:
-        """Name and version of each model, by its index; version 0 where it is not trained, or not live."""
+        """Name and version of each model, by its index; the mixture has that of its newest network, 0 for none."""
         versions = {name: one.version for name, one in self.forecasters.items()}
+        versions[MIX] = max(versions.values())
         return [(name, versions.get(name, 0)) for name in self.models]
+
+
+def compile_all() -> None:
+    """Have all compiled functions ready: the first time on a machine that takes seconds, and no sample should wait."""
+    panel = Panel.begin(Stream(name="compiled", topics=["#"], interval=3600.0), Metrics())
+    for part in panel.parts():
+        part.grow(1)
+    one, time = np.zeros(1, np.int64), np.zeros(1)
+    for tick in range(2):
+        batch = TickBatch(one, np.zeros((1, 1)), one + tick, time, np.array([tick == 0]), time)
+        panel.step(batch)
+        panel.forecast(batch)
+    panel.weights()

@@ -1,29 +1,102 @@
 """The forecasters that a stream begins with. To add one, write its file and add a line here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 from streamer.config import Stream
+from streamer.errors import ConfigError
 from streamer.forecast.contract import REFERENCE, Forecaster
-from streamer.forecast.holt_winters import holt_winters
+from streamer.forecast.guard import Guard
+from streamer.forecast.linear import Linear, LinearExperts
 from streamer.forecast.persistence import Persistence
+from streamer.forecast.seasonal import Seasonal, Seasons
 from streamer.models import KINDS
+from streamer.part import Part
+from streamer.records import TickBatch
 
-FORECASTERS: dict[str, Callable[[Stream], Forecaster | None]] = {
-    REFERENCE: Persistence,
-    "holt-winters": holt_winters,
+LAST = {"day": "yesterday", "week": "last-week"}
+"""What the value of one cycle before is called; for other cycles it is last-TICKS."""
+
+
+class Shared:
+    """State that several forecasters of a stream read; only what one of them reads is kept and stepped.
+
+    Experts and usual values get values from the guard, clipped. The experts are stepped before the seasons, whose usual
+    values they compare the new ones with.
+    """
+
+    def __init__(self, config: Stream) -> None:
+        self.guard = Guard(config)
+        self.seasons = Seasons(config)
+        self.experts = LinearExperts(config, self.seasons)
+        self.used: list[Seasons | LinearExperts] = []
+
+    def keep(self, forecasters: Iterable[Forecaster]) -> None:
+        """Only these forecasters read it."""
+        kinds = {type(one) for one in forecasters}
+        if Linear in kinds:
+            self.used = [self.experts, self.seasons]
+        elif Seasonal in kinds:
+            self.used = [self.seasons]
+
+    def parts(self) -> Iterator[Part]:
+        if self.used:
+            yield self.guard
+        yield from self.used
+
+    def step(self, batch: TickBatch) -> None:
+        """Take in one tick of each row."""
+        if self.used:
+            calm = self.guard.calm(batch)
+            for one in self.used:
+                one.take_in(calm, batch)
+
+
+def seasonal(shared: Shared) -> Iterator[Forecaster]:
+    """The last and the usual value of each cycle."""
+    for i, cycle in enumerate(shared.seasons.calendar.cycles):
+        yield Seasonal(LAST.get(cycle.name, f"last-{cycle.name}"), shared.seasons, i, last=True)
+        yield Seasonal(f"profile-{cycle.name}", shared.seasons, i, last=False)
+
+
+def linear(shared: Shared) -> Iterator[Forecaster]:
+    """One without a cycle and one for each."""
+    names = ["linear", *(f"linear-{cycle.name}" for cycle in shared.seasons.calendar.cycles)]
+    for i, name in enumerate(names):
+        yield Linear(name, shared.experts, i)
+
+
+FORECASTERS: dict[str, Callable[[Stream, Shared], Forecaster | Iterator[Forecaster]]] = {
+    REFERENCE: lambda config, _: Persistence(config),
+    "seasonal": lambda _, shared: seasonal(shared),
+    "linear": lambda _, shared: linear(shared),
 }
-"""By name, what makes the forecaster of a stream, or None where its configuration asks for none.
+"""What makes a forecaster of a stream, or several.
 
 Networks are not made here: a stream has none until a training outcome brings some.
 """
 
 
-def forecasters_of(config: Stream) -> dict[str, Forecaster]:
-    """The forecasters that a stream begins with, by name, the reference first."""
-    made = {name: make(config) for name, make in FORECASTERS.items()}
-    return {name: one for name, one in made.items() if one is not None}
+def forecasters_of(config: Stream, shared: Shared) -> dict[str, Forecaster]:
+    """The forecasters that a stream begins with, by name, the reference first. Raises ConfigError."""
+    found: dict[str, Forecaster] = {}
+    for make in FORECASTERS.values():
+        made = make(config, shared)
+        for one in made if isinstance(made, Iterator) else [made]:
+            found[one.name] = one
+    if config.forecasters == "auto":
+        shared.keep(found.values())
+        return found
+    wanted = [REFERENCE, *config.forecasters]
+    unknown = sorted({*wanted} - {*found, *KINDS})
+    if unknown:
+        where = f"streams: {config.name}: forecasters"
+        raise ConfigError(f"{where}: there is no {', '.join(unknown)}; there are {', '.join([*found, *KINDS])}")
+    kept = {name: one for name, one in found.items() if name in wanted}
+    shared.keep(kept.values())
+    return kept
 
 
-def models_of(forecasters: dict[str, Forecaster]) -> tuple[str, ...]:
-    """The names on the axis M: these forecasters, then both kinds of network, live or not yet."""
-    return (*forecasters, *KINDS)
+def models_of(config: Stream, forecasters: dict[str, Forecaster]) -> tuple[str, ...]:
+    """The models that are mixed: these forecasters, then the kinds of networks that are asked for, live or not yet."""
+    kinds = [kind for kind in KINDS if config.forecasters == "auto" or kind in config.forecasters]
+    return (*forecasters, *kinds)

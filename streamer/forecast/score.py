@@ -2,42 +2,62 @@
 
 A forecast made at tick t for t + lead is scored when the sample of t + lead arrives, never earlier, and every model
 against that same sample. Until then a ring for each scored lead keeps it: what each model predicted for tick t lies in
-slot t mod lead. A slot takes `8·M·d` bytes, the rings of a series `8·M·d` times the sum of the leads. They are in
-double precision, for a meter that stands at 1e8 would leave single precision no digits for its changes.
+slot t mod lead, as the difference from the value that it was predicted after. So single precision is enough, also for a
+meter that stands at 1e8. A slot takes `4·M·d` bytes, the rings of a series `4·M·d` times the sum of the leads, and
+`8·d` for each of the newest h values.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from streamer.compiled import compiled
 from streamer.forecast.contract import REFERENCE
+from streamer.forecast.leads import LeadGrid
 from streamer.part import Arrays, Column, Rows
 from streamer.records import Floats, Ints, TickBatch
+
+
+class Errors(NamedTuple):
+    """The state of scores, as `Scores` has it."""
+
+    ring: NDArray[np.float32]
+    values: Floats
+    matured: Floats
+    sums: Floats
 
 
 class Scores(Rows):
     """Rolling errors of a stream: exponential means over `window` ticks, per series, model and lead.
 
-    ring: [N, Σ leads, M, d], the slots of one lead after those of another. matured: [N, M, L, d], what was predicted
-    for the newest tick. sums: [N, 3, M, L], of weights, squares and sizes of errors.
+    ring: [N, Σ leads, M, d], the slots of one lead after those of another. values: [N, h, d], the newest values, in
+    slot tick mod h. matured: [N, M, L, d], what was predicted for the newest tick. sums: [N, 3, M, L], of weights,
+    squares and sizes of errors.
     """
 
     name = "scores"
-    ring: Floats
+    ring: NDArray[np.float32]
+    values: Floats
     matured: Floats
     sums: Floats
 
     def __init__(self, models: Sequence[str], leads: Sequence[int], d: int, window: int) -> None:
         self.models, self.leads, self.d, self.window = tuple(models), np.array(leads), d, window
-        self.decay = np.exp(-1 / window)
-        self.begins = np.cumsum(leads) - leads
+        self.decay = float(np.exp(-1 / window))
+        self.begins: Ints = np.cumsum(leads) - self.leads
         count, scored = len(self.models), len(leads)
         super().__init__(
-            ring=Column((sum(leads), count, d), axis=2, names=self.models),
+            ring=Column((sum(leads), count, d), np.float32, axis=2, names=self.models),
+            values=Column((max(leads), d)),
             matured=Column((count, scored, d), axis=1, names=self.models),
             sums=Column((3, count, scored), axis=2, names=self.models),
         )
+
+    @property
+    def state(self) -> Errors:
+        return Errors(self.ring, self.values, self.matured, self.sums)
 
     @property
     def reference(self) -> int:
@@ -55,7 +75,7 @@ class Scores(Rows):
         return self.sums[:, 1]
 
     def fit(self) -> list[Any]:
-        return [self.leads.tolist(), self.d, self.window]
+        return [self.leads.tolist(), self.d, self.window, "differences"]
 
     def restore(self, labels: Any, saved: Arrays) -> None:
         super().restore(labels, saved)
@@ -64,31 +84,11 @@ class Scores(Rows):
     def truth(self, batch: TickBatch) -> None:
         """Score what was predicted for these ticks; what was predicted for a missing tick is dropped."""
         self.restart(batch.rows[batch.fresh])
-        slots, at = self.slots(batch)
-        predicted = np.ascontiguousarray(slots.take(at, 0).transpose(0, 2, 1, 3))
-        slots[at] = np.nan
-        self.matured[batch.rows] = predicted
-        error = predicted - batch.x[:, None, None, :]
-        known = ~np.isnan(error[..., 0])
-        sums = self.sums.take(batch.rows, 0)
-        sums *= np.where(known, self.decay, 1.0)[:, None]
-        sums[:, 0] += known
-        sums[:, 1] += np.where(known, np.square(error).mean(3), 0.0)
-        sums[:, 2] += np.where(known, np.abs(error).mean(3), 0.0)
-        self.sums[batch.rows] = sums
-
-    def slots(self, batch: TickBatch) -> tuple[Floats, Ints]:
-        """All slots of the rings, [N·Σ leads, M, d], and the numbers of those of a tick by lead, [b, L].
-
-        What was predicted for tick t, and what is predicted at it for t + lead, belong into the same ones.
-        """
-        slots = self.ring.reshape(-1, len(self.models), self.d)
-        return slots, (batch.rows * self.ring.shape[1])[:, None] + self.begins + batch.tick[:, None] % self.leads
+        score_all(self.state, batch.rows, batch.x, batch.tick, self.leads, self.begins, self.decay)
 
     def predicted(self, batch: TickBatch, mean: Floats) -> None:
         """Keep what every model predicts from these ticks on: mean [b, M, h, d]."""
-        slots, at = self.slots(batch)
-        slots[at] = mean.take(self.leads - 1, 2).transpose(0, 2, 1, 3)
+        keep_all(self.state, batch.rows, batch.x, batch.tick, self.leads, self.begins, mean)
 
     def restart(self, rows: Ints) -> None:
         """Forget pending forecasts of series that begin, or start anew."""
@@ -102,10 +102,52 @@ class Scores(Rows):
         self.matured[:, at] = np.nan
         self.sums[:, :, at] = 0
 
+    def e_p(self, grid: LeadGrid) -> Floats:
+        """E_p of each model over the series of the stream, [M], eq. (15): from its errors at the grid's leads."""
+        squares = pooled(self.sums[:, 1], self.sums[:, 0])
+        e_p: Floats = np.sqrt(grid.spread(squares).mean(1))
+        return e_p
+
     def by_lead(self) -> tuple[Floats, Floats]:
         """RMSE and MAE of the stream, [M, L]: over its series, NaN where nothing was scored yet."""
         sums = self.sums
         return np.sqrt(pooled(sums[:, 1], sums[:, 0])), pooled(sums[:, 2], sums[:, 0])
+
+
+@compiled
+def score_all(s: Errors, rows: Ints, x: Floats, tick: Ints, leads: Ints, begins: Ints, decay: float) -> None:
+    """One tick of each row: what was predicted for it is moved to `matured`, and scored if x [b, d] is there."""
+    models, d, h = s.ring.shape[2], s.ring.shape[3], s.values.shape[1]
+    for i in range(len(rows)):
+        row = rows[i]
+        for k in range(len(leads)):
+            slot, after = begins[k] + tick[i] % leads[k], s.values[row, (tick[i] - leads[k]) % h]
+            for m in range(models):
+                square = size = 0.0
+                for c in range(d):
+                    predicted = after[c] + s.ring[row, slot, m, c]
+                    s.ring[row, slot, m, c] = np.nan
+                    s.matured[row, m, k, c] = predicted
+                    error = predicted - x[i, c]
+                    square += error * error
+                    size += abs(error)
+                if not np.isnan(square):
+                    s.sums[row, 0, m, k] = s.sums[row, 0, m, k] * decay + 1
+                    s.sums[row, 1, m, k] = s.sums[row, 1, m, k] * decay + square / d
+                    s.sums[row, 2, m, k] = s.sums[row, 2, m, k] * decay + size / d
+
+
+@compiled
+def keep_all(s: Errors, rows: Ints, x: Floats, tick: Ints, leads: Ints, begins: Ints, mean: Floats) -> None:
+    """What every model predicts after the sample x [b, d] of each row."""
+    for i in range(len(rows)):
+        row = rows[i]
+        s.values[row, tick[i] % s.values.shape[1]] = x[i]
+        for k in range(len(leads)):
+            slot = begins[k] + tick[i] % leads[k]
+            for m in range(mean.shape[1]):
+                for c in range(x.shape[1]):
+                    s.ring[row, slot, m, c] = mean[i, m, leads[k] - 1, c] - x[i, c]
 
 
 def pooled(sums: Floats, weight: Floats) -> Floats:

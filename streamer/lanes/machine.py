@@ -1,9 +1,15 @@
 """What a process that runs the fast lane asks of the machine: one thread, and large arrays given back."""
 
 import ctypes
+import logging
 import platform
+import time
 
 import torch
+
+from streamer.forecast.panel import compile_all
+
+log = logging.getLogger("streamer")
 
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 """M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of mallopt(3)."""
@@ -13,6 +19,10 @@ KEPT = 32 * 2**20
 """Bytes: more than all that a batch computes in passing, which the next one takes again."""
 
 
+LONG_SECONDS = 2.0
+"""Seconds of compiling from which a log line says so."""
+
+
 def prepare() -> None:
     """To be called once, before any computation.
 
@@ -20,6 +30,10 @@ def prepare() -> None:
     """
     torch.set_num_threads(1)
     give_back_large_arrays()
+    begun = time.monotonic()
+    compile_all()
+    if time.monotonic() - begun > LONG_SECONDS:
+        log.info("compiled the forecasters in %.0f s; kept for the next start where possible", time.monotonic() - begun)
 
 
 def give_back_large_arrays() -> None:

@@ -14,7 +14,7 @@ from streamer.models import KINDS
 from streamer.records import Candidate
 from streamer.store.journal import Journal
 from streamer.stream.state import StreamState
-from streamer.swap.gate import admit, prefer
+from streamer.swap.gate import admit
 from streamer.swap.promote import promote
 from streamer.train.process import WORKER, train
 from streamer.train.request import Request
@@ -105,7 +105,7 @@ class SlowLane:
         for candidate, result in results:
             stream.counts.gate(candidate)
             log.info("gate stream=%s model=%s result=%s %s", name, candidate.kind, result, verdict(candidate))
-        version = await promote(stream, admitted, prefer(candidates), self.journal, self.lock, self.clock())
+        version = await promote(stream, admitted, self.journal, self.lock, self.clock())
         for candidate, result in results:
             stream.counts.retrain(result, [candidate.kind])
         if admitted:

@@ -103,6 +103,8 @@ class Readings(Collector):
         ignored = Counter("streamer_ignored_messages", "Messages without a value that is asked for.", labels=["stream"])
         forecasts = Counter("streamer_forecasts", "Forecasts published.", labels=["stream", "model"])
         series = Gauge("streamer_series", "Series known.", labels=["stream"])
+        text = "Values far outside, which forecasters were given clipped."
+        outliers = Counter("streamer_outliers", text, labels=["stream"])
         latency = Histogram(
             "streamer_sample_to_forecast_seconds", "From a sample's arrival to its forecast's.", labels=["stream"]
         )
@@ -116,6 +118,7 @@ class Readings(Collector):
             for model, count in sorted(counts.forecasts.copy().items()):
                 forecasts.add_metric([name, model], count)
             series.add_metric([name], len(stream.series))
+            outliers.add_metric([name], int(stream.panel.shared.guard.clipped.sum()))
             bounds = [*map(str, LATENCIES.tolist()), "+Inf"]
             buckets = list(zip(bounds, np.cumsum(counts.latency).tolist(), strict=True))
             latency.add_metric([name], buckets, counts.latency_sum)
@@ -127,34 +130,38 @@ class Readings(Collector):
             ignored,
             forecasts,
             series,
+            outliers,
             latency,
             counter("unrouted_messages", text, self.fast.unrouted),
         ]
 
     def error_metrics(self) -> Iterable[Metric]:
-        """Live scores by lead, and E_p."""
+        """Live scores by lead, E_p, and the weights of the mixture."""
         labels = ["stream", "model", "lead"]
         rmse = Gauge("streamer_forecast_rmse", "Root mean squared error (rolling), units of the series.", labels=labels)
         mae = Gauge("streamer_forecast_mae", "Mean absolute error (rolling), units of the series.", labels=labels)
         skill = Gauge("streamer_forecast_skill_ratio", "1 - RMSE / RMSE of persistence (rolling).", labels=labels)
         e_p = Gauge("streamer_forecast_e_p", "E_p, RMSE over all k·p leads (rolling).", labels=["stream", "model"])
+        weight = Gauge("streamer_mix_weight", "Weight in the published mixture, mean over series.", labels=labels)
         for stream in self.streams:
-            name = stream.name
-            scores, models = stream.panel.scores, stream.panel.models
+            name, panel, scores = stream.name, stream.panel, stream.panel.scores
             squares, absolutes = scores.by_lead()
-            for i, model in enumerate(models):
-                for j, lead in enumerate(scores.leads.tolist()):
+            naive, weights = squares[scores.reference], panel.weights()
+            for i, model in enumerate(panel.models):
+                for j, lead in zip(panel.shown, panel.leads, strict=True):
+                    key = [name, model, str(lead)]
+                    if i < len(weights) and not math.isnan(weights[i, j]):
+                        weight.add_metric(key, weights[i, j])
                     if math.isnan(squares[i, j]):
                         continue
-                    key = [name, model, str(lead)]
                     rmse.add_metric(key, squares[i, j])
                     mae.add_metric(key, absolutes[i, j])
-                    if squares[scores.reference, j] > 0:
-                        skill.add_metric(key, 1 - squares[i, j] / squares[scores.reference, j])
-            for model, value in zip(models, stream.panel.trajectories.of_stream().tolist(), strict=True):
+                    if naive[j] > 0:
+                        skill.add_metric(key, 1 - squares[i, j] / naive[j])
+            for model, value in zip(panel.models, scores.e_p(panel.mix.grid).tolist(), strict=True):
                 if not math.isnan(value):
                     e_p.add_metric([name, model], value)
-        return [rmse, mae, skill, e_p]
+        return [rmse, mae, skill, e_p, weight]
 
     def training_metrics(self) -> Iterable[Metric]:
         """Retrainings, gate and swaps."""
@@ -215,6 +222,7 @@ class Readings(Collector):
         for stream in self.streams:
             panel, scores = stream.panel, stream.panel.scores
             models, leads, newest = panel.models, scores.leads.tolist(), panel.newest
+            shown = {*panel.shown}
             for series in stream.series[: self.per_series]:
                 name, row = [stream.name, series.name], series.row
                 for label in series.labels.items():
@@ -222,9 +230,13 @@ class Readings(Collector):
                 for element, value in enumerate(newest[row]):
                     actual.add_metric([*name, str(element)], value)
                 for i, j in np.argwhere(scores.weight[row] > 0).tolist():
+                    if j not in shown:
+                        continue
                     error = math.sqrt(scores.squared[row, i, j] / scores.weight[row, i, j])
                     rmse.add_metric([*name, models[i], str(leads[j])], error)
                 for i, j, element in np.argwhere(~np.isnan(scores.matured[row])).tolist():
+                    if j not in shown:
+                        continue
                     value = scores.matured[row, i, j, element]
                     predicted.add_metric([*name, str(element), models[i], str(leads[j])], value)
         return [actual, predicted, rmse, named]

@@ -96,15 +96,13 @@ def resume_without_snapshot(
     found = [model for kind in KINDS if (model := newest_network(journal, stream.name, kind, sizes))]
     networks = {model.kind: forecaster_of(model, created[model.version], stream) for model in found}
     if outcomes:
-        stream.conclude(networks, None, outcomes[-1].version)
+        stream.conclude(networks, outcomes[-1].version)
     replayed = replay(stream, before, {}, journal, halt)
     for series in stream.series:
         row = known[series.ident]
         span = outcomes[-1].spans.get(series.ident) if outcomes else None
         trained = max(0, row.held - series.tick + span.last) if span else 0
         series.restore({"held": row.held, "anchor": row.anchor, "trained": trained})
-    if outcomes:
-        stream.conclude({}, outcomes[-1].preferred, outcomes[-1].version)
     stream.recount_growth()
     return replayed
 
@@ -141,7 +139,7 @@ def conclude(stream: StreamState, outcome: TrainingOutcome, journal: Journal, ha
     networks = {row.kind: forecaster_of(row, outcome.created, stream) for row in outcome.networks}
     spans = {ident: (span.first, span.last) for ident, span in outcome.spans.items()}
     warm_between(list(networks.values()), stream.series, spans, stream, journal, halt)
-    stream.conclude(networks, outcome.preferred, outcome.version)
+    stream.conclude(networks, outcome.version)
     for series in stream.series:
         if series.ident in outcome.spans:
             series.train_to(outcome.spans[series.ident].trained)

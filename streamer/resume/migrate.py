@@ -1,6 +1,5 @@
 """A snapshot of an earlier format in, the same in today's format out."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -32,19 +31,12 @@ def format_of(about: Mapping[str, Any]) -> int:
     return found
 
 
-MODELS_2 = ["persistence", "holt-winters", "memoryless", "traditional"]
-"""The axis M of format 2, in its order."""
-NAMES_2 = {
-    "lane.newest": "persistence.newest",
-    "lane.spoke": "choice.published",
-    **{f"scores.{name}": f"trajectories.{name}" for name in ("whole", "origin", "first", "met", "count", "change")},
-    **{f"baseline.{name}": f"holt-winters.{name}" for name in ("learnt", "level", "trend", "season")},
-}
+NAMES_2 = {"lane.newest": "persistence.newest"}
 """The arrays of format 2 whose names have changed."""
 
 
 def from_2(snapshot: Snapshot) -> Snapshot:
-    """Parts had other names, their models no names at all, and each threshold was a part."""
+    """Parts had other names, and each threshold was a part. Scores were of other leads: they begin anew."""
     about, arrays = dict(snapshot.about), dict(snapshot.arrays)
     was: dict[str, Any] = about.pop("parts")
     thresholds = [name.removeprefix("threshold.") for name in was if name.startswith("threshold.")]
@@ -64,27 +56,15 @@ def from_2(snapshot: Snapshot) -> Snapshot:
 def parts_of_2(was: Mapping[str, Any], thresholds: list[str]) -> dict[str, Any]:
     """What the parts of format 2 fit, and how their columns are called today."""
     (d,) = was["lane"]
-    leads, horizon, _, decay = was["scores"]
-    window, models = round(-1 / math.log(decay)), MODELS_2
     fits: dict[str, Any] = {
-        "scores": [leads, d, window],
-        "trajectories": [horizon, d, window],
-        "choice": None,
         "persistence": [d],
         **{kind: was[kind] for kind in ("memoryless", "traditional") if kind in was},
     }
-    if "baseline" in was:
-        season = was["baseline"][1]
-        fits["holt-winters"] = [season or 2, bool(season), d]
     if thresholds:
         fits["thresholds"] = None
-    labels = {
-        "scores": dict.fromkeys(("ring", "matured", "sums"), models),
-        "trajectories": {**dict.fromkeys(("whole", "first", "met"), models), "change": models[1:]},
-        "choice": {"published": models},
-        "thresholds": {"lead": thresholds},
+    return {
+        name: {"fit": fit, "labels": {"lead": thresholds} if name == "thresholds" else {}} for name, fit in fits.items()
     }
-    return {name: {"fit": fit, "labels": labels.get(name, {})} for name, fit in fits.items()}
 
 
 STEPS: dict[int, Callable[[Snapshot], Snapshot]] = {2: from_2}

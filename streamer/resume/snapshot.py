@@ -37,7 +37,6 @@ def capture(stream: StreamState) -> Snapshot:
         "parts": parts,
         "networks": {kind: network.version for kind, network in stream.panel.networks.items()},
         "version": stream.promotions.version,
-        "preferred": stream.panel.preferred,
         "schedule": stream.schedule.state(),
     }
     return Snapshot(about, arrays)
@@ -81,7 +80,7 @@ def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow]
         found = None if version is None else network(journal, stream.name, kind, version, stream.config.sizes)
         if found:
             networks[kind] = forecaster_of(*found, stream)
-    stream.conclude(networks, about["preferred"] if networks else None, about["version"])
+    stream.conclude(networks, about["version"])
     stream.schedule.restore(**about["schedule"])
     for part in stream.parts():
         saved = about["parts"].get(part.name)

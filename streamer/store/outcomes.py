@@ -40,11 +40,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class TrainingOutcome:
-    """What came of a training: the networks admitted, perhaps none, and the kind preferred from then on."""
+    """What came of a training: the networks admitted, perhaps none."""
 
     version: int
     created: float
-    preferred: Kind | None
     spans: Mapping[int, Span]
     networks: tuple[NetworkRow, ...]
 
@@ -54,8 +53,8 @@ def add_outcome(journal: Journal, stream: str, sizes: Sizes, outcome: TrainingOu
     with journal.transaction():
         spans = {key: (span.first, span.last, span.trained) for key, span in outcome.spans.items()}
         journal.database.execute(
-            "INSERT INTO gates VALUES (?, ?, ?, ?, ?)",
-            (stream, outcome.version, outcome.created, outcome.preferred, json.dumps(spans)),
+            "INSERT INTO gates (stream, version, created, spans) VALUES (?, ?, ?, ?)",
+            (stream, outcome.version, outcome.created, json.dumps(spans)),
         )
         for row in outcome.networks:
             scales = {key: (mean.tolist(), sd.tolist()) for key, (mean, sd) in row.scales.items()}
@@ -80,7 +79,7 @@ def outcomes_after(journal: Journal, stream: str, sizes: Sizes, version: int) ->
     """What happened after a version, oldest first, with the networks that have these sizes. Raises StateError."""
     with failures(journal.path):
         rows = journal.database.execute(
-            "SELECT version, created, preferred, spans FROM gates WHERE stream = ? AND version > ? ORDER BY version",
+            "SELECT version, created, spans FROM gates WHERE stream = ? AND version > ? ORDER BY version",
             (stream, version),
         ).fetchall()
         models = journal.database.execute(
@@ -91,8 +90,8 @@ def outcomes_after(journal: Journal, stream: str, sizes: Sizes, version: int) ->
     for row in map(network_row, models):
         by_version.setdefault(row.version, []).append(row)
     return [
-        TrainingOutcome(number, created, preferred, spans_of(spans), tuple(by_version.get(number, [])))
-        for number, created, preferred, spans in rows
+        TrainingOutcome(number, created, spans_of(spans), tuple(by_version.get(number, [])))
+        for number, created, spans in rows
     ]
 
 

@@ -81,7 +81,7 @@ class StreamState:
     @property
     def room(self) -> int:
         """Rows that the parts have room for."""
-        return len(self.panel.choice.published)
+        return self.panel.room
 
     def parts(self) -> Iterator[Part]:
         """All that is kept per series: what is grown, saved and resumed."""
@@ -154,7 +154,8 @@ class StreamState:
         return self.outlet.repeat(self.panel.repeat(TickBatch(rows, x, tick[due], time[due], no, arrived)))
 
     def training_due(self) -> bool:
-        return self.schedule.due(live=bool(self.panel.networks))
+        """Whether networks are to be trained, and now."""
+        return self.panel.wants_networks and self.schedule.due(live=bool(self.panel.networks))
 
     def begin_training(self) -> None:
         """A training was requested; it trains on what the series hold now."""
@@ -167,9 +168,9 @@ class StreamState:
         growth = max((series.growth for series in self.series), default=0)
         self.schedule.restore(begun=self.schedule.begun, growth=growth, failures=self.schedule.failures)
 
-    def conclude(self, networks: Mapping[Kind, NetworkForecaster], preferred: Kind | None, version: int) -> None:
+    def conclude(self, networks: Mapping[Kind, NetworkForecaster], version: int) -> None:
         """A training's outcome counts from now on: its networks, perhaps none, go live by one assignment."""
-        self.panel = self.panel.with_networks(networks, preferred)
+        self.panel = self.panel.with_networks(networks)
         self.promotions.concluded(version)
         self.schedule.done()
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from streamer.errors import StateBlocked, TrainingFailed
 from streamer.forecast.network import NetworkForecaster
-from streamer.models import Kind
 from streamer.records import Candidate
 from streamer.store.journal import Journal
 from streamer.store.outcomes import NetworkRow, Span, TrainingOutcome, add_outcome, newest_version
@@ -19,7 +18,6 @@ TURNS = 10
 async def promote(
     stream: StreamState,
     candidates: Sequence[Candidate],
-    preferred: Kind | None,
     journal: Journal,
     lock: asyncio.Lock,
     now: float,
@@ -27,7 +25,7 @@ async def promote(
     """Warm the candidates' states, let them catch up with the samples that came meanwhile, put them live: the version.
 
     No sample waits for it: the fast lane goes on with the networks it has until the one assignment at the end. The lock
-    is that of the fast lane. With no candidate only the preference changes. Raises TrainingFailed: journal, if the swap
+    is that of the fast lane. Raises TrainingFailed: journal, if the swap
     cannot be written down; retired.
     """
     promotions, name, sizes = stream.promotions, stream.name, stream.config.sizes
@@ -58,11 +56,11 @@ async def promote(
                 if one.tick >= 0
             }
             try:
-                add_outcome(journal, name, sizes, TrainingOutcome(version, now, preferred, spans, rows))
+                add_outcome(journal, name, sizes, TrainingOutcome(version, now, spans, rows))
             except StateBlocked as blocked:
                 raise TrainingFailed("journal", str(blocked)) from blocked
             promotions.swapped(version, {ident: span.first for ident, span in spans.items()})
-            stream.conclude(networks, preferred, version)
+            stream.conclude(networks, version)
     finally:
         promotions.end()
     return version

@@ -139,7 +139,7 @@ def picture(running: Daemon) -> RenderableType:
 def errors_of(stream: StreamState) -> Table:
     """A table with a row per series: the published forecaster, and for each lead its RMSE and that of persistence."""
     panel, scores = stream.panel, stream.panel.scores
-    leads, reference = scores.leads.tolist(), scores.reference
+    leads, reference, last = panel.leads, scores.reference, len(panel.models) - 1
     title = f"stream {stream.name}: RMSE by lead/of persistence"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("series", no_wrap=True)
@@ -149,11 +149,11 @@ def errors_of(stream: StreamState) -> Table:
         table.add_column(f"{lead} ahead", justify="right", no_wrap=True)
     speakers = panel.speakers()
     for series in stream.series:
-        row, published = series.row, int(panel.choice.published[series.row])
+        row = series.row
         with np.errstate(invalid="ignore", divide="ignore"):
             rmse = np.sqrt(scores.squared[row] / scores.weight[row])
-        model, version = speakers[published]
-        cells = [f"{rmse[published, i]:.3g}/{rmse[reference, i]:.3g}" for i in range(len(leads))]
+        model, version = speakers[last]
+        cells = [f"{rmse[last, i]:.3g}/{rmse[reference, i]:.3g}" for i in panel.shown]
         who = f"{model} v{version}" if version else model
         table.add_row(series.topic.removeprefix("demo/"), str(series.tick + 1), who, *cells)
     return table

@@ -26,7 +26,7 @@ from tests.process import Process, configuration, running
 from tests.streams import NOW, resumed
 
 TOPICS = ("waves/a", "bare/a", "waves/b", "bare/b")
-CLOCK = ("series.time", "series.anchor")
+CLOCK = ("series.time", "series.anchor", "seasons.time", "seasons.spacing")
 """Of a series without a time of its own: when its samples arrived, another time in each run."""
 SOON_DUE = ("schedule",)
 """When the next training is due: a request for one is not an event of the journal."""
@@ -34,7 +34,7 @@ SOON_DUE = ("schedule",)
 
 def two_streams(broker: Mosquitto, folder: Path, **changes: Any) -> dict[str, Any]:
     """One whose payloads have a time, one of bare numbers; a snapshot every second."""
-    config = configuration(broker, folder, baseline="holt-winters", season=7, **changes)
+    config = configuration(broker, folder, season=7, **changes)
     (waves,) = config["streams"]
     bare = {"name": "bare", "topics": ["bare/+"], "payload": {"format": "number"}, "interval": None}
     config["streams"].append({**waves, **bare})

@@ -62,7 +62,7 @@ async def test_a_replay_with_three_retrainings_loses_no_forecast(mosquitto: Mosq
 
 
 async def test_the_better_network_is_published_after_the_swap(mosquitto: Mosquitto, tmp_path: Path) -> None:
-    """A configured network speaks from the first swap on; before it a baseline does, and messages say which."""
+    """A configured network speaks from the first swap on; before it the mixture does, and messages say which."""
     heard: list[dict[str, Any]] = []
     ears = mosquitto.config(client_id="ears", session_expiry=0)
     config = configuration(mosquitto, tmp_path, publish={"model": "memoryless", "qos": 1, "retain": False})
@@ -78,7 +78,7 @@ async def test_the_better_network_is_published_after_the_swap(mosquitto: Mosquit
             await publisher.flush()
         async with asyncio.timeout(30):
             await listen(link, heard, 319)
-    assert {forecast["model"] for forecast in heard[:299]} <= {"persistence", "holt-winters"}
+    assert {forecast["model"] for forecast in heard[:299]} == {"mix"}
     assert {(forecast["model"], forecast["version"]) for forecast in heard[299:]} == {("memoryless", 1)}
 
 
@@ -182,8 +182,9 @@ async def test_overlapping_filters_do_not_double_samples(mosquitto: Mosquitto, t
     """A filter that another one covers is not subscribed to: the broker would deliver its messages twice."""
     heard: list[dict[str, Any]] = []
     overlapping = {"topics": ["waves/#", "waves/+", "waves/a"], "interval": None, "payload": {"format": "number"}}
-    config = configuration(mosquitto, tmp_path, **overlapping)
-    config["streams"].append({"name": "rest", "topics": ["#"]})
+    newest = {"publish": {"model": "persistence"}}
+    config = configuration(mosquitto, tmp_path, **overlapping, **newest)
+    config["streams"].append({"name": "rest", "topics": ["#"], **newest})
     ears = mosquitto.config(client_id="ears", session_expiry=0)
     async with Link(ears, ["forecast/#"]) as link, running(config, tmp_path) as daemon:
         await link.ready()

@@ -132,9 +132,8 @@ def asked(message: Message) -> bool:
 async def test_sparkplug(mosquitto: Mosquitto, tmp_path: Path) -> None:
     """A node whose birth was missed is asked for it, and after it metrics by alias are series of node and device; after
     a restart the daemon asks again, and goes on with the series where they were."""
-    config = configuration(
-        mosquitto, tmp_path, topics=["spBv1.0/#"], payload={"format": "sparkplug", "metrics": ["p*"]}
-    )
+    sparkplug = {"topics": ["spBv1.0/#"], "payload": {"format": "sparkplug", "metrics": ["p*"]}}
+    config = configuration(mosquitto, tmp_path, **sparkplug, publish={"model": "persistence"})
     by_alias = {"alias": 1, "double_value": 1.5}
     node, device = EDGE.format("{}"), EDGE.format("{}") + "/press"
     births = [

@@ -23,7 +23,7 @@ DECAY = np.exp(-1 / WINDOW)
 
 
 def panel(**publish: Any) -> Panel:
-    config = Stream(name="plant", topics=["#"], model=SMALL, publish=publish)  # type: ignore[arg-type]
+    config = Stream(name="plant", topics=["#"], model=SMALL, publish=publish, season=None)  # type: ignore[arg-type]
     made = Panel.begin(config, Metrics(window=WINDOW))
     for part in made.parts():
         part.grow(1)
@@ -64,10 +64,10 @@ def by_hand(forecasts: dict[int, NDArray[np.float64]], begin: int, end: int, lea
 
 def test_a_swap_forgets_the_scores_of_the_networks_it_replaces() -> None:
     """After a swap the errors of that kind are those of the new network's own forecasts alone; the other kind and the
-    baselines keep theirs, and what the old network had predicted is not scored any more."""
-    old = panel().with_networks({kind: network(panel(), kind, 1) for kind in KINDS}, None)
+    forecasters that are not trained keep theirs, and what the old network had predicted is not scored any more."""
+    old = panel().with_networks({kind: network(panel(), kind, 1) for kind in KINDS})
     first = go(old, 0, 40)
-    new = old.with_networks({"memoryless": network(old, "memoryless", 2, 2)}, None)
+    new = old.with_networks({"memoryless": network(old, "memoryless", 2, 2)})
     at = {name: i for i, name in enumerate(new.models)}
     assert not new.scores.weight[0, at["memoryless"]].any()
     assert np.isnan(new.scores.matured[0, at["memoryless"]]).all()
@@ -80,48 +80,30 @@ def test_a_swap_forgets_the_scores_of_the_networks_it_replaces() -> None:
     found, _ = new.scores.by_lead()
     for name in ("persistence", "memoryless", "traditional"):
         wanted = [by_hand(made[name], 0, 52, lead) for lead in LEADS]
-        np.testing.assert_allclose(found[at[name]], wanted, rtol=1e-9, err_msg=name)
-
-
-def test_a_swap_forgets_the_whole_forecast_it_was_following() -> None:
-    """E_p of the new network is that of its own first whole forecast, eq. (15), not of one that the old one began."""
-    old = panel().with_networks({kind: network(panel(), kind, 1) for kind in KINDS}, None)
-    go(old, 0, 40)
-    new = old.with_networks({"memoryless": network(old, "memoryless", 2, 2)}, None)
-    i = new.models.index("memoryless")
-    assert np.isinf(new.trajectories.e_p(np.array([0]))[0, i])
-    made = go(new, 40, 60)
-    origins = [t for t in range(40, 60 - HORIZON) if t % HORIZON == 0]
-    errors = []
-    for t in origins:
-        truth = np.sin(np.arange(t + 1, t + 1 + HORIZON) / 2)
-        errors.append(np.square(made[t - 40].mean[0, i, :, 0] - truth).mean())
-    decay, weight, squares = np.exp(-HORIZON / WINDOW), 0.0, 0.0
-    for error in errors:
-        weight, squares = decay * weight + 1, decay * squares + error
-    assert new.trajectories.e_p(np.array([0]))[0, i] == pytest.approx(np.sqrt(squares / weight), rel=1e-5)
+        np.testing.assert_allclose(found[at[name], new.shown], wanted, rtol=1e-5, err_msg=name)
 
 
 def test_a_swap_leaves_the_panel_as_it_was() -> None:
     """with_networks makes another panel: whoever holds the one before still sees its networks."""
     before = panel()
-    after = before.with_networks({"traditional": network(before, "traditional", 1, 7)}, "traditional")
-    assert (list(before.networks), before.preferred) == ([], None)
-    assert (list(after.networks), after.preferred) == (["traditional"], "traditional")
-    assert after.speakers() == [("persistence", 0), ("holt-winters", 0), ("memoryless", 0), ("traditional", 7)]
+    after = before.with_networks({"traditional": network(before, "traditional", 1, 7)})
+    assert (list(before.networks), list(after.networks)) == ([], ["traditional"])
+    assert after.speakers() == [("persistence", 0), ("linear", 0), ("memoryless", 0), ("traditional", 7), ("mix", 7)]
     assert [part.name for part in after.parts()] == [
-        "scores", "trajectories", "choice", "persistence", "holt-winters", "traditional",
+        "scores", "mix", "guard", "linear-experts", "seasons", "persistence", "linear", "traditional",
     ]  # fmt: skip
 
 
-def test_the_winner_at_the_gate_speaks_until_it_has_a_score() -> None:
-    """The preferred network is published until its first whole forecast has met its truth; then the best one is."""
-    start = panel()
-    go(start, 0, 30)
-    made = start.with_networks({"memoryless": network(start, "memoryless", 1)}, "memoryless")
-    chosen = [made.models[int(batch.chosen[0])] for batch in go(made, 30, 60)]
-    spoke = next(i for i, model in enumerate(chosen) if model != "memoryless")
-    assert HORIZON <= spoke <= 2 * HORIZON
+def test_the_mixture_is_published() -> None:
+    """The published forecast is the last model, a mixture by the weights that the metrics show."""
+    made = panel()
+    *_, last = go(made, 0, 60)
+    assert made.models[int(last.chosen[0])] == "mix"
+    weights = made.weights()
+    assert weights.sum(0) == pytest.approx(1)
+    assert made.mix.models == made.models[:-1]
+    wanted = sum(weights[k, 0] * last.mean[0, k, 0, 0] for k in range(len(weights)) if weights[k, 0] > 0)
+    assert last.published[0, 0, 0] == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(("asked", "live", "published"), [("traditional", True, True), ("traditional", False, False)])
@@ -129,9 +111,19 @@ def test_a_network_that_is_asked_for(asked: str, live: bool, published: bool) ->
     """`publish.model` names a network: it is published whatever its errors are, once it is live."""
     made = panel(model=asked)
     if live:
-        made = made.with_networks({"traditional": network(made, "traditional", 1)}, None)
+        made = made.with_networks({"traditional": network(made, "traditional", 1)})
     chosen = {made.models[int(batch.chosen[0])] for batch in go(made, 0, 60)}
-    assert chosen == ({"traditional"} if published else chosen - {"traditional"})
+    assert chosen == {"traditional" if published else "mix"}
+
+
+@pytest.mark.parametrize(("names", "wanted"), [("auto", True), (("traditional",), True), (("linear",), False)])
+def test_without_networks(names: Any, wanted: bool) -> None:
+    """Where `forecasters` names no network none is asked for, and one that comes all the same stays out."""
+    config = Stream(name="plant", topics=["#"], model=SMALL, forecasters=names, season=None)  # type: ignore[arg-type]
+    made = Panel.begin(config, Metrics())
+    assert made.wants_networks == wanted
+    kinds = set(made.with_networks({kind: network(made, kind, 1) for kind in KINDS}).networks)
+    assert kinds == {*KINDS} & {*made.models}
 
 
 def test_repeat() -> None:

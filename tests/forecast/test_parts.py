@@ -20,7 +20,7 @@ from streamer.stream.state import StreamState
 from tests.forecast.ticks import at_random
 
 ROWS, D = 70, 2
-ALLOWED = {np.dtype(name) for name in ("float32", "float64", "int64", "bool")}
+ALLOWED = {np.dtype(name) for name in ("float32", "float64", "int64", "int16", "uint8", "bool")}
 CELLS: tuple[CellName, ...] = ("rnn", "lstm")
 
 
@@ -30,7 +30,7 @@ def whole_stream(cell: CellName) -> StreamState:
         name="all",
         topics=["#"],
         payload={"format": "array", "d": D},  # type: ignore[arg-type]
-        season=4,
+        season=(4, 7),
         model={"m": 10, "k": 3, "p": 2, "n": 7, "cell": cell},  # type: ignore[arg-type]
         thresholds=[{"name": "high", "above": 1001.0}, {"name": "low", "below": 999.5, "element": 1}],  # type: ignore[arg-type]
         publish={"every": 2},  # type: ignore[arg-type]
@@ -43,11 +43,11 @@ def whole_stream(cell: CellName) -> StreamState:
         torch.manual_seed(seed)
         networks[kind] = NetworkForecaster(build(kind, config.sizes).requires_grad_(False), Scale(D, 5), 1)
         networks[kind].grow(stream.room)
-    stream.conclude(networks, "traditional", 1)
+    stream.conclude(networks, 1)
     return stream
 
 
-NAMES = [part.name for part in whole_stream("rnn").parts()]
+NAMES = [part.name for part in whole_stream("rnn").parts() if part.arrays()]
 
 
 def part_of(stream: StreamState, name: str) -> Part:
@@ -66,7 +66,7 @@ def go(stream: StreamState, batches: Iterable[TickBatch]) -> list[NDArray[Any]]:
         if forecasts is not None:
             assert forecasts.ahead is not None
             said += [forecasts.mean, forecasts.chosen, forecasts.ahead]
-        said += [*stream.panel.scores.by_lead(), stream.panel.trajectories.e_p(batch.rows)]
+        said += stream.panel.scores.by_lead()
     return said
 
 
@@ -114,7 +114,7 @@ def test_a_row_per_series(name: str) -> None:
     part, before = part_of(stream, name), {}
     for key, array in part.arrays().items():
         before[key] = array.copy()
-    assert {len(array) for array in before.values()} == {stream.room}
+    assert {len(array) for array in before.values()} <= {stream.room}
     assert {array.dtype for array in before.values()} <= ALLOWED
     part.grow(stream.room + 5)
     part.grow(3)
@@ -130,15 +130,10 @@ def test_columns_are_restored_by_name(name: str) -> None:
     go(old, at_random(np.random.default_rng(0), np.full(ROWS, -1), 30, D))
     part, other = part_of(old, name), part_of(new, name)
     labels, saved = part.labels(), dict(part.arrays())
-    if name == "choice":
-        order = labels["published"][::-1]
-        saved["published"] = np.array([order.index(old.panel.models[i]) for i in saved["published"].tolist()])
-        labels = {"published": order}
-    elif name in ("scores", "trajectories", "thresholds"):
-        for key, names in labels.items():
-            axis = saved[key].shape.index(len(names), 1)
-            saved[key] = np.concatenate([np.flip(saved[key], axis), np.flip(saved[key], axis).take([0], axis)], axis)
-            labels[key] = [*names[::-1], "unknown"]
+    for key, names in labels.items():
+        axis = part.columns[key].axis  # type: ignore[attr-defined]
+        saved[key] = np.concatenate([np.flip(saved[key], axis), np.flip(saved[key], axis).take([0], axis)], axis)
+        labels[key] = [*names[::-1], "unknown"]
     other.restore(labels, saved)
     for key, array in part.arrays().items():
         np.testing.assert_array_equal(other.arrays()[key], array, err_msg=key)

@@ -49,19 +49,16 @@ def end(fast: FastLane) -> dict[str, Any]:
     found = {}
     for stream in fast.streams:
         panel, state = stream.panel, stream.schedule.state()
-        by_lead = dict(zip(("rmse", "mae"), panel.scores.by_lead(), strict=True))
-        tables = {**by_lead, "e_p": panel.trajectories.of_stream()[:, None]}
-        published = panel.choice.published[: len(stream.series)].tolist()
+        tables = dict(zip(("rmse", "mae"), panel.scores.by_lead(), strict=True))
         found[stream.name] = {
-            "leads": panel.scores.leads.tolist(),
+            "leads": list(panel.leads),
             **{
                 name: {
-                    model: [None if value != value else value for value in row]
-                    for model, row in zip(panel.models, table.tolist(), strict=True)
+                    model: [None if value != value else value for value in row[panel.shown]]
+                    for model, row in zip(panel.models, table, strict=True)
                 }
                 for name, table in tables.items()
             },
-            "published": [panel.models[i] for i in published],
             "series": {one.name: [one.tick, one.time, one.anchor, one.held, one.trained] for one in stream.series},
             "schedule": state,
             "version": stream.promotions.version,
@@ -81,8 +78,7 @@ async def live(directory: Path, waiting: list[Message]) -> list[Message]:
     async def swap(which: int, seed: int) -> None:
         stream = fast.streams[which]
         proposed = candidates(stream, seed)
-        preferred = proposed[0].kind if proposed else None
-        await promote(stream, proposed, preferred, fast.journal, fast.lock, NOW + seed)
+        await promote(stream, proposed, fast.journal, fast.lock, NOW + seed)
 
     save(fast)
     quarter = len(waiting) // BATCH // 4

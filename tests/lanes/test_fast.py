@@ -35,7 +35,7 @@ def test_the_second_sample_gets_a_forecast(fast: FastLane) -> None:
         "series": "plant/a",
         "time": "1970-01-01T00:00:11.000Z",
         "interval": 1.0,
-        "model": "persistence",
+        "model": "mix",
         "version": 0,
         "mean": [2.5] * 6,
     }

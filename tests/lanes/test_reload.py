@@ -87,10 +87,13 @@ async def test_untouched_streams_do_not_notice(tmp_path: Path) -> None:
 
 async def test_a_changed_stream_goes_on_from_its_states(tmp_path: Path) -> None:
     """With other topics and another rate of publishing, known series forecast as if nothing had been."""
-    plain, changed = (Running(config(tmp_path / name, stream("a", season=5))) for name in ("plain", "changed"))
+    plain, changed = (
+        Running(config(tmp_path / name, stream("a", season=5, publish={"model": "linear-5"})))
+        for name in ("plain", "changed")
+    )
     assert plain.hear("a", at=range(40)) == changed.hear("a", at=range(40))
     (before,) = changed.fast.streams
-    new = stream("a", season=5, publish={"every": 2, "retain": False}, lowest=-5.0)
+    new = stream("a", season=5, publish={"model": "linear-5", "every": 2, "retain": False}, lowest=-5.0)
     assert await changed.reload(config(tmp_path / "changed", new)) == "added=none removed=none changed=a"
     (after,) = changed.fast.streams
     assert before.retired

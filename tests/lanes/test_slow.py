@@ -76,7 +76,7 @@ async def test_a_training_that_fails_is_counted_and_changes_nothing(
     assert not stream.panel.networks
     assert reason in caplog.text
     (forecast,) = feed(fast, [sample("plant/a", 150, 1.0)])
-    assert forecast["model"] == "persistence"
+    assert forecast["model"] == "mix"
 
 
 async def test_what_fails_on_a_gpu_is_trained_on_the_cpu(fast: FastLane, caplog: pytest.LogCaptureFixture) -> None:

@@ -21,4 +21,4 @@ def seed(directory: Path, streams: Iterable[Stream]) -> None:
             for i, kind in enumerate(KINDS):
                 torch.manual_seed(i)
                 rows.append(NetworkRow(kind, 1, {}, {}, dump(build(kind, stream.sizes).state_dict())))
-            add_outcome(journal, stream.name, stream.sizes, TrainingOutcome(1, 1.0, "memoryless", {}, tuple(rows)))
+            add_outcome(journal, stream.name, stream.sizes, TrainingOutcome(1, 1.0, {}, tuple(rows)))

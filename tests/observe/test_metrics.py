@@ -57,7 +57,9 @@ async def test_metrics_tell_what_happened(fast: FastLane) -> None:
     feed(fast, [message("plant/a", b"?"), sample("plant/a", 0, 1), sample("plant/a", 19, 1)])
     got = values(await text(fast, per_series=5))
     assert got["streamer_samples_total", labels()] == 20
-    assert got["streamer_forecasts_total", labels(model="persistence")] == 19
+    assert got["streamer_outliers_total", labels()] == 0
+    assert got["streamer_mix_weight", labels(model="persistence", lead="1")] == 1
+    assert got["streamer_forecasts_total", labels(model="mix")] == 19
     for reason in ("syntax", "late", "duplicate"):
         assert got["streamer_rejected_messages_total", labels(reason=reason)] == 1
     assert got["streamer_sample_to_forecast_seconds_count", labels()] == 19
@@ -70,7 +72,7 @@ async def test_metrics_tell_what_happened(fast: FastLane) -> None:
         each = labels(series="plant/a", model="persistence", lead=str(lead))
         assert got["streamer_series_rmse", each] == pytest.approx(lead)
     e_p = np.sqrt(np.mean(np.square(np.arange(1, 7))))
-    assert got["streamer_forecast_e_p", labels(model="persistence")] == pytest.approx(e_p)
+    assert got["streamer_forecast_e_p", labels(model="persistence")] == pytest.approx(e_p, rel=0.01)
     assert got["streamer_series_actual", labels(series="plant/a", element="0")] == 19
 
 

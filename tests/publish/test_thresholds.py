@@ -142,7 +142,7 @@ def ramp(fast: Any, ticks: range) -> list[dict[str, Any]]:
     return [out for t in ticks for out in feed(fast, [sample("plant/a", t, t)])]
 
 
-RISING = {"baseline": "holt-winters", "thresholds": [{"name": "full", "above": 59.5}]}
+RISING = {"forecasters": "auto", "thresholds": [{"name": "full", "above": 59.5}]}
 
 
 def test_a_lane_counts_down(tmp_path: Path) -> None:

@@ -25,11 +25,11 @@ def streams(window: int) -> tuple[Stream, ...]:
     vector = {"format": "json", "value": ["value.0", "value.1"], "time": "time"}
     parts = {"format": "json", "fields": "*", "time": "time"}
     return (
-        timed(name="grid", topics=["grid/+"], baseline="holt-winters", season=5, **fields),
+        timed(name="grid", topics=["grid/+"], forecasters="auto", season=5, **fields),
         untimed(
             name="grid.2", topics=["two/+"], payload=vector, interval=0.5, model={**SMALL, "cell": "lstm"}, **fields
         ),
-        untimed(name="bare", topics=["bare/+"], baseline="holt-winters", publish=PUBLISH, **fields),
+        untimed(name="bare", topics=["bare/+"], forecasters="auto", publish=PUBLISH, **fields),
         untimed(name="parts", topics=["parts/{which}"], payload=parts, interval=1.0, **fields),
     )
 

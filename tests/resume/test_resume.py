@@ -47,8 +47,7 @@ async def take(fast: FastLane, step: Step, following: list[Step]) -> list[Any]:
     which, seed = argument
     stream = fast.streams[which]
     proposed = candidates(stream, seed)
-    preferred = proposed[0].kind if proposed and seed % 3 else None
-    promotion = asyncio.create_task(promote(stream, proposed, preferred, fast.journal, fast.lock, NOW + seed))
+    promotion = asyncio.create_task(promote(stream, proposed, fast.journal, fast.lock, NOW + seed))
     await asyncio.sleep(0)
     assert stream.promotions.under_way
     out: list[Any] = []
@@ -116,7 +115,7 @@ async def test_many_series_go_on_bit_by_bit(tmp_path: Path) -> None:
     names = [f"plant/{i}" for i in range(300)]
     for t in range(40):
         if t == 20:
-            await promote(fast.streams[0], candidates(fast.streams[0], 3), "memoryless", fast.journal, fast.lock, NOW)
+            await promote(fast.streams[0], candidates(fast.streams[0], 3), fast.journal, fast.lock, NOW)
         batch = [sample(name, t, rng.gauss(0, 1)) for name in names if rng.random() < 0.9]
         while batch:
             size = rng.choice([1, 70, 300])
@@ -133,7 +132,7 @@ async def test_many_series_go_on_bit_by_bit(tmp_path: Path) -> None:
 async def test_the_newest_forecasts_since_the_snapshot_are_given_again(tmp_path: Path) -> None:
     """What a killed daemon may not have sent any more is given as it would have been sent, once per series; a series
     without samples since the snapshot is not, nor one whose newest tick is no tick of publishing."""
-    plain = timed(publish=PUBLISH, baseline="holt-winters")
+    plain = timed(publish=PUBLISH, forecasters="auto")
     fast = fast_lane(tmp_path / "live", plain)
     (stream,) = fast.streams
     sent: dict[str, Outgoing] = {}
@@ -141,7 +140,7 @@ async def test_the_newest_forecasts_since_the_snapshot_are_given_again(tmp_path:
         out = process(fast, [sample(f"plant/{i}", t, np.sin(t + i)) for i in range(3)])
         sent |= {one.topic: one for one in out}
         if t == 40:
-            await promote(stream, candidates(stream, 1), "memoryless", fast.journal, fast.lock, NOW)
+            await promote(stream, candidates(stream, 1), fast.journal, fast.lock, NOW)
     save(fast)
     out = process(fast, [sample("plant/0", 60, 0.5), sample("plant/1", 60, 0.1)])
     sent |= {one.topic: one for one in out}

@@ -404,8 +404,8 @@ def test_version_1(tmp_path: Path) -> None:
         assert journal.newest(3, 9)[1].tolist() == [[4.0]]
         first, second = outcomes_after(journal, "s", Sizes(), 0)
     spans = {3: Span(5, 70, 0), 4: Span(0, 9, 0)}
-    assert (first.created, first.preferred, first.spans) == (1001.0, None, spans)
-    assert (second.created, second.preferred, second.spans) == (1002.0, "traditional", spans)
+    assert (first.created, first.spans) == (1001.0, spans)
+    assert (second.created, second.spans) == (1002.0, spans)
     assert [(one.kind, one.errors, one.weights) for one in second.networks] == [
         ("memoryless", {"memoryless": 0.5, "persistence": 1.0}, b"w"),
         ("traditional", {"traditional": 0.25, "persistence": 1.0}, b"w"),

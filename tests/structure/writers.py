@@ -57,7 +57,7 @@ class Writes:
                 lineage = frozenset(self.types.lineage(node.name))
                 yield from self.inside(node, {**scope, "self": ast.Name(node.name)}, own | lineage)
             elif isinstance(node, Function | ast.Lambda):
-                yield from self.inside(node, scope, own)
+                yield from self.inside(node, scope, own | (tuples(nodes) if is_compiled(node) else frozenset()))
             for holder, attr in written(node) if isinstance(node, WRITING) else ():
                 for name in self.owners(holder, attr, scope) - own:
                     yield line_of(node), f"{ast.unparse(holder)}.{attr} is written outside of {plain(name)}"
@@ -75,6 +75,17 @@ class Writes:
         if hinted and (held_by_self or attr in self.types.attributes(hinted)):
             return {hinted}
         return set()
+
+
+def is_compiled(node: ast.AST) -> bool:
+    """Whether a function is compiled: numba takes functions, not methods."""
+    return isinstance(node, Function) and any(last_name(one) == "compiled" for one in node.decorator_list)
+
+
+def tuples(nodes: Sequence[ast.AST]) -> frozenset[str]:
+    """The tuples of arrays that a module declares for its compiled functions, which are their only writers."""
+    kinds = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    return frozenset(node.name for node in kinds if any(last_name(base) == "NamedTuple" for base in node.bases))
 
 
 def snake(name: str) -> str:

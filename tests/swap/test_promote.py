@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +58,12 @@ async def test_samples_that_come_while_states_are_warmed_are_not_missed(tmp_path
     (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
     proposed = candidates(stream)
-    promotion = asyncio.create_task(promote(stream, proposed, "memoryless", fast.journal, fast.lock, NOW))
+    promotion = asyncio.create_task(promote(stream, proposed, fast.journal, fast.lock, NOW))
     await asyncio.sleep(0)
     t = 50
     while not promotion.done():
         heard = feed(fast, values(range(t, t + 1), NAMES))
-        assert [one["model"] for one in heard] == ["persistence"] * len(NAMES)
+        assert [one["model"] for one in heard] == ["mix"] * len(NAMES)
         t += 1
         await asyncio.sleep(0)
     assert await promotion == 1
@@ -78,7 +77,7 @@ async def test_samples_that_come_while_states_are_warmed_are_not_missed(tmp_path
             wanted = expected(stream, candidate.kind, candidate, range(begun, t + 1), i)
             np.testing.assert_allclose(state, wanted, atol=1e-5)
     (outcome,) = outcomes_after(fast.journal, "plant", stream.config.sizes, 0)
-    assert (outcome.version, outcome.preferred, outcome.created) == (1, "memoryless", NOW)
+    assert (outcome.version, outcome.created) == (1, NOW)
     assert outcome.spans[stream.series[0].ident] == Span(begun, t - 1, 50)
     assert newest_network(fast.journal, "plant", "memoryless", stream.config.sizes) is not None
     fast.journal.close()
@@ -89,7 +88,7 @@ async def test_a_series_that_appears_during_the_promotion_is_forecast(tmp_path: 
     fast = fast_lane(tmp_path, timed(publish={"model": "traditional"}))
     (stream,) = fast.streams
     feed(fast, values(range(50), NAMES[:3]))
-    promotion = asyncio.create_task(promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW))
+    promotion = asyncio.create_task(promote(stream, candidates(stream), fast.journal, fast.lock, NOW))
     await asyncio.sleep(0)
     feed(fast, values(range(50, 53), ["plant/new"]))
     await promotion
@@ -106,7 +105,7 @@ async def test_more_series_appear_during_the_promotion_than_there_was_room_for(t
     (stream,) = fast.streams
     feed(fast, values(range(50), NAMES[:60]))
     room, proposed = stream.room, candidates(stream)
-    promotion = asyncio.create_task(promote(stream, proposed, None, fast.journal, fast.lock, NOW))
+    promotion = asyncio.create_task(promote(stream, proposed, fast.journal, fast.lock, NOW))
     await asyncio.sleep(0)
     feed(fast, values(range(50, 55), NAMES))
     assert stream.room > room
@@ -134,7 +133,7 @@ async def test_an_outcome_ends_a_row_of_failures(tmp_path: Path) -> None:
     for _ in range(3):
         stream.schedule.failed()
     save(fast)
-    await promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW)
+    await promote(stream, candidates(stream), fast.journal, fast.lock, NOW)
     assert stream.schedule.state() == {"begun": True, "growth": 0, "failures": 0}
     feed(fast, values(range(50, 57), NAMES[:1]))
     fast.journal.close()
@@ -148,7 +147,7 @@ async def test_a_clean_restart_gives_the_same_forecasts_to_the_last_bit(tmp_path
     fast = fast_lane(tmp_path, timed(publish={"model": "memoryless"}))
     (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
-    await promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW)
+    await promote(stream, candidates(stream), fast.journal, fast.lock, NOW)
     feed(fast, values(range(50, 90), NAMES))
     save(fast)
     fast.journal.close()
@@ -159,16 +158,15 @@ async def test_a_clean_restart_gives_the_same_forecasts_to_the_last_bit(tmp_path
     again.journal.close()
 
 
-async def test_after_a_restart_the_winner_at_the_gate_goes_on_speaking(tmp_path: Path) -> None:
-    """A restart costs no series its network: what won when it went live is published at once."""
+async def test_after_a_restart_the_networks_of_before_go_on(tmp_path: Path) -> None:
+    """A restart costs no series its networks: what was live is live, since when it was, and can be published."""
     fast = fast_lane(tmp_path, timed())
     (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
     save(fast)
-    memoryless, traditional = candidates(stream)
-    await promote(stream, [memoryless, replace(traditional, e_p=0.4)], "traditional", fast.journal, fast.lock, NOW)
+    await promote(stream, candidates(stream), fast.journal, fast.lock, NOW)
     fast.journal.close()
-    again = resumed(tmp_path, timed())
+    again = resumed(tmp_path, timed(publish={"model": "traditional"}))
     assert {one["model"] for one in feed(again, values(range(50, 51), NAMES))} == {"traditional"}
     assert created(again.streams[0]) == {"memoryless": NOW, "traditional": NOW}
     again.journal.close()
@@ -179,7 +177,7 @@ async def test_a_cancelled_promotion_leaves_no_work_behind(tmp_path: Path) -> No
     fast = fast_lane(tmp_path, timed())
     (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
-    promotion = asyncio.create_task(promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW))
+    promotion = asyncio.create_task(promote(stream, candidates(stream), fast.journal, fast.lock, NOW))
     await asyncio.sleep(0)
     promotion.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -196,7 +194,7 @@ async def unbroken(directory: Path) -> list[dict[str, Any]]:
     fast = fast_lane(directory, timed(publish={"model": "memoryless"}))
     (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
-    await promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW)
+    await promote(stream, candidates(stream), fast.journal, fast.lock, NOW)
     feed(fast, values(range(50, 90), NAMES))
     heard = feed(fast, values(range(90, 91), NAMES))
     fast.journal.close()
@@ -209,7 +207,7 @@ async def test_without_a_snapshot_states_are_warmed_anew(tmp_path: Path) -> None
     (stream,) = fast.streams
     feed(fast, values(range(50), NAMES))
     proposed = candidates(stream)
-    await promote(stream, proposed, None, fast.journal, fast.lock, NOW)
+    await promote(stream, proposed, fast.journal, fast.lock, NOW)
     feed(fast, values(range(50, 60), NAMES))
     fast.journal.close()
     again = resumed(tmp_path, timed())
@@ -221,16 +219,17 @@ async def test_without_a_snapshot_states_are_warmed_anew(tmp_path: Path) -> None
     again.journal.close()
 
 
-async def test_the_loser_at_the_gate_is_not_published(tmp_path: Path) -> None:
-    """Right after a swap the gate's winner speaks; where persistence won there, no network does before it has proven
-    itself on the series."""
-    for preferred, model in (("traditional", "traditional"), (None, "persistence")):
-        fast = fast_lane(tmp_path / str(preferred), timed())
-        (stream,) = fast.streams
+async def test_a_new_network_enters_without_weight(tmp_path: Path) -> None:
+    """Right after a swap the mixture is what it was before: a network speaks in it once it has proven itself on the
+    series, whatever its errors on past data were."""
+    plain, swapped = (fast_lane(tmp_path / name, timed()) for name in ("plain", "swapped"))
+    for fast in (plain, swapped):
         feed(fast, [message_at(t) for t in range(50)])
-        await promote(stream, candidates(stream), preferred, fast.journal, fast.lock, NOW)  # type: ignore[arg-type]
-        (heard,) = feed(fast, [message_at(50)])
-        assert heard["model"] == model
+    await promote(swapped.streams[0], candidates(swapped.streams[0]), swapped.journal, swapped.lock, NOW)
+    (one,), (other,) = (feed(fast, [message_at(50)]) for fast in (plain, swapped))
+    assert (one["model"], one["version"], other["model"], other["version"]) == ("mix", 0, "mix", 1)
+    assert one["mean"] == other["mean"]
+    for fast in (plain, swapped):
         fast.journal.close()
 
 
@@ -257,7 +256,7 @@ async def test_nothing_is_trimmed_that_a_swap_reads(tmp_path: Path) -> None:
     assert t - 200 - SLACK <= oldest <= t - 200
     before = t
     async with fast.lock:
-        promotion = asyncio.create_task(promote(stream, candidates(stream), None, fast.journal, fast.lock, NOW))
+        promotion = asyncio.create_task(promote(stream, candidates(stream), fast.journal, fast.lock, NOW))
         await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert stream.promotions.under_way
@@ -271,25 +270,23 @@ async def test_nothing_is_trimmed_that_a_swap_reads(tmp_path: Path) -> None:
 
 
 async def test_a_training_that_admits_nothing_is_a_version_too(tmp_path: Path) -> None:
-    """With no candidate the live networks stay as they are, to the last bit, and the preference that changed is known
-    after a restart."""
+    """With no candidate the live networks stay as they are, to the last bit; the version is known after a restart."""
     fast = fast_lane(tmp_path, timed())
     (stream,) = fast.streams
     feed(fast, values(range(50), NAMES[:2]))
-    await promote(stream, candidates(stream), "memoryless", fast.journal, fast.lock, NOW)
+    await promote(stream, candidates(stream), fast.journal, fast.lock, NOW)
     save(fast)
     states = {kind: network.s.copy() for kind, network in stream.panel.networks.items()}
-    assert await promote(stream, [], "traditional", fast.journal, fast.lock, NOW + 1) == 2
+    assert await promote(stream, [], fast.journal, fast.lock, NOW + 1) == 2
     assert all(np.array_equal(states[kind], network.s) for kind, network in stream.panel.networks.items())
-    assert (stream.panel.preferred, stream.promotions.version) == ("traditional", 2)
+    assert stream.promotions.version == 2
     assert created(stream)["memoryless"] == NOW
     fast.journal.close()
     again = resumed(tmp_path, timed())
-    assert (again.streams[0].panel.preferred, again.streams[0].promotions.version) == ("traditional", 2)
+    assert again.streams[0].promotions.version == 2
     assert {kind: network.version for kind, network in again.streams[0].panel.networks.items()} == dict.fromkeys(
         KINDS, 1
     )
-    assert {one["model"] for one in feed(again, values(range(50, 51), NAMES[:2]))} == {"traditional"}
     again.journal.close()
 
 
@@ -302,10 +299,10 @@ async def test_a_journal_that_cannot_be_written_keeps_the_live_networks(tmp_path
         other.execute("BEGIN IMMEDIATE")
         fast.journal.database.execute("PRAGMA busy_timeout = 0")
         with pytest.raises(TrainingFailed, match="journal") as failed:
-            await promote(stream, candidates(stream), "memoryless", fast.journal, fast.lock, NOW)
+            await promote(stream, candidates(stream), fast.journal, fast.lock, NOW)
     assert failed.value.reason == "journal"
     assert (stream.panel.networks, stream.promotions.version, stream.promotions.under_way) == ({}, 0, False)
-    assert await promote(stream, candidates(stream), "memoryless", fast.journal, fast.lock, NOW) == 1
+    assert await promote(stream, candidates(stream), fast.journal, fast.lock, NOW) == 1
     fast.journal.close()
 
 

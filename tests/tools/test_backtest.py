@@ -151,10 +151,10 @@ async def test_series_of_one_message(mosquitto: Mosquitto, tmp_path: Path) -> No
 
 def test_the_errors_are_those_counted_by_hand(tmp_path: Path) -> None:
     """RMSE by lead over the whole run, of persistence, and of what was published, which before any training is one of
-    the baselines; skill is against persistence."""
+    the forecasters; skill is against persistence."""
     values = np.random.default_rng(0).normal(size=120).cumsum()
     some = [("waves/a", START + t, payload(START + t, x)) for t, x in enumerate(values.tolist())]
-    config = document(tmp_path, baseline="persistence", retrain={"every": 0, "minimum": 300, "window": 3000})
+    config = document(tmp_path, forecasters=["memoryless"], retrain={"every": 0, "minimum": 300, "window": 3000})
     done, _ = run(tmp_path, write(tmp_path / "a.jsonl", some), config)
     (stream,) = result(done)["streams"]
     assert stream["leads"] == [1, 5, 10]

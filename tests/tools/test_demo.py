@@ -8,32 +8,31 @@ import sys
 from typing import Any
 
 from streamer.config import Mqtt
-from streamer.models import KINDS
 from streamer.mqtt.link import Link
 
 
-async def forecasts_by_networks(port: int) -> tuple[dict[str, set[str]], dict[str, Any]]:
-    """Who spoke on each topic, once networks have on all, and the last message; TimeoutError says who spoke so far."""
-    spoken: dict[str, set[str]] = {}
+async def forecasts_with_networks(port: int) -> dict[str, Any]:
+    """The last message, once the mixtures of all topics have networks; TimeoutError says what there was so far."""
+    spoken: dict[str, tuple[str, int]] = {}
     mqtt = Mqtt(url=f"mqtt://127.0.0.1:{port}", protocol="3.1.1", client_id="newcomer", reconnect_max=0.2)
     try:
         async with asyncio.timeout(300), Link(mqtt, ["forecast/#"]) as link:
             async for batch in link.batches():
                 for message in batch.messages:
                     shape: dict[str, Any] = json.loads(message.payload)
-                    spoken.setdefault(message.topic, set()).add(shape["model"])
+                    spoken[message.topic] = shape["model"], shape["version"]
                 link.ack(batch)
                 if {"forecast/demo/pipeline/flow", "forecast/demo/waves/sine"} <= spoken.keys() and all(
-                    models & set(KINDS) for models in spoken.values()
+                    model == "mix" and version > 0 for model, version in spoken.values()
                 ):
-                    return spoken, shape
+                    return shape
     except TimeoutError:
-        raise TimeoutError(f"by then there had spoken: {spoken}") from None
+        raise TimeoutError(f"by then the last forecasts were {spoken}") from None
     raise AssertionError("the link ended by itself")
 
 
 async def test_the_demo_ends_up_forecasting_with_networks_of_its_own() -> None:
-    """`streamer demo` serves a broker on which any client sees forecasts of all series, by networks before long."""
+    """`streamer demo` serves a broker on which any client sees forecasts of all series, with networks before long."""
     command = (sys.executable, "-m", "streamer", "demo", "--port", "0", "--metrics-port", "0")
     demo = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
@@ -58,11 +57,11 @@ async def test_the_demo_ends_up_forecasting_with_networks_of_its_own() -> None:
         ports = re.findall(r"(?:Broker on|Metrics on http:).*?:(\d+)", text)
         assert len(ports) == 2, text
         reading = asyncio.create_task(read(until=None))
-        listening = asyncio.create_task(forecasts_by_networks(int(ports[0])))
+        listening = asyncio.create_task(forecasts_with_networks(int(ports[0])))
         await asyncio.wait([reading, listening], return_when=asyncio.FIRST_COMPLETED)
         assert not ended.is_set(), f"the demo ended by itself:\n{text}"
         try:
-            _, shape = await listening
+            shape = await listening
         except TimeoutError as late:
             raise AssertionError(f"{late}\n{text[-3000:]}") from None
         reader, writer = await asyncio.open_connection("127.0.0.1", int(ports[1]))
@@ -81,6 +80,7 @@ async def test_the_demo_ends_up_forecasting_with_networks_of_its_own() -> None:
     assert list(shape) == ["series", "time", "interval", "model", "version", "mean"]
     assert len(shape["mean"]) == 40
     assert 'streamer_forecast_rmse{lead="40",model="persistence",stream="waves"}' in metrics
+    assert 'streamer_mix_weight{lead="40",model="memoryless",stream="waves"}' in metrics
     assert "Networks live at the end: pipeline memoryless+traditional" in " ".join(text.split())
     assert "WARNING" not in text
     assert "Traceback" not in text

@@ -26,7 +26,7 @@ def filled(directory: Path) -> None:
             ticks = [(1, t) for t in range(10)] + [(2, t) for t in (0, 1, 4)]
             journal.append((series, t, NOW - 100 + t, struct.pack("<d", 1.0)) for series, t in ticks)
         row = NetworkRow("memoryless", 3, {"memoryless": 0.25, "persistence": 1.0}, {}, b"w" * 100)
-        add_outcome(journal, "plant", Sizes(n=6, cell="gru"), TrainingOutcome(3, NOW - 7200, "memoryless", {}, (row,)))
+        add_outcome(journal, "plant", Sizes(n=6, cell="gru"), TrainingOutcome(3, NOW - 7200, {}, (row,)))
 
 
 def test_everything_is_there(tmp_path: Path) -> None:

@@ -22,8 +22,9 @@ class Audit(Rows):
     published: Ints
 
     def __init__(self, stream: StreamState) -> None:
-        self.speakers = (*stream.panel.models, PUBLISHED)
-        self.horizon, self.leads = stream.config.sizes.horizon, stream.panel.scores.leads
+        panel = stream.panel
+        self.speakers = (*panel.models, PUBLISHED)
+        self.horizon, self.leads, self.shown = stream.config.sizes.horizon, np.array(panel.leads), panel.shown
         super().__init__(
             total=Column((2, len(self.speakers), len(self.leads))),
             published=Column((self.horizon,), np.int64, start=-1),
@@ -33,7 +34,7 @@ class Audit(Rows):
         self.grow(stream.room)
         rows = batch.rows
         self.published[rows[batch.fresh]] = -1
-        errors = np.square(stream.panel.scores.matured[rows] - batch.x[:, None, None, :]).mean(3)
+        errors = np.square(stream.panel.scores.matured[rows][:, :, self.shown] - batch.x[:, None, None, :]).mean(3)
         who = self.published[rows[:, None], (batch.tick[:, None] - self.leads) % self.horizon]
         published = np.take_along_axis(errors, who[:, None].clip(0), 1)
         errors = np.concatenate([errors, np.where(who[:, None] < 0, np.nan, published)], 1)

@@ -32,6 +32,7 @@ SECTIONS = {
     ),
     "stages": Section(
         "Stages of the fast lane: CPU µs per sample, by samples in a batch",
+        "Step and forecast: of the networks; plain: both of the other forecasters. "
         "Floor: only the library calls that every implementation needs. "
         "Reference: a fixed product of matrices, by which runs can be compared.",
         {"stage": "stage"},

@@ -35,7 +35,7 @@ Taken = dict[str, list[float]]
 
 
 class Subject:
-    """A stream of N series in mid-stream: both networks live, baselines warm, whole forecasts at every phase."""
+    """A stream of N series in mid-stream: all forecasters warm, both networks live."""
 
     def __init__(self, stream: Stream, directory: Path) -> None:
         self.stream, rows, d = stream, stream.max_series, stream.sizes.d
@@ -49,14 +49,12 @@ class Subject:
         }
         for network in networks.values():
             network.grow(self.state.room)
-        self.state.conclude(networks, None, 1)
+        self.state.conclude(networks, 1)
         self.tick = np.full(rows, -1)
         self.at = 0
         for _ in range(4):
             for _ in range(0, rows, 1024):
                 self.state.tick(self.wave(min(1024, rows)))
-        origin = self.state.panel.trajectories.origin
-        origin[:rows] = self.tick - self.rng.integers(0, stream.sizes.horizon, rows)
         self.series = [Series(row, row, "") for row in range(rows)]
         self.grid_of = Grid(1.0, 100)
         self.batcher = TickBatcher(d, self.grid_of)
@@ -79,7 +77,7 @@ class Subject:
     def stages(self) -> Stages:
         """What each stage does with one wave; they are timed apart, so each is handed what it needs."""
         panel, means = self.state.panel, dict[int, Floats]()
-        baseline = panel.forecasters["holt-winters"]
+        plain = [one for name, one in panel.forecasters.items() if name not in panel.networks]
 
         def mean(wave: TickBatch) -> Floats:
             b = len(wave.rows)
@@ -89,14 +87,16 @@ class Subject:
 
         def score(wave: TickBatch) -> None:
             panel.scores.truth(wave)
-            panel.trajectories.truth(wave)
+            panel.mix.truth(wave, panel.scores.matured)
             panel.scores.predicted(wave, mean(wave))
-            panel.trajectories.predicted(wave, mean(wave))
-            panel.choose(wave.rows, mean(wave))
+            panel.mix.mixture(wave.rows, mean(wave))
+            panel.choose(mean(wave))
 
-        def smooth(wave: TickBatch) -> None:
-            baseline.step(wave)
-            baseline.forecast(wave)
+        def plain_forecasters(wave: TickBatch) -> None:
+            panel.shared.step(wave)
+            for one in plain:
+                one.step(wave)
+                one.forecast(wave)
 
         return {
             "decode": self.decode,
@@ -105,7 +105,7 @@ class Subject:
             "step": lambda wave: [network.step(wave) for network in panel.networks.values()],
             "forecast": lambda wave: [network.forecast(wave) for network in panel.networks.values()],
             "score": score,
-            "baseline": smooth,
+            "plain": plain_forecasters,
             "encode": lambda wave: self.encode(wave, mean(wave)[:, panel.models.index("memoryless")]),
         }
 

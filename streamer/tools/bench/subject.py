@@ -50,7 +50,7 @@ def seed(directory: Path, of: Stream) -> None:
         torch.manual_seed(i)
         rows.append(NetworkRow(kind, 1, {}, {}, dump(build(kind, of.sizes).state_dict())))
     with closing(Journal.open(directory)) as journal:
-        add_outcome(journal, of.name, of.sizes, TrainingOutcome(1, START, "memoryless", {}, tuple(rows)))
+        add_outcome(journal, of.name, of.sizes, TrainingOutcome(1, START, {}, tuple(rows)))
 
 
 def fill(directory: Path, of: Stream, series: Iterable[int], ticks: int) -> None:

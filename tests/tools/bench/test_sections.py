@@ -53,11 +53,11 @@ def test_a_retraining_is_timed() -> None:
 
 
 def test_memory_of_a_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rings take 32 bytes per tick of each lead, as the reference of the configuration says; the process gains more
-    than those."""
+    """Rings take 4 bytes per model and tick of each lead, for 11 models and the leads 1, 2, 3, 5, 8, 12, 20, 30, 40
+    and, by `metrics.leads`, 10; the process gains more than those."""
     monkeypatch.setattr(memory, "SERIES_QUICK", 4096)
     (row,) = memory.measure(Settings(cell="rnn", quick=True), lambda _: None)
-    assert row["rings"] == 32 * (1 + 10 + 40)
+    assert row["rings"] == 4 * 11 * (121 + 10)
     assert row["rings"] < row["arrays"]
     assert row["resident"] > row["rings"]
 
@@ -67,7 +67,18 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     file, settings = tmp_path / "a.json", Settings(series=70, cell="rnn", quick=True)
     run.bench(settings, ["stages"], file, None)
     shown = capsys.readouterr().out
-    stages = ["decode", "grid", "journal", "step", "forecast", "score", "baseline", "encode", "sum", "reference"]
+    stages = [
+        "decode",
+        "grid",
+        "journal",
+        "step",
+        "forecast",
+        "score",
+        "plain",
+        "encode",
+        "sum",
+        "reference",
+    ]
     assert [row["stage"] for row in read(file)["parts"]["stages"]] == stages
     assert all(name in shown for name in stages)
     assert "×" not in shown.partition("Stages")[2]

@@ -1,0 +1,113 @@
+"""Least squares without a memory of past values: one model of few features per lead, learned sample by sample.
+
+Expert e sees the residuals r of one cycle's usual values, or the values themselves. Its features of a tick are
+φ = [r_{t-i} - r_t for i = 1 … 7; μ_τ - x_t for 8 exponential means of x; r_t, with a cycle; 1] / δ, with δ the running
+mean of |x_t - x_{t-1}|. Its forecast for lead h is usual(slot of t + h) + r_t + δ·W_h·φ, or x_t + δ·W_h·φ. All leads of
+the grid share φ and hence P of recursive least squares (no forgetting, from P = I / RIDGE); W_h learns when the truth
+of t + h is there, with the gain of tick t. Errors are cut at CUT running mean sizes of the errors of their lead.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.config import Stream
+from streamer.forecast.leads import LeadGrid, grid_of
+from streamer.forecast.least_squares import COUNT_MEANS, FEATURES, LAGS, Past, Regression, step_all, steps_all
+from streamer.forecast.seasonal import Seasons
+from streamer.part import Column, Rows
+from streamer.records import Floats, TickBatch
+
+F32 = NDArray[np.float32]
+
+
+class LinearExperts(Rows):
+    """The linear experts of all series: one without a cycle, then one for each cycle."""
+
+    name = "linear-experts"
+    origin: Floats
+    x: F32
+    lags: F32
+
+    def __init__(self, config: Stream, seasons: Seasons) -> None:
+        d, h, self.seasons = config.sizes.d, config.sizes.horizon, seasons
+        self.grid = LeadGrid(grid_of(h), h)
+        self.asked: tuple[TickBatch | None, F32] = None, np.zeros(0, np.float32)
+        experts, leads, f32, i64 = 1 + len(seasons.calendar.cycles), len(self.grid.leads), np.float32, np.int64
+        super().__init__(
+            ticks=Column(dtype=i64),
+            rises=Column(dtype=i64),
+            since=Column(dtype=i64),
+            origin=Column((d,)),
+            x=Column((d,), f32),
+            means=Column((d, COUNT_MEANS), f32),
+            delta=Column((d,), f32),
+            lags=Column((d, experts, LAGS), f32),
+            p=Column((d, experts, FEATURES, FEATURES), f32),
+            w=Column((leads, d, experts, FEATURES), f32),
+            size=Column((leads, d, experts), f32),
+            met=Column((leads, d, experts), f32),
+            waiting=Column((h, d, experts, 2, FEATURES), np.int16),
+            step=Column((h, d, experts, 2), f32),
+            base=Column((h, d, experts), f32),
+            scale=Column((h, d), f32),
+        )
+
+    @property
+    def state(self) -> tuple[Past, Regression]:
+        arrays = self.arrays()
+        past, regression = ({name: arrays[name] for name in kind._fields} for kind in (Past, Regression))
+        return Past(**past), Regression(**regression)
+
+    def fit(self) -> list[Any]:
+        return [self.seasons.fit(), self.grid.leads.tolist()]
+
+    def take_in(self, batch: TickBatch, raw: TickBatch) -> None:
+        """Learn from the truths of these ticks, then take them in; a missing one is held at what its slot suggests.
+
+        Their values are clipped; those of `raw` are as they came.
+        """
+        usual = np.zeros((len(batch.rows), *self.lags.shape[1:3]))
+        for i, slot in enumerate(self.seasons.now(batch)):
+            usual[..., 1 + i] = self.seasons.origin[batch.rows] + self.seasons.usual(i)[batch.rows, slot]
+        step_all(*self.state, batch.rows, batch.x, batch.tick, batch.fresh, usual, self.grid.leads)
+
+    def steps(self, batch: TickBatch) -> F32:
+        """What each expert adds to its base, [b, E, h, d], NaN without a scale yet; the forecasters ask in turn."""
+        if self.asked[0] is not batch:
+            grid = self.grid
+            self.asked = batch, steps_all(*self.state, batch.rows, grid.left, grid.right, grid.share)
+        return self.asked[1]
+
+    def forecast(self, batch: TickBatch, expert: int) -> Floats:
+        """What one expert says, [b, h, d]; NaN where there is no scale yet."""
+        rows = batch.rows
+        newest = self.origin[rows] + self.x[rows]
+        base: Floats = newest[:, None] + self.steps(batch)[:, expert]
+        if expert:
+            slots = self.seasons.coming(batch)[expert - 1]
+            usual = self.seasons.origin[rows, None] + self.seasons.usual(expert - 1)[rows[:, None], slots]
+            now = newest - self.lags[rows, :, expert, 0]
+            unusual = usual - now[:, None]
+            base += np.where(np.isnan(unusual), 0.0, unusual)
+        return base
+
+
+class Linear(Rows):
+    """One of the linear experts as a forecaster; the state is in `LinearExperts`."""
+
+    version = 0
+
+    def __init__(self, name: str, experts: LinearExperts, expert: int) -> None:
+        self.name, self.experts, self.expert = name, experts, expert
+        super().__init__()
+
+    def fit(self) -> None:
+        return None
+
+    def step(self, batch: TickBatch) -> None:
+        """The experts are stepped together."""
+
+    def forecast(self, batch: TickBatch) -> Floats:
+        return self.experts.forecast(batch, self.expert)

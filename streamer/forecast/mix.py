@@ -1,0 +1,174 @@
+"""What every model predicted and what came in, the weights of the published mixture out, per series, lead and element.
+
+MLpol (Gaillard, Stoltz, van Erven, COLT 2014) on the gradient of the absolute error, with the mixture as it was issued
+for this truth: r_k = sign(ŷ - y)·(ŷ - f_k); R_k ← (1 - FORGET)·R_k + r_k; B' = max(B, max_k r_k²);
+1/η_k += r_k² + B' - B; the weight is proportional to η_k·max(R_k, 0). A model that says nothing has r = 0 and no
+weight; where no weight is positive the reference speaks alone.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.compiled import compiled
+from streamer.forecast.contract import REFERENCE
+from streamer.forecast.leads import LeadGrid
+from streamer.part import Arrays, Column, Rows
+from streamer.records import Floats, Ints, TickBatch
+
+FORGET = 0.001
+WILD = 10.0
+"""Times its running mean size that r may count for: one glitch must not decide for long."""
+LONG = 500
+"""Ticks over which that size is a mean."""
+MIX = "mix"
+F32 = NDArray[np.float32]
+
+
+class Regrets(NamedTuple):
+    """The state of a mixture, as `Mix` has it."""
+
+    regret: F32
+    rate: F32
+    bound: F32
+    size: F32
+    met: F32
+
+
+class Mix(Rows):
+    """Regrets and learning rates of the models that are mixed, [N, K, L, d]; `bound` (B), `size` of r, and how many
+    truths there were (`met`), [N, L, d]."""
+
+    name = MIX
+    regret: F32
+    rate: F32
+    bound: F32
+    size: F32
+    met: F32
+
+    def __init__(self, models: Sequence[str], grid: LeadGrid, d: int) -> None:
+        self.models, self.grid = tuple(models), grid
+        leads = len(grid.leads)
+        by_model = Column((len(self.models), leads, d), np.float32, axis=1, names=self.models)
+        by_lead = Column((leads, d), np.float32)
+        super().__init__(regret=by_model, rate=by_model, bound=by_lead, size=by_lead, met=by_lead)
+
+    def fit(self) -> list[Any]:
+        return [self.grid.leads.tolist(), self.bound.shape[2]]
+
+    def restore(self, labels: Any, saved: Arrays) -> None:
+        super().restore(labels, saved)
+        self.forget([model for model in self.models if model not in labels["regret"]])
+
+    @property
+    def state(self) -> Regrets:
+        return Regrets(self.regret, self.rate, self.bound, self.size, self.met)
+
+    def truth(self, batch: TickBatch, matured: Floats) -> None:
+        """Learn from these ticks: matured [N, K + 1, L, d] is what models and mixture had predicted for them."""
+        learn_all(self.state, batch.rows, batch.x, matured)
+
+    def weights(self, rows: Ints, speaks: NDArray[np.bool_]) -> Floats:
+        """The weight of each model, [b, K, L, d], which add up to 1; speaks [b, K]."""
+        return weights_all(self.state, rows, speaks, self.models.index(REFERENCE))
+
+    def mixture(self, rows: Ints, mean: Floats) -> None:
+        """Put the mixture of the K first of the forecasts mean [b, K + 1, h, d] into the last.
+
+        Between leads of the grid weights are interpolated.
+        """
+        grid = self.grid
+        mix_all(self.state, rows, mean, self.models.index(REFERENCE), grid.left, grid.right, grid.share)
+
+    def forget(self, models: Sequence[str]) -> None:
+        """These models have no weight until they have earned it again."""
+        at = [self.models.index(model) for model in models]
+        self.regret[:, at] = 0
+        self.rate[:, at] = 0
+
+
+@compiled
+def learn_all(s: Regrets, rows: Ints, x: Floats, matured: Floats) -> None:
+    """The truths x [b, d] of one tick of each row."""
+    models, leads = s.regret.shape[1], s.regret.shape[2]
+    r = np.empty(models, np.float32)
+    for i in range(len(rows)):
+        row = rows[i]
+        for k in range(leads):
+            for c in range(x.shape[1]):
+                issued = matured[row, models, k, c]
+                if np.isnan(issued) or np.isnan(x[i, c]):
+                    continue
+                sign, largest = np.sign(issued - x[i, c]), np.float32(0)
+                for m in range(models):
+                    predicted = matured[row, m, k, c]
+                    r[m] = 0 if np.isnan(predicted) else sign * (issued - predicted)
+                    largest = max(largest, abs(r[m]))
+                learn(s, row, k, c, r, largest)
+
+
+@compiled
+def learn(s: Regrets, row: int, lead: int, c: int, r: F32, largest: np.float32) -> None:
+    """The regrets r [K] of one truth, of which `largest` is the largest size."""
+    size, bound = s.size[row, lead, c], s.bound[row, lead, c]
+    limit = np.float32(WILD) * size if size > 0 else largest
+    s.met[row, lead, c] += 1
+    s.size[row, lead, c] = size + (min(largest, limit) - size) / min(s.met[row, lead, c], np.float32(LONG))
+    new = bound
+    for m in range(len(r)):
+        r[m] = min(max(r[m], -limit), limit)
+        new = max(new, r[m] * r[m])
+    for m in range(len(r)):
+        s.regret[row, m, lead, c] = np.float32(1 - FORGET) * s.regret[row, m, lead, c] + r[m]
+        s.rate[row, m, lead, c] += r[m] * r[m] + new - bound
+    s.bound[row, lead, c] = new
+
+
+@compiled
+def weigh(s: Regrets, row: int, lead: int, c: int, speaks: NDArray[np.bool_], reference: int, out: Floats) -> None:
+    """The weights [K] at one lead."""
+    total = 0.0
+    for m in range(len(out)):
+        regret, rate = s.regret[row, m, lead, c], s.rate[row, m, lead, c]
+        out[m] = regret / rate if speaks[m] and regret > 0 and rate > 0 else 0.0
+        total += out[m]
+    for m in range(len(out)):
+        if total > 0:
+            out[m] /= total
+        else:
+            out[m] = 1.0 if m == reference else 0.0
+
+
+@compiled
+def weights_all(s: Regrets, rows: Ints, speaks: NDArray[np.bool_], reference: int) -> Floats:
+    """The weights of these rows, [b, K, L, d]."""
+    models, leads, d = s.regret.shape[1], s.regret.shape[2], s.regret.shape[3]
+    out, one = np.empty((len(rows), models, leads, d)), np.empty(models)
+    for i in range(len(rows)):
+        for k in range(leads):
+            for c in range(d):
+                weigh(s, rows[i], k, c, speaks[i], reference, one)
+                out[i, :, k, c] = one
+    return out
+
+
+@compiled
+def mix_all(s: Regrets, rows: Ints, mean: Floats, reference: int, left: Ints, right: Ints, share: Floats) -> None:
+    """The mixture of each row into the last of its forecasts."""
+    models, leads, d, h = s.regret.shape[1], s.regret.shape[2], s.regret.shape[3], mean.shape[2]
+    weight, speaks = np.empty((leads, models)), np.empty(models, np.bool_)
+    for i in range(len(rows)):
+        for m in range(models):
+            speaks[m] = np.isfinite(mean[i, m].sum())
+        for c in range(d):
+            for k in range(leads):
+                weigh(s, rows[i], k, c, speaks, reference, weight[k])
+            for j in range(h):
+                total = 0.0
+                for m in range(models):
+                    w = weight[left[j], m] * (1 - share[j]) + weight[right[j], m] * share[j]
+                    if w > 0:
+                        total += w * mean[i, m, j, c]
+                mean[i, models, j, c] = total

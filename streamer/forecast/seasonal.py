@@ -1,0 +1,127 @@
+"""The usual and the last value of each slot of the day and the week: the forecasters "as usual" and "as yesterday"."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.config import Stream
+from streamer.forecast.calendar import Calendar
+from streamer.part import Column, Rows
+from streamer.records import Floats, Ints, TickBatch
+
+ALPHA_DAY, ALPHA_LONG = 0.07, 0.3
+"""The least share of a slot's usual value that a new value replaces: in a cycle up to a day, and in a longer one."""
+SPACING_RATE = 0.1
+"""How fast the spacing of a series without an interval follows its gaps, as a share of itself."""
+
+
+class Seasons(Rows):
+    """The usual and the last value of each slot of each cycle, of all series.
+
+    For cycle i: usual_i [N, slots, d] and last_i [N, slots, d], as differences from `origin` [N, d], the first value of
+    the series, NaN where a slot has seen nothing; seen_i [N, slots] counts values, up to 255. time [N] is that of the
+    newest sample and spacing [N] the typical seconds between two, for streams without an interval.
+    """
+
+    name = "seasons"
+    origin: Floats
+    time: Floats
+    spacing: Floats
+
+    def __init__(self, config: Stream) -> None:
+        self.calendar, self.interval, d = Calendar(config), config.interval, config.sizes.d
+        self.ahead = np.arange(1, config.sizes.horizon + 1)
+        self.asked: tuple[TickBatch | None, list[Ints]] = None, []
+        columns: dict[str, Column] = {}
+        for i, cycle in enumerate(self.calendar.cycles):
+            values = Column((cycle.slots, d), np.float32, np.nan)
+            columns |= {f"usual_{i}": values, f"last_{i}": values, f"seen_{i}": Column((cycle.slots,), np.uint8)}
+        super().__init__(origin=Column((d,), start=np.nan), time=Column(), spacing=Column(), **columns)
+
+    def fit(self) -> list[Any]:
+        cycles = [[cycle.name, cycle.slots, cycle.period] for cycle in self.calendar.cycles]
+        return [cycles, self.calendar.zone, self.origin.shape[1]]
+
+    def usual(self, i: int) -> NDArray[np.float32]:
+        """The usual values of cycle i, [N, slots, d], less the origin."""
+        found: NDArray[np.float32] = getattr(self, f"usual_{i}")
+        return found
+
+    def last(self, i: int) -> NDArray[np.float32]:
+        """The last values of cycle i, [N, slots, d], less the origin."""
+        found: NDArray[np.float32] = getattr(self, f"last_{i}")
+        return found
+
+    def now(self, batch: TickBatch) -> list[Ints]:
+        """For each cycle the slot of these ticks, [b]; a missing tick is one interval after the newest sample."""
+        time = batch.time
+        if self.interval is not None:
+            missed = np.isnan(time)
+            if missed.any():
+                time = np.where(missed, self.time[batch.rows] + self.interval, time)
+        return self.calendar.slots(batch.tick, time)
+
+    def coming(self, batch: TickBatch) -> list[Ints]:
+        """For each cycle the slots of the k·p ticks after these samples, [b, h]; several forecasters ask in turn."""
+        if self.asked[0] is batch:
+            return self.asked[1]
+        step = self.spacing[batch.rows] if self.interval is None else np.full(len(batch.rows), self.interval)
+        time = self.time[batch.rows, None] + self.ahead * step[:, None]
+        self.asked = batch, self.calendar.slots(batch.tick[:, None] + self.ahead, time)
+        return self.asked[1]
+
+    def take_in(self, batch: TickBatch, raw: TickBatch) -> None:
+        """One tick of each row; a missing one only moves the time on.
+
+        Values are clipped; those of `raw` are as they came, for the last values.
+        """
+        slots = self.now(batch)
+        missing = np.isnan(batch.x[:, 0])
+        if missing.any():
+            if self.interval is not None:
+                self.time[batch.rows[missing]] += self.interval
+            batch, raw, slots = batch[~missing], raw[~missing], [slot[~missing] for slot in slots]
+        rows = batch.rows
+        new = np.isnan(self.origin[rows, 0])
+        self.origin[rows[new]] = batch.x[new]
+        self.pace(batch, new)
+        x, last = ((one.x - self.origin[rows]).astype(np.float32) for one in (batch, raw))
+        for i, (cycle, slot) in enumerate(zip(self.calendar.cycles, slots, strict=True)):
+            usual, seen = self.usual(i), getattr(self, f"seen_{i}")
+            alpha = ALPHA_LONG if cycle.period > 86_400 else ALPHA_DAY
+            count, before = seen[rows, slot], usual[rows, slot]
+            share = np.maximum(alpha, 1 / (count + 1.0)).astype(np.float32)[:, None]
+            usual[rows, slot] = np.where((count == 0)[:, None], x, before + share * (x - before))
+            self.last(i)[rows, slot] = last
+            seen[rows, slot] = np.minimum(count, 254) + 1
+
+    def pace(self, batch: TickBatch, new: NDArray[np.bool_]) -> None:
+        """The time of the newest sample, and without an interval the spacing, which one odd gap does not move far."""
+        if self.interval is None:
+            gap, spacing = batch.time - self.time[batch.rows], self.spacing[batch.rows]
+            follows = spacing * (1 + SPACING_RATE * np.sign(gap - spacing))
+            self.spacing[batch.rows] = np.where(new, 0.0, np.where(spacing > 0, follows, np.maximum(gap, 0.0)))
+        self.time[batch.rows] = batch.time
+
+
+class Seasonal(Rows):
+    """The value of the same slot one cycle before (`last`), or that it usually has; the state is in `Seasons`."""
+
+    version = 0
+
+    def __init__(self, name: str, seasons: Seasons, cycle: int, *, last: bool) -> None:
+        self.name, self.seasons, self.cycle, self.is_last = name, seasons, cycle, last
+        super().__init__()
+
+    def fit(self) -> None:
+        return None
+
+    def step(self, batch: TickBatch) -> None:
+        """The seasons are stepped for all that read them."""
+
+    def forecast(self, batch: TickBatch) -> Floats:
+        slots = self.seasons.coming(batch)[self.cycle]
+        table = self.seasons.last(self.cycle) if self.is_last else self.seasons.usual(self.cycle)
+        found: Floats = self.seasons.origin[batch.rows, None] + table[batch.rows[:, None], slots]
+        return found

@@ -1,0 +1,73 @@
+"""Slots of the day and the week, in local civil time."""
+
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.config import Stream
+from streamer.forecast.calendar import Calendar, Cycle, cycles_of
+
+
+def stream(**fields: Any) -> Stream:
+    return Stream(name="a", topics=["#"], **fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "slots"),
+    [
+        ({"interval": 3600.0}, {"day": 24, "week": 168}),
+        ({"interval": 300.0}, {"day": 96, "week": 672}),
+        ({"interval": 1.0}, {"day": 96, "week": 672}),
+        ({"interval": 0.02}, {}),
+        ({"interval": 86_400.0}, {}),
+        ({"interval": None}, {"day": 96, "week": 672}),
+        ({"interval": 3600.0, "season": None}, {}),
+        ({"interval": 3600.0, "season": 131}, {"131": 131}),
+        ({"season": (5, 30)}, {"5": 5, "30": 30}),
+    ],
+)
+def test_cycles(fields: dict[str, Any], slots: dict[str, int]) -> None:
+    """The day and the week have slots of the interval, or of a quarter of an hour; other cycles have one a tick."""
+    assert {cycle.name: cycle.slots for cycle in cycles_of(stream(**fields))} == slots
+
+
+@given(
+    st.integers(2200, 24_000).flatmap(lambda day: st.integers(0, 95).map(lambda part: 96 * day + part)),
+    st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]),
+)
+def test_slots_are_of_local_civil_time(quarters: int, zone: str) -> None:
+    """The slot of the day is the quarter of an hour on a local clock, summer time and odd offsets included; the week
+    begins on Monday. The oracle is the standard library's calendar."""
+    local = datetime.fromtimestamp(quarters * 900, UTC).astimezone(ZoneInfo(zone))
+    day, week = Calendar(stream(timezone=zone)).slots(np.array([0]), np.array([quarters * 900.0]))
+    quarter = local.hour * 4 + local.minute // 15
+    assert day.tolist() == [quarter]
+    assert week.tolist() == [local.weekday() * 96 + quarter]
+
+
+def test_slots_of_ticks() -> None:
+    """Without a calendar the slot is the tick, modulo the cycle; times do not matter."""
+    (slots,) = Calendar(stream(season=7)).slots(np.array([[0, 6], [7, 20]]), np.full((2, 2), np.nan))
+    assert slots.tolist() == [[0, 6], [0, 6]]
+
+
+def test_a_sample_that_comes_a_little_early() -> None:
+    """Slots are around their times: jitter does not move a sample into the slot before."""
+    early, late = Calendar(stream(interval=3600.0)).slots(np.array([0, 0]), np.array([7199.0, 7201.0]))[0]
+    assert early == late == 2
+
+
+def test_an_unknown_zone() -> None:
+    """A time zone that there is not is an error that names the key."""
+    with pytest.raises(ValueError, match=r"timezone\n.*'Mars/Olympus' is no IANA time zone"):
+        stream(timezone="Mars/Olympus")
+
+
+def test_names() -> None:
+    """A cycle is what its name says."""
+    assert Cycle("day", 24, 86_400.0).period == 86_400.0

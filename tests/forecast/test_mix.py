@@ -1,0 +1,145 @@
+"""The mixture: weights against the formulas, and what it promises."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from streamer.forecast.leads import LeadGrid
+from streamer.forecast.mix import FORGET, LONG, WILD, Mix
+from streamer.records import Floats
+from tests.forecast.ticks import ticks_of
+
+MODELS = ("persistence", "good", "bad")
+GRID = LeadGrid([1, 3], 3)
+
+
+def mix(rows: int = 1, d: int = 1) -> Mix:
+    made = Mix(MODELS, GRID, d)
+    made.grow(rows)
+    return made
+
+
+def issue(made: Mix, forecasts: Floats) -> Floats:
+    """The mixture of forecasts [K, h] of one row."""
+    mean = np.full((1, len(MODELS) + 1, 3, 1), np.nan)
+    mean[0, :-1, :, 0] = forecasts
+    made.mixture(np.array([0]), mean)
+    mixed: Floats = mean[0, -1, :, 0]
+    return mixed
+
+
+def truth(made: Mix, x: float, predicted: Floats) -> None:
+    """One truth: predicted [K + 1, L] by the models and the mixture for it."""
+    made.truth(ticks_of([0], np.array([[x]])), predicted[None, :, :, None])
+
+
+def plainly(history: list[tuple[float, Floats, float]]) -> Floats:
+    """MLpol's weights at one lead, from (issued, predicted [K], truth) in their order, by its definition."""
+    regret, rate, bound, size = np.zeros(3), np.zeros(3), 0.0, 0.0
+    for met, (issued, predicted, x) in enumerate(history, 1):
+        r = np.nan_to_num(np.sign(issued - x) * (issued - predicted))
+        largest = np.abs(r).max()
+        limit = WILD * size if size > 0 else largest
+        size += (min(largest, limit) - size) / min(met, LONG)
+        r = r.clip(-limit, limit)
+        new = max(bound, np.square(r).max())
+        regret = (1 - FORGET) * regret + r
+        rate, bound = rate + np.square(r) + new - bound, new
+    weight = np.where(rate > 0, np.maximum(regret, 0) / np.where(rate > 0, rate, 1), 0)
+    return weight / weight.sum() if weight.sum() > 0 else np.array([1.0, 0, 0])
+
+
+@settings(deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 40))
+def test_the_formulas(seed: int, steps: int) -> None:
+    """Weights are those of the definition, each lead by itself, with a model that is silent now and then."""
+    rng, made = np.random.default_rng(seed), mix()
+    history: list[list[tuple[float, Floats, float]]] = [[], []]
+    for _ in range(steps):
+        x, predicted = rng.normal(), rng.normal(size=(4, 2))
+        predicted[1, rng.random(2) < 0.2] = np.nan
+        truth(made, x, predicted)
+        for lead in range(2):
+            history[lead].append((predicted[3, lead], predicted[:3, lead], x))
+    weights = made.weights(np.array([0]), np.ones((1, 3), np.bool_))[0, :, :, 0]
+    for lead in range(2):
+        np.testing.assert_allclose(weights[:, lead], plainly(history[lead]), rtol=1e-3, atol=1e-4)
+
+
+def test_before_any_truth_nothing_changes_is_said() -> None:
+    """Without evidence the reference speaks alone, however confident others are; a model without a forecast is none."""
+    assert issue(mix(), np.array([[1.0] * 3, [5.0] * 3, [np.nan] * 3])).tolist() == [1.0, 1.0, 1.0]
+
+
+def play(made: Mix, bad: float, steps: int, rng: np.random.Generator) -> tuple[float, float]:
+    """Mean error of the mixture and of the best model, of a good one with noise 0.1 and a bad one, both leads alike."""
+    errors = []
+    for _ in range(steps):
+        x = rng.normal()
+        said = np.array([0.0, x + 0.1 * rng.normal(), x + bad])
+        mixed = issue(made, np.repeat(said[:, None], 3, 1))
+        truth(made, x, np.concatenate([np.repeat(said[:, None], 2, 1), mixed[None, [0, 2]]]))
+        errors.append((abs(mixed[0] - x), abs(said[1] - x)))
+    mixture, best = np.mean(errors, 0)
+    return float(mixture), float(best)
+
+
+def test_it_is_soon_as_good_as_the_best() -> None:
+    """After a hundred truths the mixture's error is hardly above that of the best model."""
+    made, rng = mix(), np.random.default_rng(0)
+    play(made, 3.0, 100, rng)
+    mixture, best = play(made, 3.0, 400, rng)
+    assert mixture < 1.1 * best
+
+
+def test_a_glitch_does_not_decide() -> None:
+    """One truth that is off by a million, and one forecast that is, leave the weights what they were, nearly."""
+    made, rng = mix(), np.random.default_rng(0)
+    play(made, 3.0, 200, rng)
+    before = made.weights(np.array([0]), np.ones((1, 3), np.bool_))
+    truth(made, 1e6, np.array([[0.0, 0.0], [0.1, 0.1], [3.0, 3.0], [0.1, 0.1]]))
+    truth(made, 0.1, np.array([[1e6, 1e6], [0.1, 0.1], [3.0, 3.0], [0.2, 0.2]]))
+    after = made.weights(np.array([0]), np.ones((1, 3), np.bool_))
+    np.testing.assert_allclose(after, before, atol=0.1)
+    mixture, best = play(made, 3.0, 200, rng)
+    assert mixture < 1.2 * best
+
+
+def test_a_new_network_has_no_weight() -> None:
+    """What is forgotten speaks no more until it has earned it, and then it does."""
+    made, rng = mix(), np.random.default_rng(0)
+    play(made, 3.0, 200, rng)
+    speaks = np.ones((1, 3), np.bool_)
+    assert made.weights(np.array([0]), speaks)[0, 1].min() > 0.9
+    made.forget(["good"])
+    assert made.weights(np.array([0]), speaks)[0, 1].max() == 0
+    play(made, 3.0, 200, rng)
+    assert made.weights(np.array([0]), speaks)[0, 1].min() > 0.9
+
+
+def test_weights_between_leads() -> None:
+    """Between two leads of the grid the weights lie on a straight line; they add up to 1 everywhere."""
+    made = mix()
+    truth(made, 0.0, np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 2.0], [0.5, 0.5]]))
+    one, three = made.weights(np.array([0]), np.ones((1, 3), np.bool_))[0, :2, :, 0].T
+    assert one.tolist() == [0, 1]
+    assert three.tolist() == [1, 0]
+    mixed = issue(made, np.array([[10.0] * 3, [20.0] * 3, [1e9] * 3]))
+    assert mixed.tolist() == pytest.approx([20.0, 15.0, 10.0])
+
+
+@given(st.floats(1e-12, 1e12))
+def test_it_has_no_unit(unit: float) -> None:
+    """Weights are the same in any unit."""
+    weights = []
+    for factor in (1.0, unit):
+        made, rng = mix(), np.random.default_rng(3)
+        for _ in range(30):
+            x, predicted = rng.normal(), rng.normal(size=(4, 2))
+            truth(made, factor * x, factor * predicted)
+        weights.append(made.weights(np.array([0]), np.ones((1, 3), np.bool_)))
+    np.testing.assert_allclose(weights[1], weights[0], rtol=1e-3, atol=1e-5)
+    assert math.isfinite(float(weights[1].sum()))
