@@ -1,6 +1,6 @@
 """The dashboard *Forecasts*: whether they are good, for which series, how far ahead, and what to do if not."""
 
-from panels import Panel, Query, band, dashboard, variable
+from panels import Panel, Query, band, dashboard, stacked, variable
 from queries import STREAM
 
 MODEL = f'{STREAM}, model="$model"'
@@ -11,31 +11,33 @@ SPREAD = (
     "on (job, instance, stream, series, model, lead) group_left () "
     f'(2 * streamer_series_rmse{{{MODEL}, series="$series", lead="$lead"}})'
 )
-KINDS = 'model=~"memoryless|traditional"'
+SHOWN = f'{STREAM}, model=~"mix|persistence|$model"'
+SHARES = (
+    f"sum by (model) (streamer_mix_weight{{{LEAD}}})"
+    f' / scalar(count(streamer_mix_weight{{{LEAD}, model="persistence"}}))'
+)
 
 VARIABLES = [
     variable("instance", "Instance", "label_values(streamer_build_info, instance)", several=True),
     variable("stream", "Stream", 'label_values(streamer_series{instance=~"$instance"}, stream)', several=True),
-    variable("model", "Model", f"label_values(streamer_forecast_rmse{{{STREAM}}}, model)"),
+    variable("model", "Model", f"label_values(streamer_forecast_rmse{{{STREAM}}}, model)", chosen="mix"),
     variable("lead", "Lead, in ticks", f"label_values(streamer_forecast_rmse{{{STREAM}}}, lead)"),
     variable("series", "Series", f"label_values(streamer_series_actual{{{STREAM}}}, series)"),
     variable("element", "Element", f'label_values(streamer_series_actual{{{STREAM}, series="$series"}}, element)'),
 ]
 
 
-def skill(metric: str, selector: str, by: str) -> str:
-    """The expression 1 - error / error of persistence, both matched by these labels."""
-    naive = f'{metric}{{{selector}, model="persistence"}}'
-    return f"1 - {metric}{{{selector}, {KINDS}}} / on ({by}) group_left () ({naive} > 0)"
-
+OVERALL = "streamer_forecast_e_p"
+SKILL = f'1 - {OVERALL}{{{STREAM}, model="mix"}} / ignoring (model) ({OVERALL}{{{STREAM}, model="persistence"}} > 0)'
 
 SUMMARY = [
     Panel(
-        "Do the networks beat “nothing will change”?",
-        "Skill over the whole horizon: 1 is perfect, 0 is as good as repeating the newest value, below 0 is worse. "
-        "Empty before the first training. Below 0 for hours: see StreamerSkillBelowZero in the runbook.",
+        "Do the forecasts beat “nothing will change”?",
+        "Skill of the mixture over the whole horizon: 1 is perfect, 0 is as good as repeating the newest value, below "
+        "0 is worse. Near 0: nothing predicts the series, and the mixture says so. Below 0 for hours: see "
+        "StreamerSkillBelowZero in the runbook.",
         "percentunit",
-        [Query(skill("streamer_forecast_e_p", STREAM, "job, instance, stream"), "{{stream}} {{model}}")],
+        [Query(SKILL, "{{stream}}")],
         kind="stat",
         width=8,
         height=6,
@@ -44,9 +46,9 @@ SUMMARY = [
         decimals=0,
     ),
     Panel(
-        "Which model is published?",
-        "Forecasts published per second, by the model that made them. With publish.model: best, each series has the "
-        "model with the least live error; if most have a baseline, the networks are not better than it.",
+        "What is published?",
+        "Forecasts published per second, by the model that made them: mix with publish.model: best, the default. If "
+        "publish.model names a forecaster, mix stands in for it while it has nothing to say.",
         "cps",
         [
             Query(
@@ -59,12 +61,36 @@ SUMMARY = [
     ),
     Panel(
         "Are errors growing?",
-        "E_p, the error over all k·p leads, in the units of the series. If all models rise at once, the signal has "
-        "changed or become noisier. If the networks rise alone, they are out of date: see the trainings in Operations.",
+        "E_p, the error over all k·p leads, in the units of the series: of the mixture, of persistence and of the "
+        "chosen model. If all rise at once, the signal has changed or become noisier. If a network rises alone, it is "
+        "out of date, and the mixture takes its weight away: see the trainings in Operations.",
         "short",
-        [Query(f"streamer_forecast_e_p{{{STREAM}}}", "{{stream}} {{model}}")],
+        [Query(f"{OVERALL}{{{SHOWN}}}", "{{stream}} {{model}}")],
         width=8,
         height=6,
+    ),
+]
+
+MIXTURE = [
+    Panel(
+        "Who speaks in the mixture?",
+        "Weight of each model in the published forecast at the chosen lead, mean over the chosen streams and their "
+        "series. It follows from the live errors, and is the explanation of the forecast. A new network begins at 0. "
+        "Persistence alone: no model is better than it at this lead. No action is needed.",
+        "percentunit",
+        [Query(SHARES, "{{model}}")],
+        overrides=stacked(),
+        decimals=0,
+    ),
+    Panel(
+        "Who speaks at which lead?",
+        "Weight now by model and lead in ticks, those of 5 % and more, mean over the series of each stream. Near leads "
+        "usually follow the newest values (linear, persistence), far ones the day and the week. To save time, "
+        "streams[].forecasters may leave out models that have had no weight for weeks.",
+        "percentunit",
+        [Query(f"sort_desc(streamer_mix_weight{{{STREAM}}} >= 0.05)", "{{stream}} +{{lead}} {{model}}")],
+        kind="bargauge",
+        decimals=0,
     ),
 ]
 
@@ -89,36 +115,37 @@ ONE_SERIES = [
 LEADS = [
     Panel(
         "How does the error grow with the lead?",
-        "RMSE now, by model and lead in ticks, in the units of the series. Use forecasts up to the lead whose error "
-        "you can accept; if that is too near, give the networks a longer window (model.m) or more data.",
+        "RMSE now by lead in ticks, in the units of the series: of mixture, persistence and chosen model. Use the "
+        "forecasts up to the lead whose error you can accept; if that is too near, give the networks a longer window "
+        "(model.m) or more data.",
         "short",
-        [Query(f"sort_desc(streamer_forecast_rmse{{{STREAM}}})", "{{stream}} {{model}} +{{lead}}")],
+        [Query(f"sort_desc(streamer_forecast_rmse{{{SHOWN}}})", "{{stream}} {{model}} +{{lead}}")],
         kind="bargauge",
         height=10,
     ),
     Panel(
         "What is the typical miss?",
-        "Mean absolute error by model at the chosen lead, in the units of the series: the figure to tell users of the "
-        "forecast. If it is far below the RMSE, a few large misses dominate: look for steps and outliers.",
+        "Mean absolute error at the chosen lead, in the units of the series: of the mixture, of persistence and of the "
+        "chosen model. It is the figure to tell users of the forecast, and what the mixture makes small. If it is far "
+        "below the RMSE, a few large misses dominate: look for steps and outliers.",
         "short",
-        [Query(f"streamer_forecast_mae{{{LEAD}}}", "{{stream}} {{model}} +{{lead}}")],
+        [Query(f'streamer_forecast_mae{{{SHOWN}, lead="$lead"}}', "{{stream}} {{model}} +{{lead}}")],
         height=10,
     ),
     Panel(
         "At which lead do forecasts win against persistence?",
-        "Skill by model and lead; above 0 is better than “nothing will change”. One tick ahead, persistence is hard to "
-        "beat on slow signals; that is normal. Below 0 at long leads: the networks are out of date, or cannot learn "
-        "the signal.",
+        "Skill by lead, of the mixture and of the chosen model; above 0 is better than “nothing will change”. One tick "
+        "ahead, persistence is hard to beat on slow signals; that is normal. A model below 0 has little or no weight "
+        "in the mixture; for the mixture see StreamerSkillBelowZero.",
         "percentunit",
-        [Query(f'streamer_forecast_skill_ratio{{{STREAM}, model!="persistence"}}', "{{stream}} {{model}} +{{lead}}")],
+        [Query(f'streamer_forecast_skill_ratio{{{STREAM}, model=~"mix|$model"}}', "{{stream}} {{model}} +{{lead}}")],
         base="red",
         steps=[(0, "green")],
     ),
     Panel(
         "Which of the two networks is better?",
         "Error of the memoryless network divided by that of the traditional one, by lead; below 1 the memoryless one "
-        "is better. No action is needed, as both stay trained and scored. Far from 1 for weeks: publish.model may name "
-        "the better one.",
+        "is better. No action is needed: both stay trained and scored, and the mixture weighs them by their errors.",
         "short",
         [
             Query(
@@ -177,5 +204,5 @@ FORECASTS = dashboard(
     "Streamer: Forecasts",
     "Are the forecasts good, for which series, how far ahead, and what to do if they are not.",
     VARIABLES,
-    [SUMMARY, ONE_SERIES, THRESHOLDS, LEADS[:2], LEADS[2:], WORST],
+    [SUMMARY, MIXTURE, ONE_SERIES, THRESHOLDS, LEADS[:2], LEADS[2:], WORST],
 )

@@ -140,7 +140,8 @@ LEARNING = [
     Panel(
         "What did the gate compare?",
         "E_p on the held-out part of the buffer at the last training, in scaled units (1 is the standard deviation of "
-        "the series). If a network stays above persistence here, it can learn nothing from the series: look at it.",
+        "the series). If a network stays above persistence here, it can learn nothing from the series, and the mixture "
+        "forecasts without it.",
         "short",
         [Query(f"streamer_gate_e_p{{{STREAM}}}", "{{stream}} {{model}}")],
         width=8,

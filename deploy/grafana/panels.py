@@ -101,8 +101,19 @@ def band(upper: str, lower: str) -> list[Json]:
     return [custom(upper, lineWidth=0, fillBelowTo=lower, fillOpacity=15), custom(lower, lineWidth=0, fillOpacity=0)]
 
 
-def variable(name: str, text: str, query: str, *, several: bool = False) -> Json:
-    """A variable with values from Prometheus; with `several`, one can select many or all."""
+def stacked() -> list[Json]:
+    """Overrides that put the curves of a panel on top of one another, as shares of a whole."""
+    style = [
+        {"id": "custom.stacking", "value": {"mode": "normal", "group": "A"}},
+        {"id": "custom.fillOpacity", "value": 40},
+        {"id": "max", "value": 1},
+    ]
+    return [{"matcher": {"id": "byRegexp", "options": ".*"}, "properties": style}]
+
+
+def variable(name: str, text: str, query: str, *, several: bool = False, chosen: str | None = None) -> Json:
+    """A variable with values from Prometheus, `chosen` at first; with `several`, one can select many or all."""
+    first = {} if chosen is None else {"text": chosen, "value": chosen}
     return {
         "name": name,
         "label": text,
@@ -114,7 +125,7 @@ def variable(name: str, text: str, query: str, *, several: bool = False) -> Json
         "sort": 3,
         "multi": several,
         "includeAll": several,
-        **({"allValue": ".+", "current": {"text": "All", "value": "$__all"}} if several else {"current": {}}),
+        **({"allValue": ".+", "current": {"text": "All", "value": "$__all"}} if several else {"current": first}),
     }
 
 

@@ -79,6 +79,20 @@ def test_the_image_runs_as_nobody_and_knows_its_settings(monkeypatch: pytest.Mon
         assert f"!{path}\n" in ignored, path
 
 
+def test_machine_code_is_kept_where_the_daemon_may_write() -> None:
+    """Unit, image, compose and pod name the same directory for numba's cache, and the daemon may write it."""
+    image, unit = (path.read_text(encoding="utf-8") for path in (DEPLOY / "Dockerfile", UNIT))
+    (folder,) = {found for text in (image, unit) for found in re.findall(r"NUMBA_CACHE_DIR=(\S+)", text)}
+    assert f"CacheDirectory={Path(folder).name}\nCacheDirectoryMode=0700\n" in unit
+    assert Path(folder).parent == Path("/var/cache")
+    assert re.search(rf"install -d -o 10001 -g 10001 -m 0700 .*{folder}$", image, re.MULTILINE)
+    assert f"cache:{folder}" in YAML(typ="safe").load(DEPLOY / "compose.yaml")["services"]["streamer"]["volumes"]
+    (workload,) = documents((KUBERNETES / "statefulset.yaml").read_text(encoding="utf-8"))
+    pod = workload["spec"]["template"]["spec"]
+    (mount,) = [one for one in pod["containers"][0]["volumeMounts"] if one["mountPath"] == folder]
+    assert "emptyDir" in next(one for one in pod["volumes"] if one["name"] == mount["name"])
+
+
 def test_compose_is_what_its_schema_wants() -> None:
     """check-jsonschema accepts compose.yaml."""
     said(optional("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
