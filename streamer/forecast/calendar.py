@@ -17,6 +17,8 @@ MOST_SLOTS = 96
 SHORTEST = 1.0
 """Seconds of the shortest interval at which the day and the week are kept by default."""
 QUARTER = 900
+LAST = 281_500_000
+"""A quarter in the year 9997: what comes later has its offset, since Python's calendar ends soon after."""
 """Seconds after which the offset of a time zone may change."""
 MONDAY = 4 * DAY
 """1970-01-01 was a Thursday: a week began so many seconds later."""
@@ -85,7 +87,7 @@ def slot_of(cycle: Cycle, tick: Ints, local: Floats) -> Ints:
 @lru_cache(maxsize=65_536)
 def offset(zone: str, quarter: int) -> float:
     """Seconds that local civil time is ahead of UTC, in this quarter of an hour since 1970."""
-    moment = datetime.fromtimestamp(quarter * QUARTER, UTC).astimezone(ZoneInfo(zone))
+    moment = datetime.fromtimestamp(min(quarter, LAST) * QUARTER, UTC).astimezone(ZoneInfo(zone))
     found = moment.utcoffset()
     assert found is not None
     return found.total_seconds()

@@ -59,7 +59,7 @@ class Regression(NamedTuple):
     base [N, h, d, E] the residual; scale [N, h, d] δ.
     """
 
-    p: F32
+    p: Floats
     w: F32
     size: F32
     met: F32
@@ -148,6 +148,9 @@ def learn(s: Past, q: Regression, row: int, c: int, tick: int, leads: Ints) -> N
             predicted = np.float32(0)
             for j in range(FEATURES):
                 predicted += w[j] * waiting[0, j]
+            if not np.isfinite(predicted * scale):
+                w[:], q.size[row, k, c, e] = 0, FIRST_SIZE
+                continue
             error = (s.lags[row, c, e, 0] - q.base[row, slot, c, e]) / scale - predicted * step[0]
             size, size_of = q.size[row, k, c, e], abs(error)
             cut = min(max(error, -np.float32(CUT) * size), np.float32(CUT) * size) * step[1]
@@ -164,7 +167,8 @@ def keep(s: Past, row: int, c: int, value: np.float32, still: bool) -> None:
     """The newest value, the means, and δ, which a missing or a first value leaves as it is."""
     if not still:
         change, delta = abs(value - s.x[row, c]), s.delta[row, c]
-        s.delta[row, c] = delta + (change - delta) / np.float32(min(s.rises[row], LONG))
+        if change > 0:
+            s.delta[row, c] = delta + (change - delta) / np.float32(min(s.rises[row], LONG)) if delta > 0 else change
     for j in range(COUNT_MEANS):
         share = max(1 / MEANS[j], np.float32(1) / np.float32(s.ticks[row]))
         s.means[row, c, j] += share * (value - s.means[row, c, j])
@@ -188,28 +192,32 @@ def features(s: Past, row: int, c: int, e: int, phi: F32) -> None:
 @compiled
 def regress(s: Past, q: Regression, row: int, c: int, slot: int) -> None:
     """P, and the gain of the newest tick, which waits with its features for the truths to come."""
-    phi, projected = np.empty(FEATURES, np.float32), np.empty(FEATURES, np.float32)
+    phi, projected = np.empty(FEATURES, np.float32), np.empty(FEATURES)
     q.scale[row, slot, c] = s.delta[row, c]
     for e in range(s.lags.shape[2]):
         features(s, row, c, e, phi)
-        p, norm = q.p[row, c, e], np.float32(1)
+        p, norm = q.p[row, c, e], 1.0
         for j in range(FEATURES):
-            total = np.float32(0)
+            total = 0.0
             for k in range(FEATURES):
                 total += p[j, k] * phi[k]
             projected[j] = total
             norm += phi[j] * total
+        if not norm >= 1:  # rounding has spoilt P
+            p[:], projected[:], norm = 0, phi / RIDGE, 1 + (phi * phi).sum() / RIDGE
+            for j in range(FEATURES):
+                p[j, j] = 1 / RIDGE
         for j in range(FEATURES):
             gain = projected[j] / norm
             for k in range(FEATURES):
                 p[j, k] -= gain * projected[k]
         q.base[row, slot, c, e] = s.lags[row, c, e, 0]
-        store(q, row, slot, c, e, 0, phi, np.float32(1))
-        store(q, row, slot, c, e, 1, projected, norm)
+        store(q, row, slot, c, e, 0, phi, 1.0)
+        store(q, row, slot, c, e, 1, projected.astype(np.float32), norm)
 
 
 @compiled
-def store(q: Regression, row: int, slot: int, c: int, e: int, which: int, values: F32, norm: np.float32) -> None:
+def store(q: Regression, row: int, slot: int, c: int, e: int, which: int, values: F32, norm: float) -> None:
     """Values over a norm, as whole numbers of steps."""
     largest = np.float32(0)
     for j in range(FEATURES):

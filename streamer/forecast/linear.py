@@ -2,9 +2,10 @@
 
 Expert e sees the residuals r of one cycle's usual values, or the values themselves. Its features of a tick are
 φ = [r_{t-i} - r_t for i = 1 … 7; μ_τ - x_t for 8 exponential means of x; r_t, with a cycle; 1] / δ, with δ the running
-mean of |x_t - x_{t-1}|. Its forecast for lead h is usual(slot of t + h) + r_t + δ·W_h·φ, or x_t + δ·W_h·φ. All leads of
-the grid share φ and hence P of recursive least squares (no forgetting, from P = I / RIDGE); W_h learns when the truth
-of t + h is there, with the gain of tick t. Errors are cut at CUT running mean sizes of the errors of their lead.
+mean of the |x_t - x_{t-1}| that are not 0. Its forecast for lead h is usual(slot of t + h) + r_t + δ·W_h·φ, or
+x_t + δ·W_h·φ. All leads of the grid share φ and hence P of recursive least squares (no forgetting, from P = I / RIDGE);
+W_h learns when the truth of t + h is there, with the gain of tick t. Errors are cut at CUT running mean sizes of the
+errors of their lead.
 """
 
 from typing import Any
@@ -44,7 +45,7 @@ class LinearExperts(Rows):
             means=Column((d, COUNT_MEANS), f32),
             delta=Column((d,), f32),
             lags=Column((d, experts, LAGS), f32),
-            p=Column((d, experts, FEATURES, FEATURES), f32),
+            p=Column((d, experts, FEATURES, FEATURES)),
             w=Column((leads, d, experts, FEATURES), f32),
             size=Column((leads, d, experts), f32),
             met=Column((leads, d, experts), f32),
@@ -63,11 +64,8 @@ class LinearExperts(Rows):
     def fit(self) -> list[Any]:
         return [self.seasons.fit(), self.grid.leads.tolist()]
 
-    def take_in(self, batch: TickBatch, raw: TickBatch) -> None:
-        """Learn from the truths of these ticks, then take them in; a missing one is held at what its slot suggests.
-
-        Their values are clipped; those of `raw` are as they came.
-        """
+    def take_in(self, batch: TickBatch) -> None:
+        """Learn from the truths of these ticks, then take them in; a missing one is held at what its slot suggests."""
         usual = np.zeros((len(batch.rows), *self.lags.shape[1:3]))
         for i, slot in enumerate(self.seasons.now(batch)):
             usual[..., 1 + i] = self.seasons.origin[batch.rows] + self.seasons.usual(i)[batch.rows, slot]

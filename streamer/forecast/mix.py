@@ -31,8 +31,8 @@ class Regrets(NamedTuple):
     """The state of a mixture, as `Mix` has it."""
 
     regret: F32
-    rate: F32
-    bound: F32
+    rate: Floats
+    bound: Floats
     size: F32
     met: F32
 
@@ -43,17 +43,23 @@ class Mix(Rows):
 
     name = MIX
     regret: F32
-    rate: F32
-    bound: F32
+    rate: Floats
+    bound: Floats
     size: F32
     met: F32
 
     def __init__(self, models: Sequence[str], grid: LeadGrid, d: int) -> None:
         self.models, self.grid = tuple(models), grid
         leads = len(grid.leads)
-        by_model = Column((len(self.models), leads, d), np.float32, axis=1, names=self.models)
+        by_model = (len(self.models), leads, d)
         by_lead = Column((leads, d), np.float32)
-        super().__init__(regret=by_model, rate=by_model, bound=by_lead, size=by_lead, met=by_lead)
+        super().__init__(
+            regret=Column(by_model, np.float32, axis=1, names=self.models),
+            rate=Column(by_model, axis=1, names=self.models),
+            bound=Column((leads, d)),
+            size=by_lead,
+            met=by_lead,
+        )
 
     def fit(self) -> list[Any]:
         return [self.grid.leads.tolist(), self.bound.shape[2]]
@@ -66,9 +72,12 @@ class Mix(Rows):
     def state(self) -> Regrets:
         return Regrets(self.regret, self.rate, self.bound, self.size, self.met)
 
-    def truth(self, batch: TickBatch, matured: Floats) -> None:
-        """Learn from these ticks: matured [N, K + 1, L, d] is what models and mixture had predicted for them."""
-        learn_all(self.state, batch.rows, batch.x, matured)
+    def truth(self, batch: TickBatch, calm: TickBatch, matured: Floats) -> None:
+        """Learn from these ticks: matured [N, K + 1, L, d] is what models and mixture had predicted for them.
+
+        Where `calm` differs, the guard does not believe the value, and it counts as one of usual size at most.
+        """
+        learn_all(self.state, batch.rows, batch.x, calm.x, matured)
 
     def weights(self, rows: Ints, speaks: NDArray[np.bool_]) -> Floats:
         """The weight of each model, [b, K, L, d], which add up to 1; speaks [b, K]."""
@@ -86,12 +95,12 @@ class Mix(Rows):
         """These models have no weight until they have earned it again."""
         at = [self.models.index(model) for model in models]
         self.regret[:, at] = 0
-        self.rate[:, at] = 0
+        self.rate[:, at] = self.bound[:, None]
 
 
 @compiled
-def learn_all(s: Regrets, rows: Ints, x: Floats, matured: Floats) -> None:
-    """The truths x [b, d] of one tick of each row."""
+def learn_all(s: Regrets, rows: Ints, x: Floats, calm: Floats, matured: Floats) -> None:
+    """The truths x [b, d] of one tick of each row, and what the guard makes of them."""
     models, leads = s.regret.shape[1], s.regret.shape[2]
     r = np.empty(models, np.float32)
     for i in range(len(rows)):
@@ -102,27 +111,33 @@ def learn_all(s: Regrets, rows: Ints, x: Floats, matured: Floats) -> None:
                 if np.isnan(issued) or np.isnan(x[i, c]):
                     continue
                 sign, largest = np.sign(issued - x[i, c]), np.float32(0)
+                times = np.float32(WILD if calm[i, c] == x[i, c] else 1)
                 for m in range(models):
                     predicted = matured[row, m, k, c]
-                    r[m] = 0 if np.isnan(predicted) else sign * (issued - predicted)
+                    r[m] = sign * (issued - predicted) if np.isfinite(predicted) else 0
                     largest = max(largest, abs(r[m]))
-                learn(s, row, k, c, r, largest)
+                learn(s, row, k, c, r, largest, times)
 
 
 @compiled
-def learn(s: Regrets, row: int, lead: int, c: int, r: F32, largest: np.float32) -> None:
-    """The regrets r [K] of one truth, of which `largest` is the largest size."""
+def learn(s: Regrets, row: int, lead: int, c: int, r: F32, largest: np.float32, times: np.float32) -> None:
+    """The regrets r [K] of one truth, of which `largest` is the largest size; they count up to `times` the usual size.
+
+    After truths that all models met exactly, the first other one only gives that size.
+    """
     size, bound = s.size[row, lead, c], s.bound[row, lead, c]
-    limit = np.float32(WILD) * size if size > 0 else largest
+    limit = times * size if size > 0 else largest
     s.met[row, lead, c] += 1
     s.size[row, lead, c] = size + (min(largest, limit) - size) / min(s.met[row, lead, c], np.float32(LONG))
+    if not size and s.met[row, lead, c] > 1:
+        return
     new = bound
     for m in range(len(r)):
         r[m] = min(max(r[m], -limit), limit)
-        new = max(new, r[m] * r[m])
+        new = max(new, np.float64(r[m]) ** 2)
     for m in range(len(r)):
         s.regret[row, m, lead, c] = np.float32(1 - FORGET) * s.regret[row, m, lead, c] + r[m]
-        s.rate[row, m, lead, c] += r[m] * r[m] + new - bound
+        s.rate[row, m, lead, c] += np.float64(r[m]) ** 2 + new - bound
     s.bound[row, lead, c] = new
 
 

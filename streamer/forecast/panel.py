@@ -8,7 +8,7 @@ import numpy as np
 
 from streamer.config import Metrics, Stream
 from streamer.errors import ConfigError
-from streamer.forecast.contract import Forecaster
+from streamer.forecast.contract import REFERENCE, Forecaster
 from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.mix import MIX, Mix
 from streamer.forecast.network import NetworkForecaster
@@ -104,12 +104,16 @@ class Panel:
         self.scores.restart(rows)
 
     def step(self, batch: TickBatch) -> None:
-        """Score what was predicted for these ticks and learn whom to trust, then take them in."""
+        """Score what was predicted for these ticks and learn whom to trust, then take them in.
+
+        All but scores and the reference get values from the guard.
+        """
+        calm = self.shared.guard.calm(batch)
         self.scores.truth(batch)
-        self.mix.truth(batch, self.scores.matured)
-        self.shared.step(batch)
-        for forecaster in self.forecasters.values():
-            forecaster.step(batch)
+        self.mix.truth(batch, calm, self.scores.matured)
+        self.shared.step(calm)
+        for name, forecaster in self.forecasters.items():
+            forecaster.step(batch if name == REFERENCE else calm)
 
     def forecast(self, batch: TickBatch) -> ForecastBatch:
         """The forecasts of all models after these samples, kept to be scored, and which of them to publish."""

@@ -18,10 +18,10 @@ LAST = {"day": "yesterday", "week": "last-week"}
 
 
 class Shared:
-    """State that several forecasters of a stream read; only what one of them reads is kept and stepped.
+    """State that several forecasters of a stream read.
 
-    Experts and usual values get values from the guard, clipped. The experts are stepped before the seasons, whose usual
-    values they compare the new ones with.
+    But for the guard, only what one of them reads is kept and stepped. The experts are stepped before the seasons,
+    whose usual values they compare the new ones with.
     """
 
     def __init__(self, config: Stream) -> None:
@@ -39,16 +39,13 @@ class Shared:
             self.used = [self.seasons]
 
     def parts(self) -> Iterator[Part]:
-        if self.used:
-            yield self.guard
+        yield self.guard
         yield from self.used
 
-    def step(self, batch: TickBatch) -> None:
-        """Take in one tick of each row."""
-        if self.used:
-            calm = self.guard.calm(batch)
-            for one in self.used:
-                one.take_in(calm, batch)
+    def step(self, calm: TickBatch) -> None:
+        """Take in one tick of each row, as the guard gives it."""
+        for one in self.used:
+            one.take_in(calm)
 
 
 def seasonal(shared: Shared) -> Iterator[Forecaster]:

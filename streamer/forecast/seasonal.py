@@ -71,29 +71,26 @@ class Seasons(Rows):
         self.asked = batch, self.calendar.slots(batch.tick[:, None] + self.ahead, time)
         return self.asked[1]
 
-    def take_in(self, batch: TickBatch, raw: TickBatch) -> None:
-        """One tick of each row; a missing one only moves the time on.
-
-        Values are clipped; those of `raw` are as they came, for the last values.
-        """
+    def take_in(self, batch: TickBatch) -> None:
+        """One tick of each row; a missing one only moves the time on."""
         slots = self.now(batch)
         missing = np.isnan(batch.x[:, 0])
         if missing.any():
             if self.interval is not None:
                 self.time[batch.rows[missing]] += self.interval
-            batch, raw, slots = batch[~missing], raw[~missing], [slot[~missing] for slot in slots]
+            batch, slots = batch[~missing], [slot[~missing] for slot in slots]
         rows = batch.rows
         new = np.isnan(self.origin[rows, 0])
         self.origin[rows[new]] = batch.x[new]
         self.pace(batch, new)
-        x, last = ((one.x - self.origin[rows]).astype(np.float32) for one in (batch, raw))
+        x = (batch.x - self.origin[rows]).astype(np.float32)
         for i, (cycle, slot) in enumerate(zip(self.calendar.cycles, slots, strict=True)):
             usual, seen = self.usual(i), getattr(self, f"seen_{i}")
             alpha = ALPHA_LONG if cycle.period > 86_400 else ALPHA_DAY
             count, before = seen[rows, slot], usual[rows, slot]
             share = np.maximum(alpha, 1 / (count + 1.0)).astype(np.float32)[:, None]
             usual[rows, slot] = np.where((count == 0)[:, None], x, before + share * (x - before))
-            self.last(i)[rows, slot] = last
+            self.last(i)[rows, slot] = x
             seen[rows, slot] = np.minimum(count, 254) + 1
 
     def pace(self, batch: TickBatch, new: NDArray[np.bool_]) -> None:

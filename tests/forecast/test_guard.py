@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.config import Stream
-from streamer.forecast.guard import BELIEVED, BEYOND, WARM, Guard
+from streamer.forecast.guard import BELIEVED, WARM, Guard
 from tests.forecast.ticks import ticks_of
 
 
@@ -28,24 +28,64 @@ def usual(count: int, seed: int = 0) -> list[float]:
 
 @pytest.mark.parametrize("wild", [6553.5, 85.0, 1e6, -1e30, 0.0])
 def test_a_wild_value_is_clipped_and_counted(wild: float) -> None:
-    """One value far outside becomes one that is just outside; the values after it are left as they are."""
+    """One value far outside becomes one at the edge of the usual; the values after it are left as they are."""
     made = guard()
     calm(made, *usual(200))
     (clipped,) = calm(made, wild)
-    assert 5 < abs(clipped - 20) < 2 * BEYOND
+    assert 2 < abs(clipped - 20) < 3
     assert (clipped > 20) == (wild > 20)
     assert made.clipped[0] == 1
     after = usual(200, 1)
     assert calm(made, *after) == after
 
 
-def test_what_stays_is_believed() -> None:
-    """A real step is followed from the third value on."""
+@pytest.mark.parametrize(("step", "after"), [(16.0, 3), (-16.0, 3), (200.0, 4), (2000.0, 5)])
+def test_what_stays_is_believed(step: float, after: int) -> None:
+    """A real step of 20 deviations is followed from the third value on, each ten times larger one a value later."""
     made = guard()
     calm(made, *usual(200))
-    stepped = [x + 100 for x in usual(50, 1)]
+    stepped = [x + step for x in usual(50, 1)]
     seen = calm(made, *stepped)
-    assert [x == y for x, y in zip(seen, stepped, strict=True)] == [False] * (BELIEVED - 1) + [True] * (51 - BELIEVED)
+    assert [x == y for x, y in zip(seen, stepped, strict=True)] == [False] * (after - 1) + [True] * (51 - after)
+
+
+@pytest.mark.parametrize("count", [BELIEVED, 6])
+def test_a_few_absurd_values_in_a_row_are_not_believed(count: int) -> None:
+    """A sensor that fails for some ticks does not move the level: the values after it are left as they are."""
+    made = guard()
+    calm(made, *usual(200))
+    assert all(-50 < x < 20 for x in calm(made, *[-1e30] * count))
+    after = usual(200, 1)
+    assert calm(made, *after) == after
+
+
+def test_after_a_long_standstill() -> None:
+    """A pump that has stood for a day of seconds and then runs for a minute is followed within a few values."""
+    made = guard()
+    day = [0.0] * 30_000 + [1.0] * 60
+    calm(made, *day)
+    seen = calm(made, *day)
+    assert seen[-50:] == [1.0] * 50
+
+
+@pytest.mark.parametrize("level", [0.0, 20.0, 1e8])
+def test_life_after_a_constant(level: float) -> None:
+    """Noise that begins after a long constant is soon left as it is, and so is noise that was there before."""
+    made = guard()
+    calm(made, *[level] * 20_000)
+    noise = [x - 20 + level for x in usual(1000)]
+    calm(made, *noise)
+    again = [x - 20 + level for x in usual(200, 1)]
+    assert calm(made, *again) == again
+    calm(made, *[level] * 20_000, *noise)
+    assert calm(made, *again) == again
+
+
+def test_the_level_of_the_first_value_is_no_deviation() -> None:
+    """A glitch of 500 deviations is clipped at a level of 100 000 as at any other."""
+    made = guard()
+    calm(made, *(x + 1e5 for x in usual(100)))
+    assert calm(made, 1e5 + 520)[0] < 1e5 + 100
 
 
 def test_wild_on_both_sides_is_not_believed() -> None:
@@ -70,9 +110,9 @@ def test_nothing_is_clipped_at_first(values: list[float], unit: float) -> None:
 
 
 def test_a_constant_and_a_missing_value() -> None:
-    """A constant has no deviation, so that its first change is taken; a missing tick changes nothing."""
+    """A constant has no deviation: its first change is believed when it stays; a missing tick changes nothing."""
     made = guard()
-    assert calm(made, *[5.0] * 50, 6.0)[-1] == 6.0
+    assert calm(made, *[5.0] * 50, 6.0, 6.0, 6.0)[-3:] == [5.0, 5.0, 6.0]
     before = {name: array.copy() for name, array in made.arrays().items()}
     assert np.isnan(calm(made, np.nan)).all()
     for name, array in made.arrays().items():

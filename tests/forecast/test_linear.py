@@ -134,3 +134,25 @@ def test_missing_ticks_and_a_fresh_start() -> None:
         made.panel.step(batch(tick, np.array([np.nan if missing else x])))
     made.panel.step(now := batch(500, np.array([0.5]), fresh=True))
     assert np.isfinite(made.panel.forecasters["linear"].forecast(now)).all()
+
+
+@pytest.mark.parametrize("season", [24, None])
+def test_long_constants_ramps_and_heavy_tails(season: int | None) -> None:
+    """After a long constant, on a sawtooth and on a meter of heavy-tailed steps, least squares do not diverge: the
+    mixture is no worse than persistence by more than a quarter."""
+    rng = np.random.default_rng(0)
+    day = 10 + 5 * np.sin(2 * np.pi * np.arange(6000) / 24) + rng.normal(0, 0.3, 6000)
+    series = {
+        "constant": np.concatenate([rng.normal(size=200), np.zeros(20_000), day]),
+        "sawtooth": np.arange(12_000) % 1000.0,
+        "meter": np.cumsum(np.exp(3 * rng.normal(size=12_000))),
+    }
+    for name, x in series.items():
+        made = stream(season=season)
+        sizes = np.full((len(x), len(made.panel.models)), np.nan)
+        for tick in range(len(x) - 1):
+            made.panel.step(now := batch(tick, x[tick : tick + 1]))
+            sizes[tick] = np.abs(made.panel.forecast(now).mean[0, :, 0, 0] - x[tick + 1])
+        wanted = [made.panel.models.index(model) for model in ("mix", "persistence")]
+        mix, persistence = sizes[-4000:-1, wanted].mean(axis=0)
+        assert mix < 1.25 * persistence, name

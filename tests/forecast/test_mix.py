@@ -33,7 +33,8 @@ def issue(made: Mix, forecasts: Floats) -> Floats:
 
 def truth(made: Mix, x: float, predicted: Floats) -> None:
     """One truth: predicted [K + 1, L] by the models and the mixture for it."""
-    made.truth(ticks_of([0], np.array([[x]])), predicted[None, :, :, None])
+    ticks = ticks_of([0], np.array([[x]]))
+    made.truth(ticks, ticks, predicted[None, :, :, None])
 
 
 def plainly(history: list[tuple[float, Floats, float]]) -> Floats:

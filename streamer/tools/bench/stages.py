@@ -87,7 +87,7 @@ class Subject:
 
         def score(wave: TickBatch) -> None:
             panel.scores.truth(wave)
-            panel.mix.truth(wave, panel.scores.matured)
+            panel.mix.truth(wave, wave, panel.scores.matured)
             panel.scores.predicted(wave, mean(wave))
             panel.mix.mixture(wave.rows, mean(wave))
             panel.choose(mean(wave))
