@@ -62,6 +62,12 @@ def test_a_sample_that_comes_a_little_early() -> None:
     assert early == late == 2
 
 
+def test_far_times() -> None:
+    """A device whose clock jumps makes forecasts reach beyond Python's calendar: there are slots all the same."""
+    for slots in Calendar(stream(timezone="Europe/Berlin")).slots(np.zeros(2, np.int64), np.array([2.5e11, 3.5e11])):
+        assert (slots >= 0).all()
+
+
 def test_an_unknown_zone() -> None:
     """A time zone that there is not is an error that names the key."""
     with pytest.raises(ValueError, match=r"timezone\n.*'Mars/Olympus' is no IANA time zone"):

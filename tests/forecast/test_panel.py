@@ -134,3 +134,17 @@ def test_repeat() -> None:
     np.testing.assert_array_equal(again.published, last.published)
     assert again.chosen.tolist() == last.chosen.tolist()
     assert made.newest[0, 0] == np.sin(19 / 2)
+
+
+def test_networks_get_values_from_the_guard() -> None:
+    """How wild a value is makes no difference to networks; the reference repeats it as it came."""
+    said = []
+    for wild in (8.0, 1e6):
+        made = panel()
+        made = made.with_networks({"memoryless": network(made, "memoryless", 1)})
+        go(made, 0, 200)
+        made.step(batch := ticks_of([0], np.array([[wild]]), 200))
+        mean = made.forecast(batch).mean[0, :, :, 0]
+        assert mean[made.models.index("persistence")].tolist() == [wild] * HORIZON
+        said.append(mean[made.models.index("memoryless")].tolist())
+    assert said[0] == said[1]
