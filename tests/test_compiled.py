@@ -40,16 +40,21 @@ def zeros(file: Path) -> None:
     file.write_bytes(bytes(100))
 
 
+def flip(file: Path) -> None:
+    """As flipped bits may make it: a pickle that names a module that there is not."""
+    file.write_bytes(b"cnowhere\nnothing\n.")
+
+
 def test_the_second_start_compiles_nothing(tmp_path: Path) -> None:
     """What one process compiled the next one loads."""
     assert run(tmp_path / "code.py", tmp_path / "cache") == "0 1 True"
     assert run(tmp_path / "code.py", tmp_path / "cache") == "1 0 True"
 
 
-@pytest.mark.parametrize("damage", [cut, zeros])
+@pytest.mark.parametrize("damage", [cut, zeros, flip])
 @pytest.mark.parametrize("name", ["*.nbi", "*.nbc"])
 def test_a_damaged_file_is_compiled_again(tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
-    """An index or code that a power cut left unfinished is replaced."""
+    """An index or code that a power cut left unfinished, or a disk has changed, is replaced."""
     run(tmp_path / "code.py", tmp_path / "cache")
     (file,) = (tmp_path / "cache").rglob(name)
     damage(file)

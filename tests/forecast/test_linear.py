@@ -156,3 +156,19 @@ def test_long_constants_ramps_and_heavy_tails(season: int | None) -> None:
         wanted = [made.panel.models.index(model) for model in ("mix", "persistence")]
         mix, persistence = sizes[-4000:-1, wanted].mean(axis=0)
         assert mix < 1.25 * persistence, name
+
+
+@pytest.mark.parametrize("spoilt", [np.nan, -1.0])
+def test_spoilt_numbers_are_replaced(spoilt: float) -> None:
+    """Where rounding has made P indefinite or weights infinite, that expert begins anew and learns again."""
+    made, rng = stream(season=None), np.random.default_rng(0)
+    x = np.sin(np.arange(3000) / 5)[:, None] + rng.normal(0, 0.01, (3000, 1))
+    run(made, x[:500])
+    made.panel.shared.experts.arrays()["p"][:] = spoilt * np.eye(linear.FEATURES)
+    made.panel.shared.experts.arrays()["w"][:] = np.nan
+    said = []
+    for tick in range(500, 2999):
+        made.panel.step(now := batch(tick, x[tick]))
+        said.append(made.panel.forecasters["linear"].forecast(now)[0, 0, 0])
+    late = slice(-500, None)
+    assert np.abs(np.array(said)[late] - x[501:, 0][late]).mean() < 0.05
