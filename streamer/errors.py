@@ -58,4 +58,5 @@ class TrainingFailed(StreamerError):
     def __init__(self, reason: str, detail: str = "", *, device: str | None = None) -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
+        self.detail = detail
         self.device = device

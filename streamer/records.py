@@ -6,6 +6,7 @@ Axes: b samples or rows, d elements per sample, h leads (k·p values), L scored 
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -68,6 +69,11 @@ class Recipe:
     origins: int = 1000
     seed: int = 0
     tune_decoder: bool = False
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch: its windows, rounded up to whole batches."""
+        return math.ceil(self.windows / self.batch)
 
     @property
     def share(self) -> float:

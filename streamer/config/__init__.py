@@ -100,7 +100,7 @@ class Training(Section):
     ticks: Annotated[int, Field(ge=1000)] = 500_000
     """Limit of the ticks that a training reads, over all series. Beyond it, a random sample of the series is used."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """CPU threads of the training. From 2 on, both networks train in parallel. 0: all cores but one (of two: both)."""
+    """CPU threads of the training. From 2 on, both networks train in parallel. 0: one for each network."""
     tune_decoder: bool = False
     """Whether the traditional network's decoder is also tuned alone, on all k·p truths and the paper's eq. (13)."""
     timeout: Annotated[float, Field(gt=0)] = 3600.0

@@ -121,15 +121,17 @@ class Rnn(Cell):
         return unroll(self.joined(), x.permute(1, 2, 0), s, False)
 
     def loop(self, predictor: nn.Linear, s: Tensor, h: int) -> Tensor:
+        (wp, w0), (w, _, u, b_hh) = self.folded(predictor), self.weights()
         if s.is_cuda:
-            return super().loop(predictor, s, h)
-        (wp, w0), (_, _, u, b_hh) = self.folded(predictor), self.weights()
-        after = unroll(torch.cat([u + wp, (b_hh + w0)[:, None]], 1), s.new_empty(h - 1, 0, len(s)), s, True)
+            after = native(torch.rnn_tanh, s.new_zeros(h - 1, len(s), self.d), s, [w, u + wp, w0, b_hh])
+        else:
+            after = unroll(torch.cat([u + wp, (b_hh + w0)[:, None]], 1), s.new_empty(h - 1, 0, len(s)), s, True)
         return torch.cat([s.unsqueeze(0), after])
 
     def hold(self, x: Tensor, k: int) -> Tensor:
         if x.is_cuda:
-            return super().hold(x, k)
+            w, b, u, b_hh = self.weights()
+            return native(torch.rnn_tanh, x.expand(k, -1, -1), x.new_zeros(len(x), self.n), [w, u, b, b_hh])
         return unroll(self.joined(), x.t().expand(k, -1, -1), x.new_zeros(len(x), self.n), True)
 
     def joined(self) -> Tensor:
@@ -186,6 +188,10 @@ class Lstm(Cell):
     def make(d: int, n: int) -> nn.RNNBase:
         return nn.LSTM(d, n, batch_first=True)
 
+    def forward(self, x: Tensor, s: Tensor) -> Tensor:
+        w, b, u, b_hh = self.weights()
+        return torch.cat(torch.lstm_cell(x, torch.split(s, self.n, 1), w, u, b, b_hh), 1)
+
     def recur(self, a: Tensor, s: Tensor) -> Tensor:
         h, c = s.chunk(2, 1)
         return self.gate(a + self.recurrent(h), c)
@@ -207,16 +213,13 @@ class Lstm(Cell):
         return closed
 
     def loop(self, predictor: nn.Linear, s: Tensor, h: int) -> Tensor:
-        if s.is_cuda:
-            return super().loop(predictor, s, h)
         (wp, w0), (w, _, u, b_hh) = self.folded(predictor), self.weights()
-        after = native(s.new_zeros(h - 1, len(s), self.d), s, [w, w0, u + wp, b_hh])
+        after = native(torch.lstm, s.new_zeros(h - 1, len(s), self.d), s, [w, u + wp, w0, b_hh])
         return torch.cat([self.visible(s).unsqueeze(0), after])
 
     def hold(self, x: Tensor, k: int) -> Tensor:
-        if x.is_cuda:
-            return super().hold(x, k)
-        return native(x.expand(k, -1, -1), x.new_zeros(len(x), self.state_size), list(self.weights()))
+        w, b, u, b_hh = self.weights()
+        return native(torch.lstm, x.expand(k, -1, -1), x.new_zeros(len(x), self.state_size), [w, u, b, b_hh])
 
     @staticmethod
     def gate(g: Tensor, c: Tensor) -> Tensor:
@@ -226,16 +229,21 @@ class Lstm(Cell):
         return torch.cat([torch.sigmoid(o) * torch.tanh(c), c], 1)
 
 
-def native(x: Tensor, s: Tensor, weights: list[Tensor]) -> Tensor:
-    """The h of an LSTM at every step, by torch's compiled loop, time first: x [T, b, d], s [b, 2n] -> [T, b, n].
+def native(loop: Callable[..., Any], x: Tensor, s: Tensor, weights: list[Tensor]) -> Tensor:
+    """The visible part of the state at every step, by torch's compiled loop, time first: x [T, b, d] -> [T, b, n].
 
-    Not for a GPU: cuDNN needs all weights in one block of memory, and folded ones are not.
+    `loop` is torch.rnn_tanh or torch.lstm. weights: W, U and their biases, which cuDNN wants in one block of memory.
     """
+    _, u, _, _ = weights
     if not len(x):
-        return x.new_zeros(0, len(s), s.shape[1] // 2)
-    h, c = (part.contiguous() for part in s.unsqueeze(0).chunk(2, 2))
-    w, b, u, b_hh = weights
-    return torch.lstm(x, (h, c), [w, u, b, b_hh], True, 1, 0.0, torch.is_grad_enabled(), False, False)[0]
+        return x.new_zeros(0, len(s), u.shape[1])
+    block = torch.cat([weight.ravel() for weight in weights])
+    parts = torch.split(block, [weight.numel() for weight in weights])
+    joined = [part.view_as(weight) for part, weight in zip(parts, weights, strict=True)]
+    first = tuple(part.contiguous() for part in torch.split(s.unsqueeze(0), u.shape[1], 2))
+    initial = first if len(first) > 1 else first[0]
+    seen: Tensor = loop(x, initial, joined, True, 1, 0.0, torch.is_grad_enabled(), False, False)[0]
+    return seen
 
 
 CELLS: dict[CellName, type[Cell]] = {"rnn": Rnn, "gru": Gru, "lstm": Lstm}

@@ -20,29 +20,38 @@ FIRST, LAST = 1 / 25, 1 / 250_000
 
 
 class Adam:
-    """Optimises a network in `steps` steps; `rate` is the peak rate, `clip` the largest norm of a gradient."""
+    """Optimises a network in `steps` steps; `rate` is the peak rate, `clip` the largest norm of a gradient.
+
+    The network's weights become parts of one vector. What differs from step to step is a row of a table on the device,
+    so that a step can be recorded (graph.py).
+    """
 
     def __init__(self, network: nn.Module, rate: float, clip: float, steps: int) -> None:
-        self.weights = list(network.parameters())
-        self.rate, self.clip, self.steps, self.done = rate, clip, steps, 0
+        self.weights, self.clip = list(network.parameters()), clip
         self.vector = flat([weight.detach() for weight in self.weights])
         parts = torch.split(self.vector, [weight.numel() for weight in self.weights])
-        self.parts = [part.view_as(weight) for part, weight in zip(parts, self.weights, strict=True)]
+        for weight, part in zip(self.weights, parts, strict=True):
+            weight.data = part.view_as(weight)
         self.mean, self.square = torch.zeros_like(self.vector), torch.zeros_like(self.vector)
+        self.factors = self.vector.new_tensor([factors(step, steps, rate) for step in range(steps)])
+        self.done = torch.zeros(1, dtype=torch.long, device=self.vector.device)
 
     def step(self, loss: Tensor) -> None:
         """One step down the gradient of the loss."""
         gradient = flat(torch.autograd.grad(loss, self.weights))
         gradient *= (self.clip / (gradient.norm() + 1e-6)).clamp(max=1)
-        rate, momentum = one_cycle(self.done, self.steps)
+        share, scale, rate = self.factors.index_select(0, self.done).unbind(1)
         self.done += 1
-        self.mean.lerp_(gradient, 1 - momentum)
+        self.mean.lerp_(gradient, share)
         self.square.mul_(SQUARES).addcmul_(gradient, gradient, value=1 - SQUARES)
-        root = self.square.sqrt().div_(math.sqrt(1 - SQUARES**self.done)).add_(EPSILON)
-        self.vector.addcdiv_(self.mean, root, value=-self.rate * rate / (1 - momentum**self.done))
-        with torch.no_grad():
-            for weight, part in zip(self.weights, self.parts, strict=True):
-                weight.copy_(part)
+        root = self.square.sqrt().mul_(scale).add_(EPSILON)
+        self.vector.addcdiv_(self.mean * rate, root, value=-1)
+
+
+def factors(step: int, steps: int, peak: float) -> tuple[float, float, float]:
+    """Of a step, counted from 0: the gradient's share in its mean, and both corrections for the means' start at 0."""
+    rate, momentum = one_cycle(step, steps)
+    return 1 - momentum, 1 / math.sqrt(1 - SQUARES ** (step + 1)), peak * rate / (1 - momentum ** (step + 1))
 
 
 def flat(tensors: list[Tensor] | tuple[Tensor, ...]) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 from streamer.models import Kind, Network, Sizes, build
 from streamer.records import Recipe
 from streamer.train.adam import Adam
+from streamer.train.graph import Repeated
 from streamer.train.windows import Buffer, Carry, window
 
 Progress = Callable[[int, float], None]
@@ -31,26 +32,20 @@ def fit(
     E_p is infinite if it is finite in no epoch. The same seed gives the same weights on the same machine.
     """
     torch.manual_seed(recipe.seed)
-    device = buffer.x.device
-    network = build(kind, sizes).to(device)
-    carry = Carry(buffer)
-    starts = buffer.starts(sizes.m, sizes.k)
-    steps = recipe.epochs * math.ceil(recipe.windows / recipe.batch)
-    adam = Adam(network, recipe.learning_rate, recipe.clip, steps)
+    network = build(kind, sizes).to(buffer.x.device)
+    carry, starts = Carry(network, buffer), buffer.starts(sizes.m, sizes.k)
+    epoch = Epoch(network, buffer, recipe)
     best, best_weights = math.inf, network.state_dict()
     chosen = draw(starts, recipe)
-    initial = carry.states(network, chosen)
-    for epoch in range(recipe.epochs):
-        initial[(torch.rand(recipe.windows) >= recipe.share).to(device)] = 0.0
-        for begin in range(0, recipe.windows, recipe.batch):
-            part = slice(begin, begin + recipe.batch)
-            adam.step(window_loss(network, buffer, chosen[part], initial[part]))
-            beat()
+    initial = carry.states(chosen)
+    for done in range(1, recipe.epochs + 1):
+        initial[(torch.rand(len(chosen)) >= recipe.share).to(initial.device)] = 0.0
+        epoch.run(chosen, initial, beat)
         chosen = draw(starts, recipe)
-        reached = carry.states(network, torch.cat([origins, chosen]))  # one pass for both
+        reached = carry.states(torch.cat([origins, chosen]))  # one pass for both
         initial = reached[len(origins) :]
         e_p = forecast_error(network, buffer, origins, reached[: len(origins)])
-        progress(epoch + 1, e_p)
+        progress(done, e_p)
         if math.isnan(e_p):
             break  # weights that are NaN stay NaN
         if e_p < best:
@@ -59,9 +54,36 @@ def fit(
     return network, best
 
 
+class Epoch(Repeated):
+    """The steps of an epoch, each on `batch` of its windows; what a step reads lies in tensors that stay (graph.py)."""
+
+    def __init__(self, network: Network, buffer: Buffer, recipe: Recipe) -> None:
+        super().__init__(buffer.x.device)
+        self.network, self.buffer, self.steps = network, buffer, recipe.steps
+        self.adam = Adam(network, recipe.learning_rate, recipe.clip, recipe.epochs * recipe.steps)
+        self.starts = torch.zeros(recipe.steps, recipe.batch, dtype=torch.long, device=buffer.x.device)
+        self.initial = buffer.x.new_zeros(recipe.steps, recipe.batch, network.state_size)
+        self.at = torch.zeros(1, dtype=torch.long, device=buffer.x.device)
+
+    def run(self, starts: Tensor, initial: Tensor, beat: Beat) -> None:
+        """Train on windows from these starts [w] and states [w, S], w = steps·batch."""
+        self.starts.copy_(starts.view_as(self.starts))
+        self.initial.copy_(initial.view_as(self.initial))
+        self.at.zero_()
+        for _ in range(self.steps):
+            self.repeat()
+            beat()
+
+    def work(self) -> None:
+        """One step."""
+        starts, initial = (tensor.index_select(0, self.at).squeeze(0) for tensor in (self.starts, self.initial))
+        self.adam.step(window_loss(self.network, self.buffer, starts, initial))
+        self.at += 1
+
+
 def draw(starts: Tensor, recipe: Recipe) -> Tensor:
     """Random starts of the windows of one epoch."""
-    return starts[torch.randint(len(starts), (recipe.windows,)).to(starts.device)]
+    return starts[torch.randint(len(starts), (recipe.steps * recipe.batch,)).to(starts.device)]
 
 
 def window_loss(network: Network, buffer: Buffer, starts: Tensor, initial: Tensor) -> Tensor:
@@ -71,12 +93,12 @@ def window_loss(network: Network, buffer: Buffer, starts: Tensor, initial: Tenso
     return residual.square().sum() / real.sum().clamp(min=1) / network.sizes.d
 
 
-def error(network: Network, buffer: Buffer, carry: Carry, origins: Tensor, units: Tensor | None = None) -> float:
+def error(carry: Carry, origins: Tensor, units: Tensor | None = None) -> float:
     """E_p, eq. (15): root mean square error over k·p values after each origin, from states carried up to it.
 
     `units` [T, d] are factors that convert residuals to another scale.
     """
-    return forecast_error(network, buffer, origins, carry.states(network, origins), units)
+    return forecast_error(carry.network, carry.buffer, origins, carry.states(origins), units)
 
 
 @torch.no_grad()

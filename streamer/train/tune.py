@@ -32,10 +32,10 @@ def tune(
     As F1 is fixed, states do not change. Those at the origins are computed once, so that epochs compare exactly.
     """
     torch.manual_seed(recipe.seed)
-    sizes, carry = network.sizes, Carry(buffer)
     network = copy.deepcopy(network).requires_grad_(False)
-    carry.states(network, origins)
-    s, truth, real = carry.states(network, origins), *truths(buffer, origins, sizes.horizon)
+    sizes, carry = network.sizes, Carry(network, buffer)
+    carry.states(origins)
+    s, truth, real = carry.states(origins), *truths(buffer, origins, sizes.horizon)
     before = best = e_p(network, s, truth, real)
     best_weights = copy.deepcopy(network.state_dict())
     starts = buffer.starts(sizes.m, sizes.horizon)
@@ -43,7 +43,7 @@ def tune(
     adam = Adam(network.F2, rate, CLIP, EPOCHS * math.ceil(recipe.windows / BATCH))
     for _ in range(EPOCHS if len(starts) else 0):
         chosen = starts[torch.randint(len(starts), (recipe.windows,)).to(starts.device)]
-        seen = initial(network, buffer, carry, chosen, recipe.share)
+        seen = initial(carry, chosen, recipe.share)
         for begin in range(0, recipe.windows, BATCH):
             part = slice(begin, begin + BATCH)
             adam.step(loss(network, seen[part], *truths(buffer, chosen[part] + sizes.m, sizes.horizon)))
@@ -62,10 +62,11 @@ def truths(buffer: Buffer, positions: Tensor, h: int) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def initial(network: Traditional, buffer: Buffer, carry: Carry, starts: Tensor, share: float) -> Tensor:
+def initial(carry: Carry, starts: Tensor, share: float) -> Tensor:
     """The state after each window [w, S]: for a share of them carried along the buffer, for the others from zero."""
+    network, buffer = carry.network, carry.buffer
     m = network.sizes.m
-    s = carry.states(network, starts + m)
+    s = carry.states(starts + m)
     fresh = (torch.rand(len(starts)) >= share).to(starts.device).nonzero().ravel()
     inputs = buffer.x[starts[fresh][:, None] + torch.arange(m, device=starts.device)]
     s[fresh] = network.run(inputs, network.zero_state(len(fresh)))

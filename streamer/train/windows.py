@@ -6,7 +6,7 @@ once. Each chunk starts from the state in which the chunk before it ended in the
 of any length takes `CHUNK` steps.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamer.models import Network, Sizes
+from streamer.train.graph import Repeated
 
 CHUNK = 256
 """Ticks of a chunk."""
@@ -70,40 +71,64 @@ def indices(spans: Iterable[tuple[int, int]]) -> Tensor:
     return torch.cat([torch.arange(begin, max(begin, end)) for begin, end in spans])
 
 
-class Carry:
-    """States of a network along the buffer, carried from pass to pass, as a live network carries them."""
+class Carry(Repeated):
+    """States of a network along the buffer, carried from pass to pass, as a live network carries them.
 
-    def __init__(self, buffer: Buffer) -> None:
+    whole: a pass keeps the states at all positions, as on a GPU by default: to pick some during the pass, it would have
+    to wait for the CPU.
+    """
+
+    def __init__(self, network: Network, buffer: Buffer, whole: bool | None = None) -> None:
         cuts, follows = [], []
         for begin, _, end in buffer.bounds:
             for at in range(begin, end, CHUNK):
                 cuts.append((at, min(at + CHUNK, end)))
                 follows.append(at > begin)  # whether the chunk continues a segment
-        first = torch.tensor([a for a, _ in cuts], device=buffer.x.device)
+        device = buffer.x.device
+        super().__init__(device)
+        self.network, self.buffer = network, buffer
+        self.first = torch.tensor([a for a, _ in cuts], device=device)
         self.length = min(CHUNK, max(b - a for a, b in cuts))
-        self.buffer = buffer
-        self.follows = torch.tensor(follows, device=buffer.x.device)
-        self.index = (first[:, None] + torch.arange(self.length, device=buffer.x.device)).clamp_(max=len(buffer.x) - 1)
-        self.first = first
-        self.heads: dict[int, Tensor] = {}
+        self.follows = torch.tensor(follows, device=device)
+        index = self.first + torch.arange(self.length, device=device)[:, None]
+        self.x = buffer.x[index.clamp_(max=len(buffer.x) - 1)]
+        self.heads = network.zero_state(len(cuts))
+        self.whole = buffer.x.is_cuda if whole is None else whole
+        self.all = self.heads.new_empty(self.length if self.whole else 0, *self.heads.shape)
 
-    @torch.no_grad()
-    def states(self, network: Network, positions: Tensor) -> Tensor:
-        """The state at each position, before the sample there: [w] -> [w, S]."""
-        heads = self.heads.get(id(network))
-        s = network.zero_state(len(self.first)) if heads is None else heads
+    def states(self, positions: Tensor) -> Tensor:
+        """The state at each position, before the sample there: [w] -> [w, S]; one pass along the buffer."""
         row = torch.searchsorted(self.first, positions, right=True) - 1
         offset = positions - self.first[row]
+        if not self.whole:
+            return self.picked(row, offset)
+        self.repeat()
+        return self.all[offset, row]
+
+    def picked(self, row: Tensor, offset: Tensor) -> Tensor:
+        """The states of chunks `row` before their ticks `offset`: [w], [w] -> [w, S]."""
         order = torch.argsort(offset)
         ends = torch.searchsorted(offset[order], torch.arange(self.length + 1, device=offset.device)).tolist()
-        out = s.new_empty(len(positions), s.shape[1])
-        for step in range(self.length):
+        out = self.heads.new_empty(len(row), self.heads.shape[1])
+        for step, s in enumerate(self.sweep()):
             here = order[ends[step] : ends[step + 1]]
             if len(here):
                 out[here] = s[row[here]]
-            s = network.step(self.buffer.x[self.index[:, step]], s)
-        self.heads[id(network)] = torch.where(self.follows[:, None], s.roll(1, 0), 0.0)
         return out
+
+    def work(self) -> None:
+        """Keep the states of all chunks before each of their ticks, [length, chunks, S]."""
+        for step, s in enumerate(self.sweep()):
+            self.all[step] = s
+
+    @torch.no_grad()
+    def sweep(self) -> Iterator[Tensor]:
+        """The states of all chunks [chunks, S], tick by tick; at the end, each chunk's last begins the one after it."""
+        s = self.heads
+        for x in self.x:
+            yield s
+            s = self.network.step(x, s)
+        self.heads.copy_(torch.where(self.follows[:, None], s.roll(1, 0), 0.0))
 
 
 def window(buffer: Buffer, sizes: Sizes, starts: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -118,9 +118,9 @@ def choose_device(wanted: str) -> torch.device:
 
 def settled_error(network: Network, buffer: Buffer, origins: torch.Tensor, units: torch.Tensor | None = None) -> float:
     """E_p of a network after one more pass along the buffer, in which its carried states settle."""
-    carry = Carry(buffer)
-    carry.states(network, origins)
-    return error(network, buffer, carry, origins, units)
+    carry = Carry(network, buffer)
+    carry.states(origins)
+    return error(carry, origins, units)
 
 
 def live_error(live: NetworkRow, request: Request, dataset: Dataset) -> float:
@@ -159,7 +159,8 @@ def main(work: Callable[[Request, Report], None] = train) -> None:
         reason = reason_of(error)
         if reason is None:
             raise
-        report({"event": "failed", "reason": reason, "detail": str(error)})
+        detail = error.detail if isinstance(error, TrainingFailed) else str(error).partition("\n")[0]
+        report({"event": "failed", "reason": reason, "detail": detail})
 
 
 def lower_priority() -> None:

@@ -153,7 +153,7 @@ def measured(forecast: Tensor, truth: Tensor, sizes: Sizes) -> list[float]:
     return [math.sqrt(float((forecast - truth)[:, :h].square().mean())) for h in (sizes.k, sizes.horizon)]
 
 
-async def ours(sizes: Sizes, recipe: Recipe, threads: int, folder: Path) -> Result:
+async def ours(sizes: Sizes, recipe: Recipe, threads: int, folder: Path, device: str = "cpu") -> Result:
     """The training process as the slow lane starts it, on a journal of the same waves."""
     record(folder, signals(recipe.seed).double().numpy())
     begun, cpu, moments = time.perf_counter(), used(), list[float]()
@@ -170,7 +170,7 @@ async def ours(sizes: Sizes, recipe: Recipe, threads: int, folder: Path) -> Resu
         window=TICKS,
         max_gap=1,
         held_out=HELD_OUT,
-        device="cpu",
+        device=device,
         threads=threads,
         sizes=sizes,
         recipe=recipe,

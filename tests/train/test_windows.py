@@ -18,16 +18,17 @@ def buffer(*lengths: int, split: float = 0.8, d: int = 1) -> Buffer:
     return Buffer.of(segments, [int(split * length) for length in lengths], CPU)
 
 
+@pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_carried_states_are_those_of_an_unbroken_run(kind: Kind) -> None:
-    """After as many passes as a segment has chunks, the states are exactly those of stepping through it from zero."""
+def test_carried_states_are_those_of_an_unbroken_run(kind: Kind, whole: bool) -> None:
+    """After as many passes as a segment has chunks, states are those of stepping from zero, also where all are kept."""
     made = buffer(3 * CHUNK + 17, 40)
     torch.manual_seed(0)
     network = build(kind, SIZES).requires_grad_(False)
     positions = torch.tensor([0, 1, 255, 256, 500, 3 * CHUNK + 16, 3 * CHUNK + 17, 3 * CHUNK + 50])
-    carry = Carry(made)
+    carry = Carry(network, made, whole)
     for _ in range(4):
-        states = carry.states(network, positions)
+        states = carry.states(positions)
     for begin, _, end in made.bounds:
         s = network.zero_state(1)
         for at in range(begin, end):
@@ -83,5 +84,5 @@ def test_units_scale_the_error() -> None:
     torch.manual_seed(0)
     network = build("memoryless", SIZES).requires_grad_(False)
     origins = made.origins(SIZES.m, SIZES.horizon, 10)
-    plain = error(network, made, Carry(made), origins)
-    assert error(network, made, Carry(made), origins, torch.full_like(made.x, 3.0)) == pytest.approx(3 * plain)
+    plain = error(Carry(network, made), origins)
+    assert error(Carry(network, made), origins, torch.full_like(made.x, 3.0)) == pytest.approx(3 * plain)
