@@ -78,18 +78,18 @@ class Skill(Rows):
         """Forget the errors of these models: they speak with new weights."""
         self.sums[:, :, :, [self.models.index(model) for model in models]] = 0
 
-    def ratios(self, reference: str, count: int) -> Floats:
-        """Mean error of each model over that of the reference on the same truths, of the first series, [count, M, S].
+    def ratios(self, reference: str, rows: slice) -> Floats:
+        """Mean error of each model over that of the reference on the same truths, of these series, [n, M, S].
 
         At most WILD; NaN where there is nothing to compare.
         """
-        own, others = self.errors(reference, slice(count))
+        own, others = self.errors(reference, rows)
         ratios: Floats = np.divide(own, others, out=np.full(own.shape, np.nan), where=others > 0)
         return ratios
 
-    def ratio(self, reference: str) -> Floats:
-        """The mean of these ratios over all series, [M, S], which has no unit; NaN where no series has one."""
-        return pooled(*self.errors(reference, slice(None)))
+    def ratio(self, reference: str, rows: slice = slice(None)) -> Floats:
+        """The mean of these ratios over series, [M, S], which has no unit; NaN where no series has one."""
+        return pooled(*self.errors(reference, rows))
 
     def errors(self, reference: str, rows: slice) -> tuple[Floats, Floats]:
         """Sums of errors of each model, at most WILD times the others, and the reference's; both [N, M, S]."""

@@ -228,7 +228,7 @@ class Readings(Collector):
             panel, scores = stream.panel, stream.panel.scores
             models, leads, newest = panel.models, scores.leads.tolist(), panel.newest
             shown, some = {*panel.shown}, stream.series[: self.per_series]
-            skills = 1 - panel.skill.ratios(REFERENCE, len(some))
+            skills = 1 - panel.skill.ratios(REFERENCE, slice(len(some)))
             for series in some:
                 name, row = [stream.name, series.name], series.row
                 for label in series.labels.items():

@@ -56,7 +56,7 @@ def test_against_numpy(seed: int, count: int, silent: float, window: float) -> N
     made = run(skill(window=window, dtype=np.float64), errors)
     for i, reference in enumerate(REFERENCES):
         wanted = [[by_hand(errors, m, i, window)] * len(LEADS) for m in range(len(MODELS))]
-        np.testing.assert_allclose(made.ratios(reference, 1)[0], wanted, rtol=1e-5)
+        np.testing.assert_allclose(made.ratios(reference, slice(1))[0], wanted, rtol=1e-5)
         np.testing.assert_allclose(made.ratio(reference), wanted, rtol=1e-5)
 
 
@@ -100,7 +100,7 @@ def test_a_reference_without_errors() -> None:
     made = skill(3)
     for row, errors in enumerate((dead, alive, stuck)):
         run(made, errors, row)
-    assert np.isnan(made.ratios("persistence", 3)[[0, 2]]).all()
+    assert np.isnan(made.ratios("persistence", slice(3))[[0, 2]]).all()
     assert made.ratio("persistence")[:, 0] == pytest.approx([1, 0.5, 0.5, 1.5])
 
 
@@ -110,7 +110,7 @@ def test_a_series_counts_for_ten_at_most() -> None:
     run(made, np.tile([1.0, 1.0, 1.0, 1.0], (50, 1)), 0)
     run(made, np.concatenate([np.tile([1.0, 1.0, 1.0, 1.0], (5, 1)), np.tile([0.1, 1.0, 1.0, 100.0], (900, 1))]), 1)
     assert made.ratio("persistence")[2:, 0] == pytest.approx([(1 + 10) / 2, (1 + 10) / 2], rel=0.2)
-    assert made.ratios("persistence", 2).max() <= WILD
+    assert made.ratios("persistence", slice(2)).max() <= WILD
 
 
 def test_series_of_other_units() -> None:
