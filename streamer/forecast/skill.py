@@ -1,9 +1,9 @@
 """What every model had predicted and what came in; out: how good each is beside the obvious forecasts.
 
-A model and a reference are compared on the truths that both had predicted: a network that went live yesterday with the
-reference since yesterday, and nobody with a day that he slept through. Errors are absolute, means over the elements of
-a sample. Each counts for at most WILD times the usual error of the reference at this lead, so that one wild reading
-does not decide for a whole window who is better.
+A model and a reference are compared on the truths that both had predicted: a network that went live yesterday is
+compared with what the reference has said since. Errors are absolute, means over the elements of a sample. Each counts
+for at most WILD times a large error of the reference at this lead, so that one wild reading does not decide for a whole
+window who is better. Jumps that recur are large errors themselves, and count in full.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,14 @@ from streamer.forecast.score import pooled
 from streamer.part import Column, Rows
 from streamer.records import Floats, Ints, TickBatch
 
-WILD = 10.0
-"""Times the usual error of the reference that one error, and the mean error of one series, may count for."""
-LONG = 200
-"""Errors of the reference, those of 0 left out, that its usual error is a running mean of."""
+MOST = 10.0
+"""Times that of the reference that the mean error of one series counts for at most."""
+WILD = 3.0
+"""Times a large error of the reference that one error counts for at most. For Gaussian errors: ten times their mean."""
+RISE, FALL = 1.2, 0.998
+"""Factors for what counts as large after a larger and after a smaller error: it settles where one in a hundred is."""
 LEAST = 1e-6
-"""Usual errors that the reference's errors of the window add up to: with less, on a series that stands still, there is
+"""Large errors that those of the reference in the window add up to: with less, on a series that stands still, there is
 nothing to compare with."""
 F = NDArray[np.floating]
 
@@ -31,22 +33,20 @@ class Comparisons(NamedTuple):
     """The state of comparisons, as `Skill` has it."""
 
     sums: F
-    usual: F
-    met: F
+    large: F
 
 
 class Skill(Rows):
     """Rolling errors of a stream on common truths: exponential means over `window` truths.
 
     sums: [N, R, 2, M, S], for each of R references and S leads the fading sums of the errors of each model and of those
-    that the reference made on the same truths. usual: [N, R, S], the running mean size of the reference's errors, those
-    of 0 left out: a standstill does not make wild what follows it. met: [N, R, S], how many there were.
+    that the reference made on the same truths. large: [N, R, S], an error that one in a hundred of the reference's
+    exceeds, those of 0 left out: a standstill does not make wild what follows it.
     """
 
     name = "skill"
     sums: F
-    usual: F
-    met: F
+    large: F
 
     def __init__(
         self,
@@ -62,8 +62,7 @@ class Skill(Rows):
         count, shown = len(self.references), len(self.leads)
         super().__init__(
             sums=Column((count, 2, len(self.models), shown), dtype, axis=3, names=self.models),
-            usual=Column((count, shown), np.float32),
-            met=Column((count, shown), np.float32),
+            large=Column((count, shown), np.float32),
         )
 
     def fit(self) -> list[Any]:
@@ -71,7 +70,7 @@ class Skill(Rows):
 
     def truth(self, batch: TickBatch, predicted: Floats) -> None:
         """Compare what was predicted for these ticks, [b, M, S, d], NaN where a model has said nothing."""
-        state = Comparisons(self.sums, self.usual, self.met)
+        state = Comparisons(self.sums, self.large)
         compare_all(state, batch.rows, batch.x, predicted, self.at, self.decay)
 
     def forget(self, models: Sequence[str]) -> None:
@@ -81,7 +80,7 @@ class Skill(Rows):
     def ratios(self, reference: str, rows: slice) -> Floats:
         """Mean error of each model over that of the reference on the same truths, of these series, [n, M, S].
 
-        At most WILD; NaN where there is nothing to compare.
+        At most MOST; NaN where there is nothing to compare.
         """
         own, others = self.errors(reference, rows)
         ratios: Floats = np.divide(own, others, out=np.full(own.shape, np.nan), where=others > 0)
@@ -92,9 +91,9 @@ class Skill(Rows):
         return pooled(*self.errors(reference, rows))
 
     def errors(self, reference: str, rows: slice) -> tuple[Floats, Floats]:
-        """Sums of errors of each model, at most WILD times the others, and the reference's; both [N, M, S]."""
+        """Sums of errors of each model, at most MOST times the others, and the reference's; both [N, M, S]."""
         sums = self.sums[rows, self.references.index(reference)].astype(np.float64)
-        return np.minimum(sums[:, 0], WILD * sums[:, 1]), sums[:, 1]
+        return np.minimum(sums[:, 0], MOST * sums[:, 1]), sums[:, 1]
 
 
 @compiled
@@ -117,23 +116,22 @@ def compare_all(s: Comparisons, rows: Ints, x: Floats, predicted: Floats, refere
 @compiled
 def compare(s: Comparisons, row: int, r: int, k: int, errors: Floats, other: float, decay: float) -> None:
     """The errors of all models [M] at one truth, which a reference missed by `other`; none before it erred at all."""
-    usual = np.float64(s.usual[row, r, k])
-    if not usual:
+    large = np.float64(s.large[row, r, k])
+    if not large:
         return
+    bound = WILD * large
+    bounded = min(other, bound)
     for m in range(len(errors)):
         if not np.isnan(errors[m]):
-            mine = s.sums[row, r, 0, m, k] * decay + min(errors[m], WILD * usual)
-            others = s.sums[row, r, 1, m, k] * decay + min(other, WILD * usual)
-            stuck = not other and others < LEAST * usual
-            s.sums[row, r, 0, m, k] = 0 if stuck else mine
+            others = s.sums[row, r, 1, m, k] * decay + bounded
+            stuck = not other and others < LEAST * large
+            s.sums[row, r, 0, m, k] = 0 if stuck else s.sums[row, r, 0, m, k] * decay + min(errors[m], bound)
             s.sums[row, r, 1, m, k] = 0 if stuck else others
 
 
 @compiled
 def learn(s: Comparisons, row: int, r: int, k: int, error: float) -> None:
-    """The usual error of a reference after this one; the first that is not 0 is all that is known of it."""
+    """What counts as large after this error of a reference; the first that is not 0 is all that is known of it."""
     if error:
-        usual = np.float64(s.usual[row, r, k])
-        s.met[row, r, k] += 1
-        share = 1 / min(s.met[row, r, k], LONG)
-        s.usual[row, r, k] = usual + share * (min(error, WILD * usual) - usual) if usual else error
+        large = np.float64(s.large[row, r, k])
+        s.large[row, r, k] = large * (RISE if error > large else FALL) if large else error
