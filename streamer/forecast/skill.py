@@ -23,6 +23,8 @@ WILD = 3.0
 """Times a large error of the reference that one error counts for at most. For Gaussian errors: ten times their mean."""
 RISE, FALL = 1.2, 0.998
 """Factors for what counts as large after a larger and after a smaller error: it settles where one in a hundred is."""
+WARM = 10
+"""Errors of the reference before any is compared: the least of them, as one may be wild, is the first large one."""
 LEAST = 1e-6
 """Large errors that those of the reference in the window add up to: with less, on a series that stands still, there is
 nothing to compare with."""
@@ -34,6 +36,7 @@ class Comparisons(NamedTuple):
 
     sums: F
     large: F
+    met: NDArray[np.uint8]
 
 
 class Skill(Rows):
@@ -41,12 +44,13 @@ class Skill(Rows):
 
     sums: [N, R, 2, M, S], for each of R references and S leads the fading sums of the errors of each model and of those
     that the reference made on the same truths. large: [N, R, S], an error that one in a hundred of the reference's
-    exceeds, those of 0 left out: a standstill does not make wild what follows it.
+    exceeds, those of 0 left out: a standstill does not make wild what follows it. met: [N, R, S] how many, up to WARM.
     """
 
     name = "skill"
     sums: F
     large: F
+    met: NDArray[np.uint8]
 
     def __init__(
         self,
@@ -63,6 +67,7 @@ class Skill(Rows):
         super().__init__(
             sums=Column((count, 2, len(self.models), shown), dtype, axis=3, names=self.models),
             large=Column((count, shown), np.float32),
+            met=Column((count, shown), np.uint8),
         )
 
     def fit(self) -> list[Any]:
@@ -70,7 +75,7 @@ class Skill(Rows):
 
     def truth(self, batch: TickBatch, predicted: Floats) -> None:
         """Compare what was predicted for these ticks, [b, M, S, d], NaN where a model has said nothing."""
-        state = Comparisons(self.sums, self.large)
+        state = Comparisons(self.sums, self.large, self.met)
         compare_all(state, batch.rows, batch.x, predicted, self.at, self.decay)
 
     def forget(self, models: Sequence[str]) -> None:
@@ -115,10 +120,10 @@ def compare_all(s: Comparisons, rows: Ints, x: Floats, predicted: Floats, refere
 
 @compiled
 def compare(s: Comparisons, row: int, r: int, k: int, errors: Floats, other: float, decay: float) -> None:
-    """The errors of all models [M] at one truth, which a reference missed by `other`; none before it erred at all."""
-    large = np.float64(s.large[row, r, k])
-    if not large:
+    """The errors of all models [M] at one truth, which a reference missed by `other`."""
+    if s.met[row, r, k] < WARM:
         return
+    large = np.float64(s.large[row, r, k])
     bound = WILD * large
     bounded = min(other, bound)
     for m in range(len(errors)):
@@ -131,7 +136,12 @@ def compare(s: Comparisons, row: int, r: int, k: int, errors: Floats, other: flo
 
 @compiled
 def learn(s: Comparisons, row: int, r: int, k: int, error: float) -> None:
-    """What counts as large after this error of a reference; the first that is not 0 is all that is known of it."""
-    if error:
-        large = np.float64(s.large[row, r, k])
-        s.large[row, r, k] = large * (RISE if error > large else FALL) if large else error
+    """What counts as large after this error of a reference."""
+    if not error:
+        return
+    large = np.float64(s.large[row, r, k])
+    if s.met[row, r, k] < WARM:
+        s.large[row, r, k] = min(large, error) if s.met[row, r, k] else error
+        s.met[row, r, k] += 1
+    else:
+        s.large[row, r, k] = large * (RISE if error > large else FALL)
