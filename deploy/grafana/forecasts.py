@@ -27,15 +27,14 @@ VARIABLES = [
 ]
 
 
-OVERALL = "streamer_forecast_e_p"
-SKILL = f'1 - {OVERALL}{{{STREAM}, model="mix"}} / ignoring (model) ({OVERALL}{{{STREAM}, model="persistence"}} > 0)'
+SKILL = f'avg by (job, instance, stream) (streamer_forecast_skill_ratio{{{STREAM}, model="mix"}})'
 
 SUMMARY = [
     Panel(
         "Do the forecasts beat “nothing will change”?",
-        "Skill of the mixture over the whole horizon: 1 is perfect, 0 is as good as repeating the newest value, below "
-        "0 is worse. Near 0: nothing predicts the series, and the mixture says so. Below 0 for hours: see "
-        "StreamerSkillBelowZero in the runbook.",
+        "Skill of the mixture, mean over the leads shown and over series: 1 is perfect, 0 is as good as repeating the "
+        "newest value, below 0 is worse. Near 0: nothing predicts the series, and the mixture says so. Below 0 for "
+        "hours: see StreamerSkillBelowZero in the runbook.",
         "percentunit",
         [Query(SKILL, "{{stream}}")],
         kind="stat",
@@ -61,11 +60,12 @@ SUMMARY = [
     ),
     Panel(
         "Are errors growing?",
-        "E_p, the error over all k·p leads, in the units of the series: of the mixture, of persistence and of the "
+        "E_p, the error over all k·p leads, in the unit of the series: of the mixture, of persistence and of the "
         "chosen model. If all rise at once, the signal has changed or become noisier. If a network rises alone, it is "
-        "out of date, and the mixture takes its weight away: see the trainings in Operations.",
+        "out of date, and the mixture takes its weight away: see the trainings in Operations. Where the series of a "
+        "stream have several units, those with the largest numbers decide.",
         "short",
-        [Query(f"{OVERALL}{{{SHOWN}}}", "{{stream}} {{model}}")],
+        [Query(f"streamer_forecast_e_p{{{SHOWN}}}", "{{stream}} {{model}}")],
         width=8,
         height=6,
     ),
@@ -115,9 +115,9 @@ ONE_SERIES = [
 LEADS = [
     Panel(
         "How does the error grow with the lead?",
-        "RMSE now by lead in ticks, in the units of the series: of mixture, persistence and chosen model. Use the "
+        "RMSE now by lead in ticks, in the unit of the series: of mixture, persistence and chosen model. Use the "
         "forecasts up to the lead whose error you can accept; if that is too near, give the networks a longer window "
-        "(model.m) or more data.",
+        "(model.m) or more data. A model that spoke for a part of the time is compared fairly by its skill alone.",
         "short",
         [Query(f"sort_desc(streamer_forecast_rmse{{{SHOWN}}})", "{{stream}} {{model}} +{{lead}}")],
         kind="bargauge",
@@ -125,7 +125,7 @@ LEADS = [
     ),
     Panel(
         "What is the typical miss?",
-        "Mean absolute error at the chosen lead, in the units of the series: of the mixture, of persistence and of the "
+        "Mean absolute error at the chosen lead, in the unit of the series: of the mixture, of persistence and of the "
         "chosen model. It is the figure to tell users of the forecast, and what the mixture makes small. If it is far "
         "below the RMSE, a few large misses dominate: look for steps and outliers.",
         "short",
@@ -134,26 +134,41 @@ LEADS = [
     ),
     Panel(
         "At which lead do forecasts win against persistence?",
-        "Skill by lead, of the mixture and of the chosen model; above 0 is better than “nothing will change”. One tick "
-        "ahead, persistence is hard to beat on slow signals; that is normal. A model below 0 has little or no weight "
-        "in the mixture; for the mixture see StreamerSkillBelowZero.",
+        "Skill by lead, of the mixture and of the chosen model: 1 - mean absolute error / that of “nothing will "
+        "change” on the same truths, mean over series; above 0 is better. One tick ahead, persistence is hard to beat "
+        "on slow signals; that is normal. A model below 0 has little or no weight in the mixture; for the mixture see "
+        "StreamerSkillBelowZero.",
         "percentunit",
         [Query(f'streamer_forecast_skill_ratio{{{STREAM}, model=~"mix|$model"}}', "{{stream}} {{model}} +{{lead}}")],
+        width=8,
         base="red",
         steps=[(0, "green")],
     ),
     Panel(
+        "Are forecasts better than yesterday's values?",
+        "Mean absolute error of the mixture and of the chosen model divided by that of the value one day (or other "
+        "cycle) before, on the same truths, mean over series; below 1 is better. If it stays above 1 at far leads, "
+        "check season and timezone. Empty: the stream has no season, or its first cycle is not over.",
+        "short",
+        [Query(f'streamer_forecast_mase_ratio{{{STREAM}, model=~"mix|$model"}}', "{{stream}} {{model}} +{{lead}}")],
+        width=8,
+        steps=[(1, "yellow")],
+        decimals=2,
+    ),
+    Panel(
         "Which of the two networks is better?",
-        "Error of the memoryless network divided by that of the traditional one, by lead; below 1 the memoryless one "
-        "is better. No action is needed: both stay trained and scored, and the mixture weighs them by their errors.",
+        "Error of the memoryless network divided by that of the traditional one, each as a multiple of persistence's "
+        "on the same truths, by lead; below 1 the memoryless one is better. No action is needed: both stay trained "
+        "and scored, and the mixture weighs them by their errors.",
         "short",
         [
             Query(
-                f'streamer_forecast_rmse{{{STREAM}, model="memoryless"}} / ignoring (model) '
-                f'(streamer_forecast_rmse{{{STREAM}, model="traditional"}} > 0)',
+                f'(1 - streamer_forecast_skill_ratio{{{STREAM}, model="memoryless"}}) / ignoring (model) '
+                f'(1 - streamer_forecast_skill_ratio{{{STREAM}, model="traditional"}} > 0)',
                 "{{stream}} +{{lead}}",
             )
         ],
+        width=8,
         steps=[(1, "yellow")],
         decimals=2,
     ),
@@ -179,8 +194,7 @@ THRESHOLDS = [
 ]
 
 ERROR = f'streamer_series_rmse{{{LEAD}, model="$model"}}'
-NAIVE = f'(streamer_series_rmse{{{LEAD}, model="persistence"}} > 0)'
-LEAST = f"bottomk(10, 1 - {ERROR} / ignoring (model) {NAIVE})"
+LEAST = f'bottomk(10, sum without (model) (streamer_series_skill_ratio{{{LEAD}, model="$model"}}))'
 WORST = [
     Panel(
         "Which series are forecast worst?",

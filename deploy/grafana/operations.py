@@ -122,6 +122,10 @@ INPUT = [
     ),
 ]
 
+GATED = (
+    f'streamer_gate_e_p{{{STREAM}, model!="persistence"}} / on (job, instance, stream) group_left () '
+    f'(streamer_gate_e_p{{{STREAM}, model="persistence"}} > 0)'
+)
 LEARNING = [
     Panel(
         "How do trainings end?",
@@ -139,11 +143,13 @@ LEARNING = [
     ),
     Panel(
         "What did the gate compare?",
-        "E_p on the held-out part of the buffer at the last training, in scaled units (1 is the standard deviation of "
-        "the series). If a network stays above persistence here, it can learn nothing from the series, and the mixture "
-        "forecasts without it.",
+        "Error of each network on the held-out part of the buffer at the last training, as a multiple of the error of "
+        "“nothing will change” on the same truths. If a network stays above 1 here, it can learn nothing from the "
+        "series, and the mixture forecasts without it.",
         "short",
-        [Query(f"streamer_gate_e_p{{{STREAM}}}", "{{stream}} {{model}}")],
+        [Query(GATED, "{{stream}} {{model}}")],
+        steps=[(1, "yellow")],
+        decimals=2,
         width=8,
     ),
     Panel(

@@ -27,9 +27,9 @@ def backtest(
 ) -> None:
     """Run a recording through the whole daemon offline, and print the errors by series, model and lead.
 
-    Trainings happen in event time, so that two runs give the same result. Skill is 1 - RMSE / RMSE of persistence:
-    above 0 is better than "nothing will change". A recording has topics of its own. Each column of a CSV file becomes
-    JSON messages of time and value on its topic:
+    Trainings happen in event time, so that two runs give the same result. Skill is 1 - mean absolute error / that of
+    persistence on the truths that both had predicted: above 0 is better than "nothing will change". A recording has
+    topics of its own. Each column of a CSV file becomes JSON messages of time and value on its topic:
     `streamer backtest lab.yaml ETTh1.csv --time-column date --column OT --topic lab/oil --column HUFL --topic lab/load`
     """
     from streamer.config.loader import load

@@ -13,8 +13,9 @@ from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.mix import MIX, Mix
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.persistence import Persistence
-from streamer.forecast.registry import Shared, forecasters_of, models_of
+from streamer.forecast.registry import Shared, forecasters_of, models_of, references_of
 from streamer.forecast.score import Scores
+from streamer.forecast.skill import Skill
 from streamer.models import KINDS, Kind
 from streamer.part import Part
 from streamer.records import Floats, ForecastBatch, Ints, TickBatch
@@ -38,6 +39,7 @@ class Panel:
     forecasters: Mapping[str, Forecaster]
     shared: Shared
     scores: Scores
+    skill: Skill
     mix: Mix
 
     @classmethod
@@ -52,8 +54,10 @@ class Panel:
         wanted = {lead for lead in metrics.leads or () if lead <= sizes.horizon}
         leads = tuple(sorted(wanted or {1, sizes.k, sizes.horizon}))
         grid = LeadGrid(grid_of(sizes.horizon, leads), sizes.horizon)
-        scores = Scores((*mixed, MIX), grid.leads.tolist(), sizes.d, metrics.window)
-        return cls(config, leads, scores.models, forecasters, shared, scores, Mix(mixed, grid, sizes.d))
+        models = (*mixed, MIX)
+        scores = Scores(models, grid.leads.tolist(), sizes.d, metrics.window)
+        skill = Skill(models, leads, references_of(forecasters), metrics.window)
+        return cls(config, leads, models, forecasters, shared, scores, skill, Mix(mixed, grid, sizes.d))
 
     def with_networks(self, networks: Mapping[Kind, NetworkForecaster]) -> "Panel":
         """The panel with these networks in place of those of their kind, or as the first of it.
@@ -62,6 +66,7 @@ class Panel:
         """
         live = {kind: one for kind, one in networks.items() if kind in self.models}
         self.scores.forget([*live])
+        self.skill.forget([*live])
         self.mix.forget([*live])
         return replace(self, forecasters={**self.forecasters, **dict[str, Forecaster](live.items())})
 
@@ -95,6 +100,7 @@ class Panel:
 
     def parts(self) -> Iterator[Part]:
         yield self.scores
+        yield self.skill
         yield self.mix
         yield from self.shared.parts()
         yield from self.forecasters.values()
@@ -110,6 +116,7 @@ class Panel:
         """
         calm = self.shared.guard.calm(batch)
         self.scores.truth(batch)
+        self.skill.truth(batch, self.scores.matured[batch.rows][:, :, self.shown])
         self.mix.truth(batch, calm, self.scores.matured)
         self.shared.step(calm)
         for name, forecaster in self.forecasters.items():

@@ -93,6 +93,15 @@ def forecasters_of(config: Stream, shared: Shared) -> dict[str, Forecaster]:
     return kept
 
 
+def references_of(forecasters: dict[str, Forecaster]) -> list[str]:
+    """The obvious forecasts that all are compared with: the newest value, and that of one cycle before where kept.
+
+    Of several cycles it is the first: of the day and the week the day.
+    """
+    before = [name for name, one in forecasters.items() if isinstance(one, Seasonal) and one.is_last]
+    return [REFERENCE, *before[:1]]
+
+
 def models_of(config: Stream, forecasters: dict[str, Forecaster]) -> tuple[str, ...]:
     """The models that are mixed: these forecasters, then the kinds of networks that are asked for, live or not yet."""
     kinds = [kind for kind in KINDS if config.forecasters == "auto" or kind in config.forecasters]

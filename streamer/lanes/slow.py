@@ -14,7 +14,7 @@ from streamer.models import KINDS
 from streamer.records import Candidate
 from streamer.store.journal import Journal
 from streamer.stream.state import StreamState
-from streamer.swap.gate import admit
+from streamer.swap.gate import admit, verdict
 from streamer.swap.promote import promote
 from streamer.train.process import WORKER, train
 from streamer.train.request import Request
@@ -104,7 +104,7 @@ class SlowLane:
         results = [(candidate, "swapped" if candidate in admitted else "kept") for candidate in candidates]
         for candidate, result in results:
             stream.counts.gate(candidate)
-            log.info("gate stream=%s model=%s result=%s %s", name, candidate.kind, result, verdict(candidate))
+            log.info("gate stream=%s model=%s result=%s: %s", name, candidate.kind, result, verdict(candidate))
         version = await promote(stream, admitted, self.journal, self.lock, self.clock())
         for candidate, result in results:
             stream.counts.retrain(result, [candidate.kind])
@@ -178,9 +178,3 @@ class SlowLane:
 def usual_threads(cores: int) -> int:
     """One for each network: on products this small, more threads wait for each other longer than they work."""
     return min(cores, len(KINDS))
-
-
-def verdict(candidate: Candidate) -> str:
-    """The errors that the gate compared."""
-    live = "none" if candidate.e_p_live is None else f"{candidate.e_p_live:.4f}"
-    return f"e_p={candidate.e_p:.4f} live={live} persistence={candidate.e_p_persistence:.4f}"

@@ -19,6 +19,8 @@ from prometheus_client.core import HistogramMetricFamily as Histogram
 from prometheus_client.core import InfoMetricFamily as Info
 from prometheus_client.registry import Collector
 
+from streamer.forecast.contract import REFERENCE
+from streamer.forecast.panel import Panel
 from streamer.ingest.grid import Series
 from streamer.lanes.fast import FastLane
 from streamer.models import KINDS
@@ -136,32 +138,33 @@ class Readings(Collector):
         ]
 
     def error_metrics(self) -> Iterable[Metric]:
-        """Live scores by lead, E_p, and the weights of the mixture."""
+        """Live scores by lead, E_p, and the weights of the mixture.
+
+        Errors in units of the series are means over the series of a stream, for streams whose series have one unit.
+        Skill and MASE are means of each series' own ratio.
+        """
         labels = ["stream", "model", "lead"]
-        rmse = Gauge("streamer_forecast_rmse", "Root mean squared error (rolling), units of the series.", labels=labels)
-        mae = Gauge("streamer_forecast_mae", "Mean absolute error (rolling), units of the series.", labels=labels)
-        skill = Gauge("streamer_forecast_skill_ratio", "1 - RMSE / RMSE of persistence (rolling).", labels=labels)
-        e_p = Gauge("streamer_forecast_e_p", "E_p, RMSE over all k·p leads (rolling).", labels=["stream", "model"])
+        text = "Root mean squared error (rolling), mean over series, in their unit."
+        rmse = Gauge("streamer_forecast_rmse", text, labels=labels)
+        text = "Mean absolute error (rolling), mean over series, in their unit."
+        mae = Gauge("streamer_forecast_mae", text, labels=labels)
+        text = "E_p, RMSE over all k·p leads (rolling), in the unit of the series."
+        e_p = Gauge("streamer_forecast_e_p", text, labels=["stream", "model"])
         weight = Gauge("streamer_mix_weight", "Weight in the published mixture, mean over series.", labels=labels)
+        text = "1 - absolute error / that of persistence on the same truths (rolling), mean over series."
+        skill = Gauge("streamer_forecast_skill_ratio", text, labels=labels)
+        text = "Absolute error / that of the value one day (or cycle) before, same truths (rolling), mean over series."
+        mase = Gauge("streamer_forecast_mase_ratio", text, labels=labels)
         for stream in self.streams:
             name, panel, scores = stream.name, stream.panel, stream.panel.scores
-            squares, absolutes = scores.by_lead()
-            naive, weights = squares[scores.reference], panel.weights()
-            for i, model in enumerate(panel.models):
-                for j, lead in zip(panel.shown, panel.leads, strict=True):
-                    key = [name, model, str(lead)]
-                    if i < len(weights) and not math.isnan(weights[i, j]):
-                        weight.add_metric(key, weights[i, j])
-                    if math.isnan(squares[i, j]):
-                        continue
-                    rmse.add_metric(key, squares[i, j])
-                    mae.add_metric(key, absolutes[i, j])
-                    if naive[j] > 0:
-                        skill.add_metric(key, 1 - squares[i, j] / naive[j])
+            by_lead = zip((rmse, mae), (one[:, panel.shown] for one in scores.by_lead()), strict=True)
+            for metric, table in (*by_lead, (weight, panel.weights()[:, panel.shown]), *ratios(panel, skill, mase)):
+                for i, j in np.argwhere(~np.isnan(table)).tolist():
+                    metric.add_metric([name, panel.models[i], str(panel.leads[j])], table[i, j])
             for model, value in zip(panel.models, scores.e_p(panel.mix.grid).tolist(), strict=True):
                 if not math.isnan(value):
                     e_p.add_metric([name, model], value)
-        return [rmse, mae, skill, e_p, weight]
+        return [rmse, mae, skill, mase, e_p, weight]
 
     def training_metrics(self) -> Iterable[Metric]:
         """Retrainings, gate and swaps."""
@@ -217,13 +220,16 @@ class Readings(Collector):
         predicted = Gauge("streamer_series_predicted", "What was predicted for the newest value.", labels=scored)
         text = "Root mean squared error of one series (rolling), in its units."
         rmse = Gauge("streamer_series_rmse", text, labels=[*key, "model", "lead"])
+        text = "1 - absolute error / that of persistence on the same truths (rolling), of one series."
+        skill = Gauge("streamer_series_skill_ratio", text, labels=[*key, "model", "lead"])
         text = "Always 1: a level of the series' topic that streams[].topics gives a name, and what stands there."
         named = Gauge("streamer_series_label", text, labels=[*key, "name", "value"])
         for stream in self.streams:
             panel, scores = stream.panel, stream.panel.scores
             models, leads, newest = panel.models, scores.leads.tolist(), panel.newest
-            shown = {*panel.shown}
-            for series in stream.series[: self.per_series]:
+            shown, some = {*panel.shown}, stream.series[: self.per_series]
+            skills = 1 - panel.skill.ratios(REFERENCE, slice(len(some)))
+            for series in some:
                 name, row = [stream.name, series.name], series.row
                 for label in series.labels.items():
                     named.add_metric([*name, *label], 1)
@@ -234,12 +240,22 @@ class Readings(Collector):
                         continue
                     error = math.sqrt(scores.squared[row, i, j] / scores.weight[row, i, j])
                     rmse.add_metric([*name, models[i], str(leads[j])], error)
+                for i, j in np.argwhere(~np.isnan(skills[row])).tolist():
+                    skill.add_metric([*name, models[i], str(panel.leads[j])], skills[row, i, j])
                 for i, j, element in np.argwhere(~np.isnan(scores.matured[row])).tolist():
                     if j not in shown:
                         continue
                     value = scores.matured[row, i, j, element]
                     predicted.add_metric([*name, str(element), models[i], str(leads[j])], value)
-        return [actual, predicted, rmse, named]
+        return [actual, predicted, rmse, skill, named]
+
+
+def ratios(panel: Panel, skill: Gauge, mase: Gauge) -> Iterator[tuple[Gauge, Floats]]:
+    """Skill against persistence, and errors relative to the other reference, if the stream has one: [M, L]."""
+    naive, *others = panel.skill.references
+    yield skill, 1 - panel.skill.ratio(naive)
+    for reference in others:
+        yield mase, panel.skill.ratio(reference)
 
 
 def until(stream: StreamState, series: Sequence[Series]) -> dict[str, Floats]:

@@ -15,6 +15,7 @@ from streamer.forecast.panel import Panel
 from streamer.forecast.scale import Scale
 from streamer.models import KINDS, Kind, build
 from streamer.records import ForecastBatch, TickBatch
+from tests.forecast.common_truths import by_hand as by_truth
 from tests.forecast.ticks import ticks_of
 from tests.streams import SMALL
 
@@ -62,9 +63,16 @@ def by_hand(forecasts: dict[int, NDArray[np.float64]], begin: int, end: int, lea
     return float(np.sqrt(squares / weight)) if weight else np.nan
 
 
+def errors_of(forecasts: dict[int, NDArray[np.float64]], end: int, lead: int) -> NDArray[np.float64]:
+    """The error of each tick's forecast `lead` ticks before, [end], NaN where there was none."""
+    nothing = np.full(HORIZON, np.nan)
+    return np.array([forecasts.get(t - lead, nothing)[lead - 1] - np.sin(t / 2) for t in range(end)])
+
+
 def test_a_swap_forgets_the_scores_of_the_networks_it_replaces() -> None:
     """After a swap the errors of that kind are those of the new network's own forecasts alone; the other kind and the
-    forecasters that are not trained keep theirs, and what the old network had predicted is not scored any more."""
+    forecasters that are not trained keep theirs, and what the old network had predicted is not scored any more. Skill
+    compares it with persistence on the truths since then."""
     old = panel().with_networks({kind: network(panel(), kind, 1) for kind in KINDS})
     first = go(old, 0, 40)
     new = old.with_networks({"memoryless": network(old, "memoryless", 2, 2)})
@@ -81,6 +89,12 @@ def test_a_swap_forgets_the_scores_of_the_networks_it_replaces() -> None:
     for name in ("persistence", "memoryless", "traditional"):
         wanted = [by_hand(made[name], 0, 52, lead) for lead in LEADS]
         np.testing.assert_allclose(found[at[name], new.shown], wanted, rtol=1e-5, err_msg=name)
+    for name, i in at.items():
+        wanted = [
+            by_truth(errors_of(made[name], 52, lead), errors_of(made["persistence"], 52, lead), WINDOW)
+            for lead in LEADS
+        ]
+        np.testing.assert_allclose(new.skill.ratio("persistence")[i], wanted, rtol=1e-5, err_msg=name)
 
 
 def test_a_swap_leaves_the_panel_as_it_was() -> None:
@@ -90,7 +104,7 @@ def test_a_swap_leaves_the_panel_as_it_was() -> None:
     assert (list(before.networks), list(after.networks)) == ([], ["traditional"])
     assert after.speakers() == [("persistence", 0), ("linear", 0), ("memoryless", 0), ("traditional", 7), ("mix", 7)]
     assert [part.name for part in after.parts()] == [
-        "scores", "mix", "guard", "linear-experts", "seasons", "persistence", "linear", "traditional",
+        "scores", "skill", "mix", "guard", "linear-experts", "seasons", "persistence", "linear", "traditional",
     ]  # fmt: skip
 
 

@@ -71,9 +71,27 @@ async def test_metrics_tell_what_happened(fast: FastLane) -> None:
         assert got["streamer_series_predicted", one] == 19 - lead
         each = labels(series="plant/a", model="persistence", lead=str(lead))
         assert got["streamer_series_rmse", each] == pytest.approx(lead)
+        assert got["streamer_series_skill_ratio", each] == 0
     e_p = np.sqrt(np.mean(np.square(np.arange(1, 7))))
     assert got["streamer_forecast_e_p", labels(model="persistence")] == pytest.approx(e_p, rel=0.01)
     assert got["streamer_series_actual", labels(series="plant/a", element="0")] == 19
+
+
+async def test_skill_and_mase_have_no_unit(tmp_path: Path) -> None:
+    """On ramps of any slope, persistence is off by the lead, and the value one cycle of two ticks before by 2, 4 and 6
+    at leads of 1, 3 and 6: their ratio is the stream's, be its series in volts or in millivolts."""
+    fast = fast_lane(tmp_path, timed(season=(2,), forecasters=["last-2"]))
+    feed(fast, [sample(f"plant/{slope}", t, slope * t) for t in range(40) for slope in (1, 1000)])
+    got = values(await text(fast, per_series=1))
+    for lead, ratio in ((1, 1 / 2), (3, 3 / 4), (6, 1)):
+        at = {"lead": str(lead)}
+        assert got["streamer_forecast_mase_ratio", labels(model="persistence", **at)] == pytest.approx(ratio)
+        assert got["streamer_forecast_mase_ratio", labels(model="last-2", **at)] == 1
+        assert got["streamer_forecast_skill_ratio", labels(model="last-2", **at)] == pytest.approx(1 - 1 / ratio)
+        one = labels(series="plant/1", model="last-2", **at)
+        assert got["streamer_series_skill_ratio", one] == pytest.approx(1 - 1 / ratio)
+    assert not any(name == "streamer_series_skill_ratio" and labels(series="plant/1000") <= key for name, key in got)
+    fast.journal.close()
 
 
 async def test_series_of_a_message_by_name_and_label(tmp_path: Path) -> None:

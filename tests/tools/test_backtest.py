@@ -23,6 +23,7 @@ from streamer.tools.replay.recording import recorded, recording
 from streamer.tools.replay.sample import Sample
 from streamer.tools.replay.signals import Signal
 from tests.broker import Mosquitto
+from tests.forecast.common_truths import by_hand
 from tests.process import configuration, running
 
 START = 1_750_000_000.0
@@ -150,8 +151,8 @@ async def test_series_of_one_message(mosquitto: Mosquitto, tmp_path: Path) -> No
 
 
 def test_the_errors_are_those_counted_by_hand(tmp_path: Path) -> None:
-    """RMSE by lead over the whole run, of persistence, and of what was published, which before any training is one of
-    the forecasters; skill is against persistence."""
+    """RMSE by lead over the whole run, of persistence, and of what was published, which without a network and other
+    forecasters is persistence: its skill is 0."""
     values = np.random.default_rng(0).normal(size=120).cumsum()
     some = [("waves/a", START + t, payload(START + t, x)) for t, x in enumerate(values.tolist())]
     config = document(tmp_path, forecasters=["memoryless"], retrain={"every": 0, "minimum": 300, "window": 3000})
@@ -164,6 +165,26 @@ def test_the_errors_are_those_counted_by_hand(tmp_path: Path) -> None:
         for who in ("persistence", "published"):
             assert stream["models"][who]["rmse"][i] == pytest.approx(wanted, rel=1e-9)
             assert stream["models"][who]["skill"][i] == pytest.approx(0)
+
+
+def test_models_are_compared_on_the_same_truths(tmp_path: Path) -> None:
+    """A forecaster that is silent for a cycle of 20 ticks, in which persistence errs much, is compared with it on the
+    rest alone, and persistence with that one."""
+    values = np.random.default_rng(0).normal(size=200) * np.where(np.arange(200) < 20, 3, 1)
+    some = [("waves/a", START + t, payload(START + t, x)) for t, x in enumerate(values.tolist())]
+    config = document(tmp_path, forecasters=["last-20"], season=[20], retrain={"every": 0})
+    done, _ = run(tmp_path, write(tmp_path / "a.jsonl", some), config)
+    (stream,) = result(done)["streams"]
+    at = np.arange(200)
+    for i, lead in enumerate(stream["leads"]):
+        naive = np.where(at > lead, values - np.roll(values, lead), np.nan)  # the first forecast is made at tick 1
+        last = np.where(at >= 20, values - np.roll(values, 20), np.nan)
+        found = {who: {key: one[i] for key, one in errors.items()} for who, errors in stream["models"].items()}
+        wanted = np.sqrt(np.square([last[20:], naive[20:]]).mean(1))
+        assert [found["last-20"]["rmse"], found["last-20"]["of_persistence"]] == pytest.approx(wanted, rel=1e-6)
+        assert found["last-20"]["skill"] == pytest.approx(1 - by_hand(last, naive, np.inf), rel=1e-6)
+        assert found["persistence"]["mase"] == pytest.approx(by_hand(naive, last, np.inf), rel=1e-6)
+        assert (found["persistence"]["skill"], found["last-20"]["mase"]) == (0, 1)
 
 
 def test_a_table_becomes_a_series_a_column() -> None:

@@ -1,7 +1,10 @@
 """Scores of a whole run: every model, and what was published, by lead."""
 
+import math
+
 import numpy as np
 
+from streamer.forecast.skill import Skill
 from streamer.part import Column, Rows
 from streamer.records import Floats, ForecastBatch, Ints, TickBatch
 from streamer.stream.state import StreamState
@@ -13,8 +16,9 @@ PUBLISHED = "published"
 class Audit(Rows):
     """Watches a stream, and keeps plain sums of the whole run for every model and for what was published.
 
-    speakers: who is judged, in the order of the axis M + 1. total: [N, 2, M + 1, L], how many and the sum of squared
-    errors. published: [N, h], the model that was published at each tick, in slot tick mod h, -1 for none.
+    speakers: who is judged, in the order of the axis M + 1. total: [N, 3, M + 1, L], how many forecasts met their
+    truth, the sum of their squared errors, and that of persistence on the same truths. skill: of the whole run.
+    published: [N, h], the model that was published at each tick, in slot tick mod h, -1 for none.
     """
 
     name = "audit"
@@ -25,21 +29,30 @@ class Audit(Rows):
         panel = stream.panel
         self.speakers = (*panel.models, PUBLISHED)
         self.horizon, self.leads, self.shown = stream.config.sizes.horizon, np.array(panel.leads), panel.shown
+        self.reference = panel.scores.reference
+        self.skill = Skill(self.speakers, panel.leads, panel.skill.references, math.inf, np.float64)
         super().__init__(
-            total=Column((2, len(self.speakers), len(self.leads))),
+            total=Column((3, len(self.speakers), len(self.leads))),
             published=Column((self.horizon,), np.int64, start=-1),
         )
 
     def scored(self, stream: StreamState, batch: TickBatch) -> None:
         self.grow(stream.room)
+        self.skill.grow(stream.room)
         rows = batch.rows
         self.published[rows[batch.fresh]] = -1
-        errors = np.square(stream.panel.scores.matured[rows][:, :, self.shown] - batch.x[:, None, None, :]).mean(3)
-        who = self.published[rows[:, None], (batch.tick[:, None] - self.leads) % self.horizon]
-        published = np.take_along_axis(errors, who[:, None].clip(0), 1)
-        errors = np.concatenate([errors, np.where(who[:, None] < 0, np.nan, published)], 1)
+        predicted = stream.panel.scores.matured[rows][:, :, self.shown]
+        who = self.published[rows[:, None], (batch.tick[:, None] - self.leads) % self.horizon][:, None, :, None]
+        published = np.where(who < 0, np.nan, np.take_along_axis(predicted, who.clip(0), 1))
+        predicted = np.concatenate([predicted, published], 1)
+        self.skill.truth(batch, predicted)
+        errors = np.square(predicted - batch.x[:, None, None, :]).mean(3)
         known = ~np.isnan(errors)
-        self.total[rows] += np.stack([known, np.where(known, errors, 0.0)], 1)
+        self.total[rows] += np.where(
+            known[:, None],
+            np.stack([known, errors, np.broadcast_to(errors[:, [self.reference]], errors.shape)], 1),
+            0.0,
+        )
         self.published[rows, batch.tick % self.horizon] = -1
 
     def forecast(self, stream: StreamState, batch: ForecastBatch) -> None:

@@ -1,5 +1,6 @@
 """A finished backtest in, its table out: by stream and series who would have been how good, and what was learnt."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -7,15 +8,18 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from streamer.forecast.contract import REFERENCE
 from streamer.records import Floats
 from streamer.stream.state import StreamState
 from streamer.tools.backtest.audit import PUBLISHED, Audit
 from streamer.tools.backtest.run import Backtest
 
+LEGEND = """
+RMSE/of persistence, skill against it in absolute error, × absolute error of the day (or cycle) before;
+each on the truths that both had predicted"""
+
 
 def result(done: Backtest) -> dict[str, Any]:
-    """Everything as JSON values; errors are RMSE in units of the series, skill is 1 - RMSE over that of persistence."""
+    """Everything as JSON values, with errors as `models` has them."""
     return {
         "messages": done.messages,
         "unrouted": done.fast.unrouted,
@@ -32,27 +36,26 @@ def stream(state: StreamState, audit: Audit) -> dict[str, Any]:
         "samples": counts.samples,
         "rejected": dict(counts.rejected),
         "trainings": {f"{model} {what}": count for (model, what), count in sorted(counts.retrainings.items())},
-        "series": [{"series": one.name, "models": models(audit, [one.row])} for one in state.series],
-        "models": models(audit, [one.row for one in state.series]),
+        "series": [{"series": one.name, "models": models(audit, slice(one.row, one.row + 1))} for one in state.series],
+        "models": models(audit, slice(len(state.series))),
     }
 
 
-def models(audit: Audit, rows: list[int]) -> dict[str, dict[str, list[float | None]]]:
-    """RMSE and skill by lead of everyone who spoke for these rows; skill is that of the mean over series."""
-    count, squares = audit.total[rows, 0], audit.total[rows, 1]
-    reference = audit.speakers.index(REFERENCE)
+def models(audit: Audit, rows: slice) -> dict[str, dict[str, list[float | None]]]:
+    """Errors by lead of everyone who spoke for these rows.
+
+    rmse: of the forecasts that met their truth, in the unit of the series, and of_persistence on the same truths. skill
+    and mase: from absolute errors on common truths, by `Skill`, means over series; mase where a stream has a cycle.
+    """
+    count, squares, naive = audit.total[rows].sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        rmse = np.sqrt(squares.sum(0) / count.sum(0))
-        each = squares / count
-        ratios = np.sqrt(each / each[:, reference, None])
-    skill = np.full(rmse.shape, np.nan)
-    for i, j in np.ndindex(*rmse.shape):
-        known = ratios[:, i, j][np.isfinite(ratios[:, i, j])]
-        skill[i, j] = 1 - known.mean() if len(known) else np.nan
+        tables = {"rmse": np.sqrt(squares / count), "of_persistence": np.sqrt(naive / count)}
+    ratios = [audit.skill.ratio(reference, rows) for reference in audit.skill.references]
+    tables |= dict(zip(("skill", "mase"), (1 - ratios[0], *ratios[1:]), strict=False))
     return {
-        who: {"rmse": numbers(rmse[i]), "skill": numbers(skill[i])}
+        who: {name: numbers(table[i]) for name, table in tables.items()}
         for i, who in enumerate(audit.speakers)
-        if np.isfinite(rmse[i]).any()
+        if count[i].any()
     }
 
 
@@ -62,27 +65,25 @@ def numbers(values: Floats) -> list[float | None]:
 
 
 def show(found: dict[str, Any], most: int) -> None:
-    """The table, at most so many series of a stream, those whose published forecasts have the least skill first."""
+    """The table, at most so many series of a stream, those whose published forecasts have the least skill first.
+
+    Over all series there are no errors in units, which may be different ones.
+    """
     console = Console()
     for one in found["streams"]:
         table = Table(
-            title=f"stream {one['stream']}: {one['samples']} samples",
+            title=f"stream {one['stream']}: {one['samples']} samples{LEGEND}",
             title_justify="left",
             box=SIMPLE_HEAD,
             pad_edge=False,
         )
-        for column in ("series", "model", *(f"RMSE, skill {lead} ahead" for lead in one["leads"])):
+        for column in ("series", "model", *(f"{lead} ahead" for lead in one["leads"])):
             table.add_column(column, justify="left" if column in ("series", "model") else "right")
         rank = sorted(one["series"], key=worst_first)
-        for name, by_model in [("all", one["models"]), *((s["series"], s["models"]) for s in rank[:most])]:
+        no_unit = {who: {**errors, "rmse": [None] * len(one["leads"])} for who, errors in one["models"].items()}
+        for name, by_model in [("all", no_unit), *((s["series"], s["models"]) for s in rank[:most])]:
             for i, (who, errors) in enumerate(by_model.items()):
-                pairs = zip(errors["rmse"], errors["skill"], strict=True)
-                table.add_row(
-                    "" if i else name,
-                    who,
-                    *(cell(rmse, skill) for rmse, skill in pairs),
-                    end_section=who == PUBLISHED,
-                )
+                table.add_row("" if i else name, who, *cells(errors), end_section=who == PUBLISHED)
         console.print(table)
         if len(rank) > most:
             console.print(f"… and {len(rank) - most} more series that did better (--series)")
@@ -97,9 +98,17 @@ def worst_first(series: dict[str, Any]) -> float:
     return min(skills, default=0.0)
 
 
-def cell(rmse: float | None, skill: float | None) -> str:
-    """An error and a skill; without persistence to compare with there is none."""
-    return "" if rmse is None else f"{rmse:.4g} {'' if skill is None else f'{skill:+.2f}'}"
+def cells(errors: dict[str, list[float | None]]) -> Iterator[str]:
+    """By lead: RMSE and that of persistence, skill, MASE; each where it is known."""
+    nothing = [None] * len(errors["skill"])
+    by_lead = zip(errors["rmse"], errors["of_persistence"], errors["skill"], errors.get("mase", nothing), strict=True)
+    for rmse, naive, skill, mase in by_lead:
+        parts = (
+            None if rmse is None else f"{rmse:.3g}/{naive:.3g}",
+            None if skill is None else f"{skill:+.2f}",
+            None if mase is None else f"×{mase:.2f}",
+        )
+        yield " ".join(part for part in parts if part)
 
 
 def counts(some: dict[str, int]) -> str:
