@@ -40,8 +40,7 @@ class Seasons(Rows):
         super().__init__(origin=Column((d,), start=np.nan), time=Column(), spacing=Column(), **columns)
 
     def fit(self) -> list[Any]:
-        cycles = [[cycle.name, cycle.slots, cycle.period] for cycle in self.calendar.cycles]
-        return [cycles, self.calendar.zone, self.origin.shape[1]]
+        return [*self.calendar.fit(), self.origin.shape[1]]
 
     def usual(self, i: int) -> NDArray[np.float32]:
         """The usual values of cycle i, [N, slots, d], less the origin."""
