@@ -129,8 +129,10 @@ class Stream(Section):
     """Seconds between two samples of a series; null makes every message the next tick, however much time has passed."""
     max_gap: Annotated[int, Field(ge=0, le=10000)] = 100
     """Most missing ticks in a row that a forecaster bridges by its own prediction; a longer gap restarts the series."""
-    max_ahead: Annotated[float, Field(ge=0)] | None = 86400.0
+    max_ahead: Annotated[float, Field(ge=0)] | None = 60.0
     """Seconds by which the time of a sample may be ahead of the clock; null accepts any (to replay synthetic times)."""
+    max_behind: Annotated[float, Field(ge=0)] | None = None
+    """Seconds by which the time of a sample may be behind the clock; null accepts any (to replay what was recorded)."""
     lowest: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Lowest plausible value, in units of the series; a sample below it is rejected. null accepts any."""
     highest: Annotated[float, Field(allow_inf_nan=False)] | None = None

@@ -7,6 +7,7 @@ from streamer.errors import ConfigError
 from streamer.forecast.contract import REFERENCE, Forecaster
 from streamer.forecast.guard import Guard
 from streamer.forecast.linear import Linear, LinearExperts
+from streamer.forecast.pace import Pace
 from streamer.forecast.persistence import Persistence
 from streamer.forecast.seasonal import Seasonal, Seasons
 from streamer.models import KINDS
@@ -20,14 +21,16 @@ LAST = {"day": "yesterday", "week": "last-week"}
 class Shared:
     """State that several forecasters of a stream read.
 
-    But for the guard, only what one of them reads is kept and stepped. The experts are stepped before the seasons,
+    But for guard and pace, only what one of them reads is kept and stepped. The experts are stepped before the seasons,
     whose usual values they compare the new ones with.
     """
 
     def __init__(self, config: Stream) -> None:
         self.guard = Guard(config)
-        self.seasons = Seasons(config)
+        self.pace = Pace(config)
+        self.seasons = Seasons(config, self.pace)
         self.experts = LinearExperts(config, self.seasons)
+        self.always: list[Pace] = [] if config.interval is not None else [self.pace]
         self.used: list[Seasons | LinearExperts] = []
 
     def keep(self, forecasters: Iterable[Forecaster]) -> None:
@@ -40,11 +43,12 @@ class Shared:
 
     def parts(self) -> Iterator[Part]:
         yield self.guard
+        yield from self.always
         yield from self.used
 
     def step(self, calm: TickBatch) -> None:
         """Take in one tick of each row, as the guard gives it."""
-        for one in self.used:
+        for one in (*self.always, *self.used):
             one.take_in(calm)
 
 

@@ -1,7 +1,7 @@
 """Irregular samples in, one per tick out: late and duplicate ones are rejected, missing ticks become NaN."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -36,13 +36,6 @@ class Grid:
         Where every message is a tick it is later than the sample before it, so that a clock set back loses none.
         """
         return arrived if self.interval is not None else max(arrived, series.time + CLOCK_STEP)
-
-    def intervals(self, series: Sequence["Series"], tick: Ints, time: Floats) -> Floats:
-        """Seconds between two samples of each of these series, as far as it knows at its tick: [b]."""
-        if self.interval is not None:
-            return np.full(len(series), self.interval)
-        places = zip(series, tick.tolist(), time.tolist(), strict=True)
-        return np.array([one.spacing(at, moment) for one, at, moment in places])
 
 
 class Series:
@@ -126,10 +119,6 @@ class Series:
     def train_to(self, held: int) -> None:
         """A training was asked for when `held` was this."""
         self.trained = held
-
-    def spacing(self, tick: int, time: float) -> float:
-        """Mean seconds between ticks up to this one."""
-        return (time - self.anchor) / max(1, tick)
 
 
 class SeriesIndex:

@@ -249,10 +249,8 @@ def until(stream: StreamState, series: Sequence[Series]) -> dict[str, Floats]:
     for name, column in thresholds.by_name().items() if thresholds else ():
         lead = column[: len(series)]
         crosses = np.isfinite(lead)
-        some = [series[i] for i in crosses.nonzero()[0].tolist()]
-        places = np.array([one.tick for one in some], np.int64), np.array([one.time for one in some])
         times[name] = seconds = np.full(len(series), math.inf)
-        seconds[crosses] = lead[crosses] * stream.grid.intervals(some, *places)
+        seconds[crosses] = lead[crosses] * stream.panel.intervals(crosses.nonzero()[0])
     return times
 
 

@@ -134,12 +134,9 @@ class StreamState:
 
     def encode(self, batch: ForecastBatch, now: float) -> list[Outgoing]:
         """The messages of a batch; `now` is the wall clock that latencies are counted to."""
-        ticks = batch.ticks
-        series = [self.series[row] for row in ticks.rows.tolist()]
-        out = self.outlet.encode(
-            batch, series, self.grid.intervals(series, ticks.tick, ticks.time), self.panel.speakers()
-        )
-        self.counts.forecast(self.panel.models, batch.chosen, np.maximum(now - ticks.arrived, 0))
+        series = [self.series[row] for row in batch.ticks.rows.tolist()]
+        out = self.outlet.encode(batch, series, self.panel.speakers())
+        self.counts.forecast(self.panel.models, batch.chosen, np.maximum(now - batch.ticks.arrived, 0))
         return out
 
     def repeat(self, rows: Ints, now: float) -> ForecastBatch | None:

@@ -283,32 +283,6 @@ def test_no_segments() -> None:
     assert list(segments(np.zeros(0, np.int64), np.zeros((0, 1)), 3)) == []
 
 
-def test_spacing() -> None:
-    """The mean spacing is the time from the first sample by the ticks since."""
-    one = series()
-    for time in (0.0, 1.0, 4.0):
-        one.place(START + time, Grid(None, MAX_GAP))
-    assert one.spacing(one.tick, one.time) == 2.0
-
-
-def test_spacing_of_one_sample() -> None:
-    """With one sample there is no spacing yet: it is 0."""
-    one = series()
-    one.place(START, Grid(None, MAX_GAP))
-    assert one.spacing(one.tick, one.time) == 0.0
-
-
-def test_intervals() -> None:
-    """With an interval it is that of every series; without one it is what each series has shown."""
-    some = [series(0), series(1)]
-    for one, step in zip(some, (2.0, 5.0), strict=True):
-        one.place(START, Grid(None, MAX_GAP))
-        one.place(START + step, Grid(None, MAX_GAP))
-    tick, time = np.array([1, 1]), np.array([START + 2.0, START + 5.0])
-    assert Grid(None, MAX_GAP).intervals(some, tick, time).tolist() == [2.0, 5.0]
-    assert Grid(7.0, MAX_GAP).intervals(some, tick, time).tolist() == [7.0, 7.0]
-
-
 def test_a_sample_without_a_time() -> None:
     """It is of its arrival; where every message is a tick, it is later than the one before whatever the clock says."""
     one = series()
