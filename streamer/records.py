@@ -128,7 +128,8 @@ class TickBatch:
     """At most one tick of each series of a stream; the samples of a message batch become a sequence of tick batches.
 
     rows: [b] rows of the series in the stream's arrays. x: [b, d] values, NaN at a missing tick. tick: [b] its number.
-    time: [b] of the sample, seconds since 1970. fresh: [b] the series starts anew here. arrived: [b] wall clock.
+    time: [b] of the sample, seconds since 1970. fresh: [b] the series starts anew here. arrived: [b] wall clock, NaN
+    for a tick that is filled with the last value.
     """
 
     rows: Ints

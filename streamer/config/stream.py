@@ -129,6 +129,8 @@ class Stream(Section):
     """Seconds between two samples of a series; null makes every message the next tick, however much time has passed."""
     max_gap: Annotated[int, Field(ge=0, le=10000)] = 100
     """Most missing ticks in a row that a forecaster bridges by its own prediction; a longer gap restarts the series."""
+    fill: Literal["last"] | None = None
+    """What a tick without a message is. last: the last value, for up to max_gap ticks (on change); null: missing."""
     max_ahead: Annotated[float, Field(ge=0)] | None = 60.0
     """Seconds by which the time of a sample may be ahead of the clock; null accepts any (to replay synthetic times)."""
     max_behind: Annotated[float, Field(ge=0)] | None = None
@@ -226,6 +228,12 @@ class Stream(Section):
     def holidays_in_a_week(self) -> Self:
         if self.holidays is not None and self.season != "auto":
             raise ValueError("holidays: count as Sundays of the week, which there is with season: auto alone")
+        return self
+
+    @model_validator(mode="after")
+    def ticks_to_fill(self) -> Self:
+        if self.fill and self.interval is None:
+            raise ValueError("fill: needs an interval: without one there is no tick without a message")
         return self
 
     @model_validator(mode="after")

@@ -103,6 +103,11 @@ class Panel:
         """Nothing is predicted yet of these new series, for whoever reads the scores before their first sample."""
         self.scores.restart(rows)
 
+    def fill(self, batch: TickBatch) -> TickBatch:
+        """The same with the last value at filled ticks, which have a time and no value yet."""
+        filled = np.isnan(batch.x[:, 0]) & ~np.isnan(batch.time)
+        return replace(batch, x=np.where(filled[:, None], self.newest[batch.rows], batch.x))
+
     def step(self, batch: TickBatch) -> None:
         """Score what was predicted for these ticks and learn whom to trust, then take them in.
 

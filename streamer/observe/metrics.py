@@ -99,6 +99,7 @@ class Readings(Collector):
         """Samples in, forecasts out."""
         samples = Counter("streamer_samples", "Samples accepted.", labels=["stream"])
         bridged = Counter("streamer_bridged_ticks", "Missing ticks bridged by the models.", labels=["stream"])
+        filled = Counter("streamer_filled_ticks", "Ticks filled with the last value (fill: last).", labels=["stream"])
         rejected = Counter("streamer_rejected_messages", "Messages that were no sample.", labels=["stream", "reason"])
         ignored = Counter("streamer_ignored_messages", "Messages without a value that is asked for.", labels=["stream"])
         forecasts = Counter("streamer_forecasts", "Forecasts published.", labels=["stream", "model"])
@@ -112,6 +113,7 @@ class Readings(Collector):
             name, counts = stream.name, stream.counts
             samples.add_metric([name], counts.samples)
             bridged.add_metric([name], counts.bridged)
+            filled.add_metric([name], counts.filled)
             ignored.add_metric([name], counts.ignored)
             for reason, count in sorted(counts.rejected.copy().items()):
                 rejected.add_metric([name, reason], count)
@@ -126,6 +128,7 @@ class Readings(Collector):
         return [
             samples,
             bridged,
+            filled,
             rejected,
             ignored,
             forecasts,

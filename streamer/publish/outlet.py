@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import compress
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from streamer.config import Stream
 from streamer.part import Part
@@ -63,15 +67,23 @@ class Outlet:
         return replace(batch, ahead=self.thresholds.lead[batch.ticks.rows] if self.thresholds else None)
 
     def encode(
-        self, batch: ForecastBatch, series: Sequence[Named], speakers: Sequence[tuple[str, int]]
+        self,
+        batch: ForecastBatch,
+        series: Sequence[Named],
+        speakers: Sequence[tuple[str, int]],
+        told: NDArray[np.bool_],
     ) -> list[Outgoing]:
-        """The messages of a batch, with its series; (model, version) of each of its models."""
+        """The messages of a batch, with its series; (model, version) of each of its models.
+
+        Forecasts are published of those `told` [b], what is new about thresholds of all.
+        """
         spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
         names, topics = [one.name for one in series], self.topics(series)
         extra = [one.extra for one in series] if self.labelled else None
         payloads = encode(names, batch.ticks.time, batch.interval, spoken, rounded(batch.published), extra)
         qos, retain = self.publish.qos, self.publish.retain
-        out = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
+        messages = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
+        out = list(compress(messages, told.tolist()))
         if self.thresholds and batch.ahead is not None:
             out += self.thresholds.encode(batch, series, topics, spoken)
         return self.discovery.announce(names, topics) + out if self.discovery else out

@@ -63,7 +63,10 @@ def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
     ticks_read = 0
     for ident in request.series:
         ticks, values = journal.newest(ident, request.window)
-        kept = [part for part in segments(ticks, values, request.max_gap) if len(part) >= need]
+        if request.fill:
+            inside = ticks > ticks.max(initial=0) - request.window
+            ticks, values = ticks[inside], values[inside]
+        kept = [part for part in segments(ticks, values, request.max_gap, fill=request.fill) if len(part) >= need]
         if kept:
             raw[ident] = kept
             ticks_read += sum(map(len, kept))

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.errors import Rejected
-from streamer.ingest.grid import CLOCK_STEP, Grid, Series, SeriesIndex, TickBatcher, segments
+from streamer.ingest.grid import CLOCK_STEP, Grid, Series, SeriesIndex, segments
 from streamer.ingest.intake import LATEST
+from streamer.ingest.ticks import TickBatcher
 from streamer.records import TickBatch
 
 START = 1772366400.0
@@ -172,8 +173,7 @@ class Batcher(TickBatcher):
     """On a grid of one second."""
 
     def __init__(self, d: int, max_gap: int) -> None:
-        self.grid = Grid(1.0, max_gap)
-        super().__init__(d, self.grid)
+        super().__init__(d, Grid(1.0, max_gap))
 
 
 def add(batcher: Batcher, one: Series, time: float, *values: float) -> int:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from streamer.config import Metrics, Stream
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.scale import Scale
-from streamer.ingest.grid import Grid, Series, TickBatcher
+from streamer.ingest.grid import Grid, Series
+from streamer.ingest.ticks import TickBatcher
 from streamer.models import KINDS, Kind, build
 from streamer.models.frozen import TILE
 from streamer.publish.encode import encode, rounded
