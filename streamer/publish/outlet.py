@@ -80,7 +80,9 @@ class Outlet:
         spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
         names, topics = [one.name for one in series], self.topics(series)
         extra = [one.extra for one in series] if self.labelled else None
-        payloads = encode(names, batch.ticks.time, batch.interval, spoken, rounded(batch.published), extra)
+        payloads = encode(
+            names, batch.ticks.time, batch.interval, spoken, rounded(batch.published, batch.ticks.x), extra
+        )
         qos, retain = self.publish.qos, self.publish.retain
         messages = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
         out = list(compress(messages, told.tolist()))

@@ -92,8 +92,9 @@ def measure(raw: dict[int, list[Floats]], held_out: float) -> Scales:
     scales = {}
     for ident, parts in raw.items():
         trained = np.concatenate([part[:split] for part, split in zip(parts, split_of(parts, held_out), strict=True)])
-        mean = np.nanmean(trained, 0)
-        scales[ident] = mean, spread(np.nanvar(trained, 0), mean)
+        step = trained - trained[0]  # of a constant 0, where sums of its values are rounded
+        mean = trained[0] + np.nanmean(step, 0)
+        scales[ident] = mean, spread(np.nanvar(step, 0), mean)
     return scales
 
 

@@ -129,7 +129,7 @@ class Subject:
 
     def encode(self, wave: TickBatch, mean: Floats) -> None:
         b, topics = len(wave.rows), [self.state.series[row].topic for row in wave.rows.tolist()]
-        encode(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, rounded(mean))
+        encode(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, rounded(mean, wave.x))
 
 
 def chain(rows: int, contraction: int, count: int) -> Callable[[int], None]:
