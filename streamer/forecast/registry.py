@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
+
 from streamer.config import Stream
 from streamer.errors import ConfigError
 from streamer.forecast.contract import REFERENCE, Forecaster
@@ -47,9 +49,19 @@ class Shared:
         yield from self.used
 
     def step(self, calm: TickBatch) -> None:
-        """Take in one tick of each row, as the guard gives it."""
-        for one in (*self.always, *self.used):
+        """Take in one tick of each row, as the guard gives it.
+
+        The origin that differences are kept from moves to the newest value once it is far away from it.
+        """
+        for pace in self.always:
+            pace.take_in(calm)
+        for one in self.used:
             one.take_in(calm)
+            origin = one.origin[calm.rows]
+            far = self.guard.far(calm, origin)
+            if far.any():
+                some = far.any(1)
+                one.move_origin(calm.rows[some], np.where(far, calm.x, origin)[some])
 
 
 def seasonal(shared: Shared) -> Iterator[Forecaster]:

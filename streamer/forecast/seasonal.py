@@ -18,9 +18,8 @@ ALPHA_DAY, ALPHA_LONG = 0.07, 0.3
 class Seasons(Rows):
     """The usual and the last value of each slot of each cycle, of all series.
 
-    For cycle i: usual_i [N, slots, d] and last_i [N, slots, d], as differences from `origin` [N, d], the first value of
-    the series, NaN where a slot has seen nothing; seen_i [N, slots] counts values, up to 255. time [N] is that of the
-    newest sample.
+    For cycle i: usual_i [N, slots, d] and last_i [N, slots, d], as differences from `origin` [N, d], NaN where a slot
+    has seen nothing; seen_i [N, slots] counts values, up to 255. time [N] is that of the newest sample.
     """
 
     name = "seasons"
@@ -88,6 +87,14 @@ class Seasons(Rows):
             usual[rows, slot] = np.where((count == 0)[:, None], x, before + share * (x - before))
             self.last(i)[rows, slot] = x
             seen[rows, slot] = np.minimum(count, 254) + 1
+
+    def move_origin(self, rows: Ints, origin: Floats) -> None:
+        """Keep differences of these rows from another origin [b, d]."""
+        by = origin - self.origin[rows]
+        for i in range(len(self.calendar.cycles)):
+            self.usual(i)[rows] -= by[:, None]
+            self.last(i)[rows] -= by[:, None]
+        self.origin[rows] = origin
 
 
 class Seasonal(Rows):
