@@ -16,7 +16,7 @@ thing goes:
     a field of the message  publish/encode.py, called from publish/outlet.py
     bands, quantiles        computed by a Part of forecast/panel.py, carried by ForecastBatch (records.py)
     a metric                observe/metrics.py
-    samples within a tick   ingest/grid.py
+    samples within a tick   ingest/grid.py, ingest/ticks.py
     when to train           stream/schedule.py
     which network goes live swap/gate.py
     a transport             mqtt/ is the only one: its Link hands over MessageBatch and takes Outgoing (records.py)
@@ -30,7 +30,8 @@ Glossary, each word with one meaning:
     series        one topic of a stream, or one part of its multiseries messages
     part          the name of one series within a multiseries message (`Series.part`)
     Part          state of a stream in arrays with a row per series (part.py)
-    sample        accepted values with a time; tick: a place on the time grid of a series
+    sample        accepted values with a time; tick: a place on the time grid of a series, measured, missing (and then
+                  bridged by predictions), or filled with the last value
     batch         messages that were waiting at once (MessageBatch); tick batch: at most one tick of each series
     lead          how many ticks ahead; horizon: k·p leads, the length of a forecast (letters: records.Sizes)
     forecaster    whatever forecasts all series of a stream; model: its name in messages, metrics and on the axis M

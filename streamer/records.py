@@ -134,7 +134,8 @@ class TickBatch:
     """At most one tick of each series of a stream; the samples of a message batch become a sequence of tick batches.
 
     rows: [b] rows of the series in the stream's arrays. x: [b, d] values, NaN at a missing tick. tick: [b] its number.
-    time: [b] of the sample, seconds since 1970. fresh: [b] the series starts anew here. arrived: [b] wall clock.
+    time: [b] of the sample, seconds since 1970. fresh: [b] the series starts anew here. arrived: [b] wall clock, NaN
+    for a tick that is filled with the last value.
     """
 
     rows: Ints
@@ -153,13 +154,15 @@ class ForecastBatch:
     """Forecasts of every model for the samples of a tick batch.
 
     ticks: the samples, without missing ticks. mean: [b, M, h, d] in the units of the series, NaN where a model has
-    none. chosen: [b] index of the model that is published. ahead: [b, T] ticks until its forecast crosses each of the
-    stream's thresholds, inf where it crosses no longer, NaN where there is nothing to say.
+    none. chosen: [b] index of the model that is published. interval: [b] seconds between two ticks, 0 where that is not
+    known yet. ahead: [b, T] ticks until its forecast crosses each of the stream's thresholds, inf where it crosses no
+    longer, NaN where there is nothing to say.
     """
 
     ticks: TickBatch
     mean: Floats
     chosen: Ints
+    interval: Floats
     ahead: Floats | None = None
 
     @property

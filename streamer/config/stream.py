@@ -129,8 +129,12 @@ class Stream(Section):
     """Seconds between two samples of a series; null makes every message the next tick, however much time has passed."""
     max_gap: Annotated[int, Field(ge=0, le=10000)] = 100
     """Most missing ticks in a row that a forecaster bridges by its own prediction; a longer gap restarts the series."""
-    max_ahead: Annotated[float, Field(ge=0)] | None = 86400.0
+    fill: Literal["last"] | None = None
+    """What a tick without a message is. last: the last value, for up to max_gap ticks (on change); null: missing."""
+    max_ahead: Annotated[float, Field(ge=0)] | None = 60.0
     """Seconds by which the time of a sample may be ahead of the clock; null accepts any (to replay synthetic times)."""
+    max_behind: Annotated[float, Field(ge=0)] | None = None
+    """Seconds by which the time of a sample may be behind the clock; null accepts any (to replay what was recorded)."""
     lowest: Annotated[float, Field(allow_inf_nan=False)] | None = None
     """Lowest plausible value, in units of the series; a sample below it is rejected. null accepts any."""
     highest: Annotated[float, Field(allow_inf_nan=False)] | None = None
@@ -141,6 +145,8 @@ class Stream(Section):
     """Cycles. auto: day and week, for intervals from 1 s on; a number or a list: lengths in ticks; null: no cycle."""
     timezone: str = "UTC"
     """IANA time zone of the day and the week (Europe/Berlin); summer time is taken into account."""
+    holidays: Annotated[str, Field(pattern=r"^[A-Z]{2,3}(-[A-Z0-9]{1,4})?$")] | None = None
+    """Country, or country and subdivision (DE, US-CA), whose public holidays are Sundays in the week; null: none."""
     forecasters: Literal["auto"] | tuple[str, ...] = "auto"
     """Forecasters to mix, by name, beside persistence; auto takes all that the stream can have."""
     model: Model = Model()
@@ -158,6 +164,22 @@ class Stream(Section):
         if timezone not in available_timezones():
             raise ValueError(f"{timezone!r} is no IANA time zone; write Europe/Berlin or UTC, say")
         return timezone
+
+    @field_validator("holidays")
+    @classmethod
+    def known_holidays(cls, holidays: str | None) -> str | None:
+        if holidays is None:
+            return None
+        try:
+            from holidays import country_holidays
+        except ModuleNotFoundError:
+            raise ValueError("needs the package holidays: pip install 'streamer[holidays]'") from None
+        country, _, subdivision = holidays.partition("-")
+        try:
+            country_holidays(country, subdiv=subdivision or None)
+        except NotImplementedError:
+            raise ValueError(f"the package holidays knows no {holidays!r}; write DE or US-CA, say") from None
+        return holidays
 
     @field_validator("topics")
     @classmethod
@@ -200,6 +222,18 @@ class Stream(Section):
             literal = topic.partition("+")[0].partition("#")[0]
             if start and not end and literal.startswith(start):
                 raise ValueError(f"topics: {topic!r} selects only own forecasts, as publish.topic is {start}{{topic}}")
+        return self
+
+    @model_validator(mode="after")
+    def holidays_in_a_week(self) -> Self:
+        if self.holidays is not None and self.season != "auto":
+            raise ValueError("holidays: count as Sundays of the week, which there is with season: auto alone")
+        return self
+
+    @model_validator(mode="after")
+    def ticks_to_fill(self) -> Self:
+        if self.fill and self.interval is None:
+            raise ValueError("fill: needs an interval: without one there is no tick without a message")
         return self
 
     @model_validator(mode="after")

@@ -1,14 +1,18 @@
 """Times and ticks in, slots of the day, the week and other cycles out: pure functions of time."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from streamer.config import Stream
 from streamer.records import Floats, Ints
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
 
 DAY, WEEK = 86_400.0, 604_800.0
 """Seconds."""
@@ -17,11 +21,15 @@ MOST_SLOTS = 96
 SHORTEST = 1.0
 """Seconds of the shortest interval at which the day and the week are kept by default."""
 QUARTER = 900
+"""Seconds after which the offset of a time zone may change."""
 LAST = 281_500_000
 """A quarter in the year 9997: what comes later has its offset, since Python's calendar ends soon after."""
-"""Seconds after which the offset of a time zone may change."""
+LAST_DAY = date(9997, 1, 1).toordinal()
 MONDAY = 4 * DAY
 """1970-01-01 was a Thursday: a week began so many seconds later."""
+SUNDAY = 6
+"""Days after Monday."""
+FIRST_MONDAY = date(1970, 1, 5).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +62,34 @@ def cycles_of(config: Stream) -> tuple[Cycle, ...]:
 
 
 class Calendar:
-    """The cycles of a stream, in its time zone."""
+    """The cycles of a stream, in its time zone; `holidays` is the country whose holidays are Sundays, None for none."""
 
     def __init__(self, config: Stream) -> None:
         self.cycles = cycles_of(config)
-        self.zone = config.timezone
+        self.zone, self.holidays = config.timezone, config.holidays
+
+    def fit(self) -> list[Any]:
+        """What the slots depend on, as JSON values."""
+        rules = self.zone if self.holidays is None else f"{self.zone}, holidays of {self.holidays}"
+        return [[[cycle.name, cycle.slots, cycle.period] for cycle in self.cycles], rules]
 
     def slots(self, tick: Ints, time: Floats) -> list[Ints]:
         """For each cycle the slot of these ticks and times, arrays of any one shape."""
         local = self.local(time) if any(cycle.period for cycle in self.cycles) else time
-        return [slot_of(cycle, tick, local) for cycle in self.cycles]
+        slots = [slot_of(cycle, tick, local) for cycle in self.cycles]
+        if self.holidays is not None:
+            for i, cycle in enumerate(self.cycles):
+                if cycle.period == WEEK:
+                    slots[i] = self.on_sundays(slots[i], cycle, local)
+        return slots
+
+    def on_sundays(self, slot: Ints, week: Cycle, local: Floats) -> Ints:
+        """The slots of a week, those of holidays as if they were of a Sunday."""
+        assert self.holidays is not None
+        per_day = week.slots // 7
+        days, at = np.unique(np.floor(local / DAY + 0.5 / per_day).astype(np.int64), return_inverse=True)
+        free = np.array([is_holiday(self.holidays, day) for day in days.tolist()])
+        return np.where(free[at].reshape(slot.shape), SUNDAY * per_day + slot % per_day, slot)
 
     def local(self, time: Floats) -> Floats:
         """Seconds since the beginning of a week, in local civil time."""
@@ -82,6 +108,21 @@ def slot_of(cycle: Cycle, tick: Ints, local: Floats) -> Ints:
     part = np.floor((local % cycle.period) * (cycle.slots / cycle.period) + 0.5).astype(np.int64)
     slot: Ints = part % cycle.slots
     return slot
+
+
+@lru_cache(maxsize=65_536)
+def is_holiday(place: str, day: int) -> bool:
+    """Whether a day, counted from FIRST_MONDAY on, is a public holiday of a country or one of its subdivisions."""
+    return date.fromordinal(min(FIRST_MONDAY + day, LAST_DAY)) in holidays_of(place)
+
+
+@lru_cache(maxsize=64)
+def holidays_of(place: str) -> "HolidayBase":
+    """The public holidays of a country (DE) or of one of its subdivisions (US-CA)."""
+    from holidays import country_holidays  # an extra
+
+    country, _, subdivision = place.partition("-")
+    return country_holidays(country, subdiv=subdivision or None)
 
 
 @lru_cache(maxsize=65_536)

@@ -24,6 +24,8 @@ LONG, SLOW = 200, 10_000
 knows the size of a change after a long standstill."""
 LONGEST = 400
 """Values in a row that are counted: from there on, all are believed."""
+FAR = 1024.0
+"""Running deviations from the origin of differences beyond which single precision would lose digits of a change."""
 WARM = 20
 """Values before which none is clipped."""
 
@@ -44,6 +46,7 @@ class Guard(Rows):
     """The level and the deviation of all series."""
 
     name = "guard"
+    deviation: Floats
     clipped: Ints
 
     def __init__(self, config: Stream) -> None:
@@ -60,6 +63,11 @@ class Guard(Rows):
 
     def fit(self) -> list[int]:
         return [self.d]
+
+    def far(self, batch: TickBatch, origin: Floats) -> NDArray[np.bool_]:
+        """From which calm values an origin [b, d] of differences is too far away, [b, d]; none that are missing."""
+        found: NDArray[np.bool_] = np.abs(batch.x - origin) > FAR * self.deviation[batch.rows]
+        return found
 
     def calm(self, batch: TickBatch) -> TickBatch:
         """The same ticks, their values clipped; the level follows them."""

@@ -18,7 +18,7 @@ from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.least_squares import COUNT_MEANS, FEATURES, LAGS, Past, Regression, step_all, steps_all
 from streamer.forecast.seasonal import Seasons
 from streamer.part import Column, Rows
-from streamer.records import Floats, TickBatch
+from streamer.records import Floats, Ints, TickBatch
 
 F32 = NDArray[np.float32]
 
@@ -29,7 +29,9 @@ class LinearExperts(Rows):
     name = "linear-experts"
     origin: Floats
     x: F32
+    means: F32
     lags: F32
+    base: F32
 
     def __init__(self, config: Stream, seasons: Seasons) -> None:
         d, h, self.seasons = config.sizes.d, config.sizes.horizon, seasons
@@ -70,6 +72,15 @@ class LinearExperts(Rows):
         for i, slot in enumerate(self.seasons.now(batch)):
             usual[..., 1 + i] = self.seasons.origin[batch.rows] + self.seasons.usual(i)[batch.rows, slot]
         step_all(*self.state, batch.rows, batch.x, batch.tick, batch.fresh, usual, self.grid.leads)
+
+    def move_origin(self, rows: Ints, origin: Floats) -> None:
+        """Keep values of these rows as differences from another origin [b, d]; residuals have none but the first's."""
+        by = origin - self.origin[rows]
+        self.x[rows] -= by
+        self.means[rows] -= by[..., None]
+        self.lags[rows, :, 0] -= by[..., None]
+        self.base[rows, :, :, 0] -= by[:, None]
+        self.origin[rows] = origin
 
     def steps(self, batch: TickBatch) -> F32:
         """What each expert adds to its base, [b, E, h, d], NaN without a scale yet; the forecasters ask in turn."""

@@ -3,7 +3,8 @@
 MLpol (Gaillard, Stoltz, van Erven, COLT 2014) on the gradient of the absolute error, with the mixture as it was issued
 for this truth: r_k = sign(ŷ - y)·(ŷ - f_k); R_k ← (1 - FORGET)·R_k + r_k; B' = max(B, max_k r_k²);
 1/η_k += r_k² + B' - B; the weight is proportional to η_k·max(R_k, 0). A model that says nothing has r = 0 and no
-weight; where no weight is positive the reference speaks alone.
+weight; where no weight is positive the reference speaks alone. So it does at a lead whose forecasts mostly meet no
+truth: truths that come by chance, such as those of a series that reports changes alone, say little of the others.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,9 @@ WILD = 10.0
 """Times its running mean size that r may count for: one glitch must not decide for long."""
 LONG = 500
 """Ticks over which that size is a mean."""
+DOUBT = 2
+"""Mixtures issued that more than half of all must have met their truth by: for a series of two states that reports its
+changes, every other one does."""
 MIX = "mix"
 F32 = NDArray[np.float32]
 
@@ -35,11 +39,14 @@ class Regrets(NamedTuple):
     bound: Floats
     size: F32
     met: F32
+    issued: F32
+    heard: F32
 
 
 class Mix(Rows):
     """Regrets and learning rates of the models that are mixed, [N, K, L, d]; `bound` (B), `size` of r, and how many
-    truths there were (`met`), [N, L, d]."""
+    truths there were (`met`), [N, L, d]; of about the LONG newest mixtures issued, how many there are (`issued`) and
+    how many of them a truth came for (`heard`), [N, L, d]."""
 
     name = MIX
     regret: F32
@@ -47,6 +54,8 @@ class Mix(Rows):
     bound: Floats
     size: F32
     met: F32
+    issued: F32
+    heard: F32
 
     def __init__(self, models: Sequence[str], grid: LeadGrid, d: int) -> None:
         self.models, self.grid = tuple(models), grid
@@ -59,10 +68,12 @@ class Mix(Rows):
             bound=Column((leads, d)),
             size=by_lead,
             met=by_lead,
+            issued=by_lead,
+            heard=by_lead,
         )
 
     def fit(self) -> list[Any]:
-        return [self.grid.leads.tolist(), self.bound.shape[2]]
+        return [self.grid.leads.tolist(), self.bound.shape[2], "heard"]
 
     def restore(self, labels: Any, saved: Arrays) -> None:
         super().restore(labels, saved)
@@ -70,14 +81,14 @@ class Mix(Rows):
 
     @property
     def state(self) -> Regrets:
-        return Regrets(self.regret, self.rate, self.bound, self.size, self.met)
+        return Regrets(self.regret, self.rate, self.bound, self.size, self.met, self.issued, self.heard)
 
     def truth(self, batch: TickBatch, calm: TickBatch, matured: Floats) -> None:
         """Learn from these ticks: matured [N, K + 1, L, d] is what models and mixture had predicted for them.
 
         Where `calm` differs, the guard does not believe the value, and it counts as one of usual size at most.
         """
-        learn_all(self.state, batch.rows, batch.x, calm.x, matured)
+        learn_all(self.state, batch.rows, batch.x, calm.x, batch.fresh, matured)
 
     def weights(self, rows: Ints, speaks: NDArray[np.bool_]) -> Floats:
         """The weight of each model, [b, K, L, d], which add up to 1; speaks [b, K]."""
@@ -99,8 +110,11 @@ class Mix(Rows):
 
 
 @compiled
-def learn_all(s: Regrets, rows: Ints, x: Floats, calm: Floats, matured: Floats) -> None:
-    """The truths x [b, d] of one tick of each row, and what the guard makes of them."""
+def learn_all(s: Regrets, rows: Ints, x: Floats, calm: Floats, fresh: NDArray[np.bool_], matured: Floats) -> None:
+    """The truths x [b, d] of one tick of each row, and what the guard makes of them.
+
+    A series that starts anew has had a gap, in which a forecast of each lead met no truth.
+    """
     models, leads = s.regret.shape[1], s.regret.shape[2]
     r = np.empty(models, np.float32)
     for i in range(len(rows)):
@@ -108,7 +122,11 @@ def learn_all(s: Regrets, rows: Ints, x: Floats, calm: Floats, matured: Floats) 
         for k in range(leads):
             for c in range(x.shape[1]):
                 issued = matured[row, models, k, c]
-                if np.isnan(issued) or np.isnan(x[i, c]):
+                met = not np.isnan(issued) and not np.isnan(x[i, c])
+                if not np.isnan(issued) or (fresh[i] and s.issued[row, k, c] > 0):
+                    s.issued[row, k, c] += np.float32(1) - s.issued[row, k, c] / np.float32(LONG)
+                    s.heard[row, k, c] += np.float32(met) - s.heard[row, k, c] / np.float32(LONG)
+                if not met:
                     continue
                 sign, largest = np.sign(issued - x[i, c]), np.float32(0)
                 times = np.float32(WILD if calm[i, c] == x[i, c] else 1)
@@ -144,10 +162,11 @@ def learn(s: Regrets, row: int, lead: int, c: int, r: F32, largest: np.float32, 
 @compiled
 def weigh(s: Regrets, row: int, lead: int, c: int, speaks: NDArray[np.bool_], reference: int, out: Floats) -> None:
     """The weights [K] at one lead."""
-    total = 0.0
+    heard, issued = s.heard[row, lead, c], s.issued[row, lead, c]
+    total, judged = 0.0, heard == issued or 2 * heard > issued + DOUBT
     for m in range(len(out)):
         regret, rate = s.regret[row, m, lead, c], s.rate[row, m, lead, c]
-        out[m] = regret / rate if speaks[m] and regret > 0 and rate > 0 else 0.0
+        out[m] = regret / rate if judged and speaks[m] and regret > 0 and rate > 0 else 0.0
         total += out[m]
     for m in range(len(out)):
         if total > 0:

@@ -109,6 +109,11 @@ class Panel:
         """Nothing is predicted yet of these new series, for whoever reads the scores before their first sample."""
         self.scores.restart(rows)
 
+    def fill(self, batch: TickBatch) -> TickBatch:
+        """The same with the last value at filled ticks, which have a time and no value yet."""
+        filled = np.isnan(batch.x[:, 0]) & ~np.isnan(batch.time)
+        return replace(batch, x=np.where(filled[:, None], self.newest[batch.rows], batch.x))
+
     def step(self, batch: TickBatch) -> None:
         """Score what was predicted for these ticks and learn whom to trust, then take them in.
 
@@ -131,7 +136,7 @@ class Panel:
     def repeat(self, batch: TickBatch) -> ForecastBatch:
         """The same, of newest samples that were forecast before: nothing is kept."""
         mean = self.predict(batch)
-        return ForecastBatch(batch, mean, self.choose(mean))
+        return ForecastBatch(batch, mean, self.choose(mean), self.intervals(batch.rows))
 
     def predict(self, batch: TickBatch) -> Floats:
         """What every model says after these samples: [b, M, h, d], NaN where it says nothing."""
@@ -149,6 +154,10 @@ class Panel:
             return np.full(len(mean), mixture)
         wanted = self.models.index(asked)
         return np.where(np.isfinite(mean[:, wanted].sum((1, 2))), wanted, mixture)
+
+    def intervals(self, rows: Ints) -> Floats:
+        """Seconds between two ticks of each of these series, [b]; 0 where that is not known yet."""
+        return self.shared.pace.intervals(rows)
 
     def weights(self) -> Floats:
         """The weight of each mixed model at the scored leads, [K, L]: mean over series and elements, NaN for none."""
@@ -168,7 +177,7 @@ class Panel:
 
 def compile_all() -> None:
     """Have all compiled functions ready: the first time on a machine that takes seconds, and no sample should wait."""
-    panel = Panel.begin(Stream(name="compiled", topics=["#"], interval=3600.0), Metrics())
+    panel = Panel.begin(Stream(name="compiled", topics=["#"]), Metrics())
     for part in panel.parts():
         part.grow(1)
     one, time = np.zeros(1, np.int64), np.zeros(1)

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
+import numpy as np
+
 from streamer.config import Stream
 from streamer.errors import ConfigError
 from streamer.forecast.contract import REFERENCE, Forecaster
 from streamer.forecast.guard import Guard
 from streamer.forecast.linear import Linear, LinearExperts
+from streamer.forecast.pace import Pace
 from streamer.forecast.persistence import Persistence
 from streamer.forecast.seasonal import Seasonal, Seasons
 from streamer.models import KINDS
@@ -20,14 +23,16 @@ LAST = {"day": "yesterday", "week": "last-week"}
 class Shared:
     """State that several forecasters of a stream read.
 
-    But for the guard, only what one of them reads is kept and stepped. The experts are stepped before the seasons,
+    But for guard and pace, only what one of them reads is kept and stepped. The experts are stepped before the seasons,
     whose usual values they compare the new ones with.
     """
 
     def __init__(self, config: Stream) -> None:
         self.guard = Guard(config)
-        self.seasons = Seasons(config)
+        self.pace = Pace(config)
+        self.seasons = Seasons(config, self.pace)
         self.experts = LinearExperts(config, self.seasons)
+        self.always: list[Pace] = [] if config.interval is not None else [self.pace]
         self.used: list[Seasons | LinearExperts] = []
 
     def keep(self, forecasters: Iterable[Forecaster]) -> None:
@@ -40,12 +45,23 @@ class Shared:
 
     def parts(self) -> Iterator[Part]:
         yield self.guard
+        yield from self.always
         yield from self.used
 
     def step(self, calm: TickBatch) -> None:
-        """Take in one tick of each row, as the guard gives it."""
+        """Take in one tick of each row, as the guard gives it.
+
+        The origin that differences are kept from moves to the newest value once it is far away from it.
+        """
+        for pace in self.always:
+            pace.take_in(calm)
         for one in self.used:
             one.take_in(calm)
+            origin = one.origin[calm.rows]
+            far = self.guard.far(calm, origin)
+            if far.any():
+                some = far.any(1)
+                one.move_origin(calm.rows[some], np.where(far, calm.x, origin)[some])
 
 
 def seasonal(shared: Shared) -> Iterator[Forecaster]:

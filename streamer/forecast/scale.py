@@ -11,7 +11,7 @@ from streamer.records import Floats, Ints
 LIMIT = 20.0
 """Standard deviations at which a scaled value is cut, so that one wild sample cannot fill a state for long."""
 
-CONSTANT = 1e-11
+CONSTANT = 1e-13
 """Largest standard deviation, relative to the mean, that is taken for rounding and not for movement."""
 
 

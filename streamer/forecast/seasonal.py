@@ -7,41 +7,37 @@ from numpy.typing import NDArray
 
 from streamer.config import Stream
 from streamer.forecast.calendar import Calendar
+from streamer.forecast.pace import Pace
 from streamer.part import Column, Rows
 from streamer.records import Floats, Ints, TickBatch
 
 ALPHA_DAY, ALPHA_LONG = 0.07, 0.3
 """The least share of a slot's usual value that a new value replaces: in a cycle up to a day, and in a longer one."""
-SPACING_RATE = 0.1
-"""How fast the spacing of a series without an interval follows its gaps, as a share of itself."""
 
 
 class Seasons(Rows):
     """The usual and the last value of each slot of each cycle, of all series.
 
-    For cycle i: usual_i [N, slots, d] and last_i [N, slots, d], as differences from `origin` [N, d], the first value of
-    the series, NaN where a slot has seen nothing; seen_i [N, slots] counts values, up to 255. time [N] is that of the
-    newest sample and spacing [N] the typical seconds between two, for streams without an interval.
+    For cycle i: usual_i [N, slots, d] and last_i [N, slots, d], as differences from `origin` [N, d], NaN where a slot
+    has seen nothing; seen_i [N, slots] counts values, up to 255. time [N] is that of the newest sample.
     """
 
     name = "seasons"
     origin: Floats
     time: Floats
-    spacing: Floats
 
-    def __init__(self, config: Stream) -> None:
-        self.calendar, self.interval, d = Calendar(config), config.interval, config.sizes.d
+    def __init__(self, config: Stream, pace: Pace) -> None:
+        self.calendar, self.pace, self.interval, d = Calendar(config), pace, config.interval, config.sizes.d
         self.ahead = np.arange(1, config.sizes.horizon + 1)
         self.asked: tuple[TickBatch | None, list[Ints]] = None, []
         columns: dict[str, Column] = {}
         for i, cycle in enumerate(self.calendar.cycles):
             values = Column((cycle.slots, d), np.float32, np.nan)
             columns |= {f"usual_{i}": values, f"last_{i}": values, f"seen_{i}": Column((cycle.slots,), np.uint8)}
-        super().__init__(origin=Column((d,), start=np.nan), time=Column(), spacing=Column(), **columns)
+        super().__init__(origin=Column((d,), start=np.nan), time=Column(), **columns)
 
     def fit(self) -> list[Any]:
-        cycles = [[cycle.name, cycle.slots, cycle.period] for cycle in self.calendar.cycles]
-        return [cycles, self.calendar.zone, self.origin.shape[1]]
+        return [*self.calendar.fit(), self.origin.shape[1]]
 
     def usual(self, i: int) -> NDArray[np.float32]:
         """The usual values of cycle i, [N, slots, d], less the origin."""
@@ -66,8 +62,7 @@ class Seasons(Rows):
         """For each cycle the slots of the k·p ticks after these samples, [b, h]; several forecasters ask in turn."""
         if self.asked[0] is batch:
             return self.asked[1]
-        step = self.spacing[batch.rows] if self.interval is None else np.full(len(batch.rows), self.interval)
-        time = self.time[batch.rows, None] + self.ahead * step[:, None]
+        time = self.time[batch.rows, None] + self.ahead * self.pace.intervals(batch.rows)[:, None]
         self.asked = batch, self.calendar.slots(batch.tick[:, None] + self.ahead, time)
         return self.asked[1]
 
@@ -82,7 +77,7 @@ class Seasons(Rows):
         rows = batch.rows
         new = np.isnan(self.origin[rows, 0])
         self.origin[rows[new]] = batch.x[new]
-        self.pace(batch, new)
+        self.time[rows] = batch.time
         x = (batch.x - self.origin[rows]).astype(np.float32)
         for i, (cycle, slot) in enumerate(zip(self.calendar.cycles, slots, strict=True)):
             usual, seen = self.usual(i), getattr(self, f"seen_{i}")
@@ -93,13 +88,13 @@ class Seasons(Rows):
             self.last(i)[rows, slot] = x
             seen[rows, slot] = np.minimum(count, 254) + 1
 
-    def pace(self, batch: TickBatch, new: NDArray[np.bool_]) -> None:
-        """The time of the newest sample, and without an interval the spacing, which one odd gap does not move far."""
-        if self.interval is None:
-            gap, spacing = batch.time - self.time[batch.rows], self.spacing[batch.rows]
-            follows = spacing * (1 + SPACING_RATE * np.sign(gap - spacing))
-            self.spacing[batch.rows] = np.where(new, 0.0, np.where(spacing > 0, follows, np.maximum(gap, 0.0)))
-        self.time[batch.rows] = batch.time
+    def move_origin(self, rows: Ints, origin: Floats) -> None:
+        """Keep differences of these rows from another origin [b, d]."""
+        by = origin - self.origin[rows]
+        for i in range(len(self.calendar.cycles)):
+            self.usual(i)[rows] -= by[:, None]
+            self.last(i)[rows] -= by[:, None]
+        self.origin[rows] = origin
 
 
 class Seasonal(Rows):

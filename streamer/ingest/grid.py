@@ -1,7 +1,7 @@
 """Irregular samples in, one per tick out: late and duplicate ones are rejected, missing ticks become NaN."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from streamer.errors import Rejected
 from streamer.ingest.topics import joined
-from streamer.records import Floats, Ints, TickBatch
+from streamer.records import Floats, Ints
 
 NO_LABELS: Mapping[str, str] = MappingProxyType({})
 CLOCK_STEP = 1e-6
@@ -24,11 +24,17 @@ class Grid:
     """The time grid of a stream.
 
     interval: seconds between ticks; None makes every message a tick. max_gap: the longest run of missing ticks that is
-    bridged; after a longer one a series starts anew.
+    bridged, or filled; after a longer one a series starts anew. fill: a tick without a message has the last value.
     """
 
     interval: float | None
     max_gap: int
+    fill: bool = False
+
+    @property
+    def longest(self) -> int:
+        """The most ticks from one to the next without a new start; where all are filled, only too many are skipped."""
+        return 1 if self.fill else self.max_gap + 1
 
     def date(self, series: "Series", arrived: float) -> float:
         """The time of a sample that has none of its own: its arrival.
@@ -37,12 +43,22 @@ class Grid:
         """
         return arrived if self.interval is not None else max(arrived, series.time + CLOCK_STEP)
 
-    def intervals(self, series: Sequence["Series"], tick: Ints, time: Floats) -> Floats:
-        """Seconds between two samples of each of these series, as far as it knows at its tick: [b]."""
-        if self.interval is not None:
-            return np.full(len(series), self.interval)
-        places = zip(series, tick.tolist(), time.tolist(), strict=True)
-        return np.array([one.spacing(at, moment) for one, at, moment in places])
+    def tick(self, series: "Series", time: float) -> int:
+        """The tick that a time is nearest to; for grids with an interval."""
+        assert self.interval is not None
+        return math.floor((time - series.anchor) / self.interval + 0.5)
+
+    def time(self, series: "Series") -> float:
+        """The time of the tick that a series stands at: that of its sample, of a filled one that of the grid."""
+        if not series.filled:
+            return series.time
+        assert self.interval is not None
+        return series.anchor + series.tick * self.interval
+
+    def over(self, series: "Series") -> float:
+        """When the tick after that is over: an interval past it."""
+        assert self.interval is not None
+        return series.anchor + (series.tick + 2) * self.interval
 
 
 class Series:
@@ -50,18 +66,19 @@ class Series:
 
     Tick 0 is the first sample. With an interval, a sample belongs to the tick its time is nearest to. `anchor` is the
     time of tick 0 on that grid, laid anew through the first sample after a gap too long to bridge. `held` counts the
-    ticks gone through, long gaps left out; `trained` is its value when the newest training was asked for. `part` is
-    empty where a message is one series. `extra` is JSON, after a comma, that each forecast message carries.
+    ticks gone through, long gaps left out; `trained` is its value when the newest training was asked for. `filled`
+    counts the ticks since the newest sample, which have its value. `part` is empty where a message is one series.
+    `extra` is JSON, after a comma, that each forecast message carries.
     """
 
     __slots__ = (
-        "anchor", "extra", "held", "ident", "labels", "name", "part", "row", "tick", "time", "topic",
+        "anchor", "extra", "filled", "held", "ident", "labels", "name", "part", "row", "tick", "time", "topic",
         "trained",
     )  # fmt: skip
 
     PLACE: Mapping[str, type[np.generic]] = {
         "ident": np.int64, "tick": np.int64, "time": np.float64, "anchor": np.float64, "held": np.int64,
-        "trained": np.int64,
+        "trained": np.int64, "filled": np.int64,
     }  # fmt: skip
     """What a snapshot holds of a series."""
 
@@ -71,16 +88,22 @@ class Series:
         self.extra = b',"labels":' + orjson.dumps(self.labels) if self.labels else b""
         self.tick = -1
         self.time = self.anchor = -math.inf
-        self.held = self.trained = 0
+        self.held = self.trained = self.filled = 0
 
     @property
     def growth(self) -> int:
         """Ticks gone through since the newest training was asked for."""
         return self.held - self.trained
 
-    def place(self, time: float, grid: Grid) -> int:
-        """Ticks from the newest sample to this one (1: the next tick), the series now standing at it.
+    @property
+    def sampled(self) -> int:
+        """The tick of its newest sample."""
+        return self.tick - self.filled
 
+    def place(self, time: float, grid: Grid) -> int:
+        """Ticks from where the series stands to this sample (1: the next tick), the series now standing at it.
+
+        Where ticks are filled, the next tick takes a sample of one that has a value already: what changed is not lost.
         Raises Rejected: late, duplicate.
         """
         advance = 1
@@ -90,9 +113,10 @@ class Series:
                     raise Rejected("duplicate", "its time is that of the newest sample")
                 raise Rejected("late", f"{self.time - time:g} s before the newest sample")
             if grid.interval is not None:
-                advance = math.floor((time - self.anchor) / grid.interval + 0.5) - self.tick
-                if advance < 1:
+                advance = grid.tick(self, time) - self.tick
+                if advance < 1 and not (grid.fill and advance + grid.max_gap > 0):
                     raise Rejected("duplicate", "a second sample of one tick")
+                advance = max(1, advance)
         self.stand(self.tick + advance, time, grid)
         return advance
 
@@ -101,22 +125,28 @@ class Series:
 
         The first one that there is, where it is not of tick 0, counts as one after a long gap.
         """
-        advance = tick - self.tick if self.tick >= 0 or tick == 0 else grid.max_gap + 2
+        advance = tick - self.tick if self.tick >= 0 or tick == 0 else grid.longest + 1
         self.stand(tick, time, grid)
         return advance
 
     def stand(self, tick: int, time: float, grid: Grid) -> None:
         """Move on to a later tick, whose sample is of this time."""
         advance = tick - self.tick
-        if self.tick < 0:
-            self.anchor, self.held = time, 1
-        elif advance <= grid.max_gap + 1:
+        if self.tick >= 0 and advance <= grid.longest:
             self.held += advance
         else:
             self.held += 1
             if grid.interval is not None:
                 self.anchor = time - tick * grid.interval
-        self.tick, self.time = tick, time
+            elif self.tick < 0:
+                self.anchor = time
+        self.tick, self.time, self.filled = tick, time, 0
+
+    def fill(self) -> None:
+        """Move on by a tick that has the value of the newest sample."""
+        self.tick += 1
+        self.held += 1
+        self.filled += 1
 
     def restore(self, place: Mapping[str, Any]) -> None:
         """Stand where a snapshot says; keys as in PLACE, any of them may be absent."""
@@ -126,10 +156,6 @@ class Series:
     def train_to(self, held: int) -> None:
         """A training was asked for when `held` was this."""
         self.trained = held
-
-    def spacing(self, tick: int, time: float) -> float:
-        """Mean seconds between ticks up to this one."""
-        return (time - self.anchor) / max(1, tick)
 
 
 class SeriesIndex:
@@ -149,50 +175,23 @@ class SeriesIndex:
         self.rows.append(series)
 
 
-class TickBatcher:
-    """Accepted samples of one stream, gathered into tick batches of at most one tick per series."""
+def segments(
+    ticks: Ints, values: Floats, max_gap: int, *, fill: bool = False, until: int | None = None
+) -> Iterable[NDArray[np.float64]]:
+    """The stretches of one series [T, d] without a gap longer than max_gap.
 
-    def __init__(self, d: int, grid: Grid) -> None:
-        self.missing, self.longest = (np.nan,) * d, grid.max_gap + 1
-        self.batches: list[list[tuple[object, ...]]] = []
-        self.depths: dict[int, int] = {}
-
-    def add(self, series: Series, values: tuple[float, ...], advance: int, arrived: float) -> int:
-        """One sample that lies `advance` ticks after the one before it: how many missing ticks it is after."""
-        row, tick = series.row, series.tick
-        fresh, bridged = tick == 0 or advance > self.longest, 0
-        if advance > 1 and not fresh:
-            bridged = advance - 1
-            for back in range(bridged, 0, -1):
-                self.put(row, (row, self.missing, tick - back, np.nan, False, arrived))
-        self.put(row, (row, values, tick, series.time, fresh, arrived))
-        return bridged
-
-    def put(self, row: int, cells: tuple[object, ...]) -> None:
-        """One tick, in the first tick batch after those that have ticks of this series."""
-        depth = self.depths.get(row, 0)
-        self.depths[row] = depth + 1
-        if depth == len(self.batches):
-            self.batches.append([])
-        self.batches[depth].append(cells)
-
-    def take(self) -> list[TickBatch]:
-        """The tick batches gathered since the last call."""
-        kinds = (np.int64, np.float64, np.int64, np.float64, np.bool_, np.float64)
-        taken = []
-        for ticks in self.batches:
-            columns = zip(zip(*ticks, strict=True), kinds, strict=True)
-            taken.append(TickBatch(*(np.array(column, kind) for column, kind in columns)))
-        self.batches, self.depths = [], {}
-        return taken
-
-
-def segments(ticks: Ints, values: Floats, max_gap: int) -> Iterable[NDArray[np.float64]]:
-    """The stretches of one series [T, d] without a gap longer than max_gap, missing ticks filled with NaN."""
+    Missing ticks are NaN; or, with fill, each sample is repeated up to the next one, the newest up to the tick `until`,
+    but at most max_gap times.
+    """
     if not len(ticks):
         return
     cuts = np.flatnonzero(np.diff(ticks) > max_gap + 1) + 1
-    for at, x in zip(np.split(ticks, cuts), np.split(values, cuts), strict=True):
+    end = ticks[-1] if until is None else until
+    lengths = np.minimum(np.diff(ticks, append=end + 1), max_gap + 1)
+    for at, x, length in zip(*(np.split(column, cuts) for column in (ticks, values, lengths)), strict=True):
+        if fill:
+            yield np.repeat(x, length, 0)
+            continue
         whole = np.full((int(at[-1] - at[0]) + 1, values.shape[1]), np.nan)
         whole[at - at[0]] = x
         yield whole

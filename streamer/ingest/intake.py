@@ -25,6 +25,7 @@ class Intake:
         self.lowest = -math.inf if stream.lowest is None else stream.lowest
         self.highest = math.inf if stream.highest is None else stream.highest
         self.max_ahead = math.inf if stream.max_ahead is None else stream.max_ahead
+        self.max_behind = math.inf if stream.max_behind is None else stream.max_behind
 
     def read(self, message: Message) -> Decoded:
         """The values of a message that is one sample, and the time it gives them.
@@ -52,6 +53,8 @@ class Intake:
             raise Rejected("time", "before 1970 or after 9999")
         if time > message.arrived + self.max_ahead:
             raise Rejected("future", "more than streams[].max_ahead beyond the clock")
+        if time < message.arrived - self.max_behind:
+            raise Rejected("past", "more than streams[].max_behind before the clock")
 
     def takes(self, topic: str) -> bool:
         """Whether the filters select a topic that messages come on."""

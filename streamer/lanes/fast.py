@@ -39,8 +39,8 @@ class Accepted:
     new_session: bool = False
 
     def add(self, series: Series, values: tuple[float, ...], anchor: float) -> None:
-        """The sample that a series now stands at; `anchor` is where its grid was laid before."""
-        self.samples.append((series.ident, series.tick, series.time, struct.pack(f"<{len(values)}d", *values)))
+        """The newest sample of a series; `anchor` is where its grid was laid before."""
+        self.samples.append((series.ident, series.sampled, series.time, struct.pack(f"<{len(values)}d", *values)))
         if series.anchor != anchor:
             self.anchors.append((series.anchor, series.ident))
 

@@ -55,7 +55,7 @@ class Retention:
         rows = {}
         if len(self.kept) == KEPT:
             for stream, series in islice(self.next, -(-accepted // TRIM_EVERY)):  # few series come round several times
-                outside = series.tick - stream.config.retrain.window + 1
+                outside = min(series.tick - stream.config.retrain.window + 1, series.sampled)
                 if outside > 0:
                     after = self.kept[0].ticks.get(series.ident, -1) + 1
                     rows[series.ident] = min(outside, stream.promotions.needed(series.ident, after))

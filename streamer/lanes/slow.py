@@ -141,6 +141,7 @@ class SlowLane:
             most=training.ticks,
             window=stream.config.retrain.window,
             max_gap=stream.config.max_gap,
+            fill=stream.config.fill is not None,
             held_out=training.held_out,
             device=training.device,
             threads=training.threads or usual_threads(len(os.sched_getaffinity(0))),

@@ -101,6 +101,7 @@ class Readings(Collector):
         """Samples in, forecasts out."""
         samples = Counter("streamer_samples", "Samples accepted.", labels=["stream"])
         bridged = Counter("streamer_bridged_ticks", "Missing ticks bridged by the models.", labels=["stream"])
+        filled = Counter("streamer_filled_ticks", "Ticks filled with the last value (fill: last).", labels=["stream"])
         rejected = Counter("streamer_rejected_messages", "Messages that were no sample.", labels=["stream", "reason"])
         ignored = Counter("streamer_ignored_messages", "Messages without a value that is asked for.", labels=["stream"])
         forecasts = Counter("streamer_forecasts", "Forecasts published.", labels=["stream", "model"])
@@ -114,6 +115,7 @@ class Readings(Collector):
             name, counts = stream.name, stream.counts
             samples.add_metric([name], counts.samples)
             bridged.add_metric([name], counts.bridged)
+            filled.add_metric([name], counts.filled)
             ignored.add_metric([name], counts.ignored)
             for reason, count in sorted(counts.rejected.copy().items()):
                 rejected.add_metric([name, reason], count)
@@ -128,6 +130,7 @@ class Readings(Collector):
         return [
             samples,
             bridged,
+            filled,
             rejected,
             ignored,
             forecasts,
@@ -265,10 +268,8 @@ def until(stream: StreamState, series: Sequence[Series]) -> dict[str, Floats]:
     for name, column in thresholds.by_name().items() if thresholds else ():
         lead = column[: len(series)]
         crosses = np.isfinite(lead)
-        some = [series[i] for i in crosses.nonzero()[0].tolist()]
-        places = np.array([one.tick for one in some], np.int64), np.array([one.time for one in some])
         times[name] = seconds = np.full(len(series), math.inf)
-        seconds[crosses] = lead[crosses] * stream.grid.intervals(some, *places)
+        seconds[crosses] = lead[crosses] * stream.panel.intervals(crosses.nonzero()[0])
     return times
 
 

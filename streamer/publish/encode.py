@@ -9,8 +9,11 @@ import orjson
 
 from streamer.records import Floats
 
-DIGITS = 10
-"""Significant digits of an element's largest value that are written; digits beyond them only lengthen messages."""
+DIGITS, MOST_DIGITS = 10, 15
+"""Significant digits of an element's largest value that are written: those beyond 10 mostly only lengthen messages, and
+15 are what double precision holds for sure."""
+DIGITS_OF_CHANGE = 4
+"""Digits of the largest step from the newest value that are written as well."""
 
 SMALLEST = 1e-290
 """Below it a forecast loses digits: smoothing a series that fell to 0 leads there, and 1/value would overflow."""
@@ -70,11 +73,17 @@ def model_of(model: str, version: int) -> bytes:
     return b',"model":%b,"version":%d,"mean":' % (orjson.dumps(model), version)
 
 
-def rounded(mean: Floats) -> Floats:
-    """Forecasts [b, h, d], each element rounded to DIGITS significant digits of its largest value."""
-    peak = np.maximum(mean.max(1, keepdims=True), -mean.min(1, keepdims=True))
-    magnitude = np.floor(np.log10(np.maximum(peak, SMALLEST)))
-    step = np.power(10.0, DIGITS - 1 - magnitude)
+def rounded(mean: Floats, x: Floats) -> Floats:
+    """Forecasts [b, h, d] after the newest values x [b, d], each element rounded to the digits that it needs.
+
+    They are DIGITS significant digits of its largest value, and more where these would not show DIGITS_OF_CHANGE digits
+    of the largest step from the newest value, as of a meter that stands at 1e12.
+    """
+    low, high = mean.min(1, keepdims=True), mean.max(1, keepdims=True)
+    change = np.maximum(high - x[:, None], x[:, None] - low)
+    magnitude, finer = (np.floor(np.log10(np.maximum(size, SMALLEST))) for size in (np.maximum(high, -low), change))
+    digits = np.clip(magnitude - finer + DIGITS_OF_CHANGE, DIGITS, MOST_DIGITS)
+    step = np.power(10.0, digits - 1 - magnitude)
     shorter: Floats = mean * step
     np.rint(shorter, out=shorter)
     shorter /= step

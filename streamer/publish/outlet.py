@@ -1,7 +1,12 @@
 """Forecasts of one stream in, the messages to publish about them out."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import compress
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from streamer.config import Stream
 from streamer.part import Part
@@ -10,7 +15,7 @@ from streamer.publish.encode import encode, rounded
 from streamer.publish.home_assistant import Discovery
 from streamer.publish.pattern import Pattern
 from streamer.publish.thresholds import Thresholds
-from streamer.records import Floats, ForecastBatch, Outgoing
+from streamer.records import ForecastBatch, Outgoing
 
 
 class Named(thresholds.Published, Protocol):
@@ -55,26 +60,34 @@ class Outlet:
         """The same forecasts with what is new about their crossings of thresholds."""
         if self.thresholds is None:
             return batch
-        ahead = self.thresholds.meet(batch.ticks.rows, batch.ticks.x, batch.published)
-        return ForecastBatch(batch.ticks, batch.mean, batch.chosen, ahead)
+        return replace(batch, ahead=self.thresholds.meet(batch.ticks.rows, batch.ticks.x, batch.published))
 
     def repeat(self, batch: ForecastBatch) -> ForecastBatch:
         """The same forecasts with what was last published about their crossings."""
-        ahead = self.thresholds.lead[batch.ticks.rows] if self.thresholds else None
-        return ForecastBatch(batch.ticks, batch.mean, batch.chosen, ahead)
+        return replace(batch, ahead=self.thresholds.lead[batch.ticks.rows] if self.thresholds else None)
 
     def encode(
-        self, batch: ForecastBatch, series: Sequence[Named], interval: Floats, speakers: Sequence[tuple[str, int]]
+        self,
+        batch: ForecastBatch,
+        series: Sequence[Named],
+        speakers: Sequence[tuple[str, int]],
+        told: NDArray[np.bool_],
     ) -> list[Outgoing]:
-        """The messages of a batch, with its series and their intervals [b]; (model, version) of each of its models."""
+        """The messages of a batch, with its series; (model, version) of each of its models.
+
+        Forecasts are published of those `told` [b], what is new about thresholds of all.
+        """
         spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
         names, topics = [one.name for one in series], self.topics(series)
         extra = [one.extra for one in series] if self.labelled else None
-        payloads = encode(names, batch.ticks.time, interval, spoken, rounded(batch.published), extra)
+        payloads = encode(
+            names, batch.ticks.time, batch.interval, spoken, rounded(batch.published, batch.ticks.x), extra
+        )
         qos, retain = self.publish.qos, self.publish.retain
-        out = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
+        messages = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
+        out = list(compress(messages, told.tolist()))
         if self.thresholds and batch.ahead is not None:
-            out += self.thresholds.encode(batch, series, topics, interval, spoken)
+            out += self.thresholds.encode(batch, series, topics, spoken)
         return self.discovery.announce(names, topics) + out if self.discovery else out
 
     def topics(self, series: Sequence[Named]) -> list[str]:

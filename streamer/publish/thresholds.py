@@ -66,16 +66,15 @@ class Thresholds(Rows):
         batch: ForecastBatch,
         series: Sequence[Published],
         topics: Sequence[str],
-        interval: Floats,
         spoken: Sequence[tuple[str, int]],
     ) -> list[Outgoing]:
-        """The messages of a batch: its series, topics of their forecasts, intervals [b], and (model, version).
+        """The messages of a batch: its series, topics of their forecasts, and (model, version).
 
         The message that a crossing has ended goes at QoS 1, since no later message will make up for it.
         """
         assert batch.ahead is not None
         at, which = (~np.isnan(batch.ahead)).nonzero()
-        seconds, time = batch.ahead[at, which] * interval[at], batch.ticks.time[at]
+        seconds, time = batch.ahead[at, which] * batch.interval[at], batch.ticks.time[at]
         reached = rfc3339_all(np.minimum(time + seconds, LAST_SECOND))
         out = []
         for i, j, left, now, then in zip(

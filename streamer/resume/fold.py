@@ -6,6 +6,7 @@ last bit.
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -59,9 +60,13 @@ def resume(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal
     """Bring a new stream to the end of the journal, with the series `known` by id."""
     found = snapshot.newest(stream, known, journal)
     if found is None:
-        return resume_without_snapshot(stream, known, journal, halt)
-    snapshot.load(stream, found, known, journal)
-    return catch_up(stream, known, journal, halt)
+        replayed = resume_without_snapshot(stream, known, journal, halt)
+    else:
+        snapshot.load(stream, found, known, journal)
+        replayed = catch_up(stream, known, journal, halt)
+    if stream.grid.fill:
+        replayed.rows |= fill_overdue(stream)
+    return replayed
 
 
 def catch_up(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
@@ -90,6 +95,8 @@ def resume_without_snapshot(
     for row in known.values():
         stream.add(row.ident, row.topic, row.part)
         ticks, _ = journal.newest(row.ident, WARM_WINDOWS * sizes.m)
+        if stream.grid.fill:
+            ticks = ticks[ticks > ticks[-1] - WARM_WINDOWS * sizes.m]
         before[row.ident] = int(ticks[0]) - 1
     outcomes = outcomes_after(journal, stream.name, sizes, 0)
     created = {outcome.version: outcome.created for outcome in outcomes}
@@ -131,7 +138,32 @@ def replay(
             if len(ticks) < CHUNK:
                 del going[ident]
         stream.advance()
+    if stream.grid.fill:
+        fill_until(stream, until)
     return replayed
+
+
+def fill_until(stream: StreamState, until: Mapping[int, int]) -> None:
+    """Fill series, by id, up to these ticks, a tick of all of them at a time."""
+    behind, most = stream.series, stream.grid.max_gap
+    while behind := [one for one in behind if 0 <= one.tick < until.get(one.ident, -1) and one.filled < most]:
+        for one in behind:
+            stream.fill(one)
+        stream.advance()
+
+
+def fill_overdue(stream: StreamState) -> set[int]:
+    """Fill the ticks that are over by the time of the newest sample: the rows of their series."""
+    sampled, rows = [one for one in stream.series if one.tick >= 0], set()
+    for one in sampled:
+        stream.ticks.quiet.expect(one)
+    for i, one in enumerate(stream.ticks.quiet.overdue(max((one.time for one in sampled), default=-math.inf)), 1):
+        stream.fill(one)
+        rows.add(one.row)
+        if i % CHUNK == 0:
+            stream.advance()
+    stream.advance()
+    return rows
 
 
 def conclude(stream: StreamState, outcome: TrainingOutcome, journal: Journal, halt: threading.Event) -> None:

@@ -58,7 +58,8 @@ def usable(snapshot: Snapshot, stream: StreamState, known: Mapping[int, SeriesRo
     about, arrays = snapshot.about, snapshot.arrays
     if about["source"] != source(stream) or about["version"] > newest_version(journal, stream.name):
         return False
-    places = zip(arrays["series.ident"].tolist(), arrays["series.tick"].tolist(), strict=True)
+    sampled = arrays["series.tick"] - arrays.get("series.filled", 0)
+    places = zip(arrays["series.ident"].tolist(), sampled.tolist(), strict=True)
     return all(tick <= known[ident].tick for ident, tick in places if ident in known)
 
 
@@ -73,7 +74,7 @@ def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow]
     ]
     for i in kept:
         series = stream.add(idents[i], known[idents[i]].topic, known[idents[i]].part)
-        series.restore({name: arrays[f"series.{name}"][i].item() for name in Series.PLACE})
+        series.restore({name: arrays[at][i].item() for name in Series.PLACE if (at := f"series.{name}") in arrays})
     networks = {}
     for kind in KINDS:
         version = about["networks"].get(kind)

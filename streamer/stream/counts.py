@@ -20,7 +20,7 @@ class Counts:
     """
 
     def __init__(self) -> None:
-        self.samples = self.bridged = self.ignored = 0
+        self.samples = self.bridged = self.filled = self.ignored = 0
         self.rejected: Counter[str] = Counter()
         self.forecasts: Counter[str] = Counter()
         self.latency = np.zeros(len(LATENCIES) + 1, np.int64)
@@ -34,6 +34,10 @@ class Counts:
         self.samples += 1
         self.bridged += bridged
 
+    def fill(self) -> None:
+        """One tick that has the last value."""
+        self.filled += 1
+
     def reject(self, reason: str) -> None:
         """One message, or one part of it, that is no sample."""
         self.rejected[reason] += 1
@@ -43,7 +47,7 @@ class Counts:
         self.ignored += 1
 
     def forecast(self, models: Sequence[str], chosen: Ints, latency: Floats) -> None:
-        """Forecasts handed over: the index of the model of each, and seconds since its sample arrived, both [b]."""
+        """Forecasts handed over: the index of the model of each, and seconds since the samples among them arrived."""
         for model, count in zip(models, np.bincount(chosen, minlength=len(models)).tolist(), strict=True):
             self.forecasts[model] += count
         self.latency += np.bincount(np.searchsorted(LATENCIES, latency), minlength=len(LATENCIES) + 1)

@@ -8,8 +8,9 @@ import numpy as np
 from streamer.config import Metrics, Stream
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.panel import Panel
-from streamer.ingest.grid import Grid, Series, SeriesIndex, TickBatcher
+from streamer.ingest.grid import Grid, Series, SeriesIndex
 from streamer.ingest.intake import Intake
+from streamer.ingest.ticks import TickBatcher
 from streamer.models import Kind
 from streamer.part import Part
 from streamer.publish.outlet import Outlet
@@ -53,7 +54,7 @@ class StreamState:
         self, config: Stream, metrics: Metrics, availability: str | None = None, observer: Observer | None = None
     ) -> None:
         self.config, self.observer = config, observer
-        self.grid = Grid(config.interval, config.max_gap)
+        self.grid = Grid(config.interval, config.max_gap, config.fill is not None)
         self.intake = Intake(config)
         self.index = SeriesIndex(self.intake.multiseries is not None)
         self.ticks = TickBatcher(config.sizes.d, self.grid)
@@ -104,13 +105,33 @@ class StreamState:
 
         Raises Rejected: late, duplicate.
         """
-        advance = series.place(self.grid.date(series, arrived) if time is None else time, self.grid)
+        dated = self.grid.date(series, arrived) if time is None else time
+        if self.grid.fill and series.tick >= 0:
+            self.fill_up(series, self.grid.tick(series, dated) - 1)
+        advance = series.place(dated, self.grid)
         self.counts.accept(self.ticks.add(series, values, advance, arrived))
         self.schedule.grow(series.growth)
+        if self.grid.fill:
+            self.ticks.quiet.expect(series)
+            for quiet in self.ticks.quiet.overdue(dated):
+                self.fill(quiet)
 
     def replay_sample(self, series: Series, tick: int, time: float, values: tuple[float, ...]) -> None:
         """A sample that was accepted before, at its tick of then: it waits as if it had just come."""
+        if self.grid.fill and series.tick >= 0:
+            self.fill_up(series, tick - 1)
         self.ticks.add(series, values, series.replay(tick, time, self.grid), time)
+        self.schedule.grow(series.growth)
+
+    def fill_up(self, series: Series, tick: int) -> None:
+        """The last value at every tick up to this one, as far as they may be filled."""
+        while series.tick < tick and series.filled < self.grid.max_gap:
+            self.fill(series)
+
+    def fill(self, series: Series) -> None:
+        """The last value at the next tick."""
+        self.ticks.fill(series)
+        self.counts.fill()
         self.schedule.grow(series.growth)
 
     def advance(self) -> list[ForecastBatch]:
@@ -120,6 +141,8 @@ class StreamState:
 
     def tick(self, batch: TickBatch) -> ForecastBatch | None:
         """One tick batch: its truths are scored, the states stepped, and forecasts made where they are due."""
+        if self.grid.fill:
+            batch = self.panel.fill(batch)
         self.panel.step(batch)
         self.promotions.record(batch)
         if self.observer:
@@ -133,19 +156,21 @@ class StreamState:
         return forecasts
 
     def encode(self, batch: ForecastBatch, now: float) -> list[Outgoing]:
-        """The messages of a batch; `now` is the wall clock that latencies are counted to."""
-        ticks = batch.ticks
-        series = [self.series[row] for row in ticks.rows.tolist()]
-        out = self.outlet.encode(
-            batch, series, self.grid.intervals(series, ticks.tick, ticks.time), self.panel.speakers()
-        )
-        self.counts.forecast(self.panel.models, batch.chosen, np.maximum(now - ticks.arrived, 0))
+        """The messages of a batch; `now` is the wall clock that latencies are counted to.
+
+        Of filled ticks only the newest of a series has a forecast published: those before it are past.
+        """
+        series, ticks = [self.series[row] for row in batch.ticks.rows.tolist()], batch.ticks
+        sampled = ~np.isnan(ticks.arrived)
+        told = sampled | (ticks.tick == [one.tick for one in series])
+        out = self.outlet.encode(batch, series, self.panel.speakers(), told)
+        self.counts.forecast(self.panel.models, batch.chosen[told], np.maximum(now - ticks.arrived[sampled], 0))
         return out
 
     def repeat(self, rows: Ints, now: float) -> ForecastBatch | None:
         """The newest forecasts of these rows as they were made, None if none was due at their newest tick."""
         series = [self.series[row] for row in rows.tolist()]
-        tick, time = np.array([one.tick for one in series], np.int64), np.array([one.time for one in series])
+        tick, time = np.array([one.tick for one in series], np.int64), np.array([self.grid.time(one) for one in series])
         due = (tick > 0) & (tick % self.config.publish.every == 0)
         if not due.any():
             return None

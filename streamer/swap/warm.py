@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.scale import Scale
-from streamer.ingest.grid import Series, segments
+from streamer.ingest.grid import Grid, Series, segments
 from streamer.models.frozen import LARGEST
-from streamer.records import Floats, TickBatch
+from streamer.records import Floats, Ints, TickBatch
 from streamer.store.journal import Journal
 from streamer.store.outcomes import NetworkRow
 from streamer.stream.state import StreamState
@@ -63,19 +63,32 @@ def warm_newest(
 ) -> dict[int, int]:  # fmt: skip
     """Run the newest ticks of each series, up to that in `upto`, through the networks: series id -> first tick of them.
 
-    A series is taken from its last long gap on.
+    A series is taken from its last long gap on, and from a sample on where ticks between them are filled.
     """
     firsts: dict[int, int] = {}
+    count = WARM_WINDOWS * stream.config.sizes.m
     for tile in tiles(series):
         runs: dict[int, Run] = {}
         for one in tile:
-            ticks, values = journal.newest(one.ident, WARM_WINDOWS * stream.config.sizes.m, upto[one.ident])
+            ticks, values = journal.newest(one.ident, count, upto[one.ident])
             if len(ticks):
-                *_, tail = segments(ticks, values, stream.config.max_gap)
-                firsts[one.ident] = int(ticks[-1]) - len(tail) + 1
+                firsts[one.ident], tail = newest_stretch(ticks, values, stream.grid, upto[one.ident], count)
                 runs[one.row] = joined([tail])
         step_all(networks, runs, halt)
     return firsts
+
+
+def newest_stretch(ticks: Ints, values: Floats, grid: Grid, upto: int, count: int) -> tuple[int, Floats]:
+    """The first tick and the values [T, d] of the newest stretch without a long gap in these samples of a series.
+
+    Where ticks are filled it ends at the tick `upto` and begins at a sample, the first of the newest `count` ticks.
+    """
+    if not grid.fill:
+        *_, tail = segments(ticks, values, grid.max_gap)
+        return int(ticks[-1]) - len(tail) + 1, tail
+    begin = min(int(np.searchsorted(ticks, upto - count, "right")), len(ticks) - 1)
+    *_, tail = segments(ticks[begin:], values[begin:], grid.max_gap, fill=True, until=upto)
+    return upto - len(tail) + 1, tail
 
 
 def warm_between(
@@ -83,6 +96,7 @@ def warm_between(
     stream: StreamState, journal: Journal, halt: threading.Event,
 ) -> None:  # fmt: skip
     """Run the ticks first … last of each series, by id, through the networks."""
+    grid = stream.grid
     for tile in tiles([one for one in series if one.ident in spans]):
         runs: dict[int, Run] = {}
         for one in tile:
@@ -90,7 +104,8 @@ def warm_between(
             ticks, values = journal.newest(one.ident, last - first + 1, last)
             inside = ticks >= first
             if inside.any():
-                runs[one.row] = joined(list(segments(ticks[inside], values[inside], stream.config.max_gap)))
+                known = ticks[inside], values[inside]
+                runs[one.row] = joined(list(segments(*known, grid.max_gap, fill=grid.fill, until=last)))
         step_all(networks, runs, halt)
 
 

@@ -63,7 +63,10 @@ def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
     ticks_read = 0
     for ident in request.series:
         ticks, values = journal.newest(ident, request.window)
-        kept = [part for part in segments(ticks, values, request.max_gap) if len(part) >= need]
+        if request.fill:
+            inside = ticks > ticks.max(initial=0) - request.window
+            ticks, values = ticks[inside], values[inside]
+        kept = [part for part in segments(ticks, values, request.max_gap, fill=request.fill) if len(part) >= need]
         if kept:
             raw[ident] = kept
             ticks_read += sum(map(len, kept))
@@ -89,8 +92,9 @@ def measure(raw: dict[int, list[Floats]], held_out: float) -> Scales:
     scales = {}
     for ident, parts in raw.items():
         trained = np.concatenate([part[:split] for part, split in zip(parts, split_of(parts, held_out), strict=True)])
-        mean = np.nanmean(trained, 0)
-        scales[ident] = mean, spread(np.nanvar(trained, 0), mean)
+        step = trained - trained[0]  # of a constant 0, where sums of its values are rounded
+        mean = trained[0] + np.nanmean(step, 0)
+        scales[ident] = mean, spread(np.nanvar(step, 0), mean)
     return scales
 
 

@@ -1,11 +1,13 @@
 """Slots of the day and the week, in local civil time."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from holidays import country_holidays
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +50,51 @@ def test_slots_are_of_local_civil_time(quarters: int, zone: str) -> None:
     quarter = local.hour * 4 + local.minute // 15
     assert day.tolist() == [quarter]
     assert week.tolist() == [local.weekday() * 96 + quarter]
+
+
+@given(st.integers(96 * 2200, 96 * 24_000), st.sampled_from([("DE", "Europe/Berlin"), ("US-CA", "US/Pacific")]))
+def test_a_holiday_is_a_sunday(quarter: int, place: tuple[str, str]) -> None:
+    """In the week a public holiday of the country has the slots of a Sunday, by local date; days keep theirs."""
+    holidays, zone = place
+    local = datetime.fromtimestamp(quarter * 900, UTC).astimezone(ZoneInfo(zone))
+    country, _, subdivision = holidays.partition("-")
+    free = local.date() in country_holidays(country, subdiv=subdivision or None)
+    at = np.array([0]), np.array([quarter * 900.0])
+    day, week = Calendar(stream(timezone=zone, holidays=holidays)).slots(*at)
+    assert day.tolist() == Calendar(stream(timezone=zone)).slots(*at)[0].tolist()
+    assert week.tolist() == [(6 if free else local.weekday()) * 96 + local.hour * 4 + local.minute // 15]
+
+
+def test_the_eve_of_a_holiday() -> None:
+    """Slots around midnight are of the date that they are nearest to; 3 October 2025, a Friday, is free in Germany."""
+    midnight = datetime(2025, 10, 3, tzinfo=ZoneInfo("Europe/Berlin")).timestamp()
+    made = Calendar(stream(interval=3600.0, timezone="Europe/Berlin", holidays="DE"))
+    week = made.slots(np.zeros((2, 2), np.int64), midnight + np.array([[-3600.0, -10.0], [3600.0, 86_400.0]]))[1]
+    assert week.tolist() == [[3 * 24 + 23, 6 * 24], [6 * 24 + 1, 5 * 24]]
+
+
+def test_far_holidays() -> None:
+    """Days beyond those that the calendar of holidays knows are ordinary ones."""
+    made = Calendar(stream(holidays="DE"))
+    for slots in made.slots(np.zeros(2, np.int64), np.array([2.5e11, 3.5e11])):
+        assert (slots >= 0).all()
+
+
+def test_holidays_that_there_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A country that nobody knows, a stream without a week, and a missing package are errors that name the key."""
+    with pytest.raises(ValueError, match=r"holidays\n.*knows no 'DE-ZZ'; write DE or US-CA"):
+        stream(holidays="DE-ZZ")
+    with pytest.raises(ValueError, match="holidays: count as Sundays of the week, which there is with season: auto"):
+        stream(holidays="DE", season=24)
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    with pytest.raises(ValueError, match=r"pip install 'streamer\[holidays\]'"):
+        stream(holidays="DE")
+
+
+def test_holidays_change_the_fit_of_the_seasons() -> None:
+    """Usual values that were learned with other holidays are not gone on with; without holidays the fit is as ever."""
+    assert Calendar(stream()).fit()[1] == "UTC"
+    assert Calendar(stream(holidays="DE")).fit() != Calendar(stream(holidays="US-CA")).fit()
 
 
 def test_slots_of_ticks() -> None:

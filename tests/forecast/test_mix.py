@@ -175,3 +175,15 @@ def test_it_has_no_unit(unit: float) -> None:
         weights.append(made.weights(np.array([0]), np.ones((1, 3), np.bool_)))
     np.testing.assert_allclose(weights[1], weights[0], rtol=1e-3, atol=1e-5)
     assert math.isfinite(float(weights[1].sum()))
+
+
+@pytest.mark.parametrize(("missed", "alone"), [(0.0, False), (0.3, False), (0.6, True)])
+def test_where_most_forecasts_meet_no_truth(missed: float, alone: bool) -> None:
+    """Persistence speaks alone at a lead where most of what was published met a missing tick; fewer change nothing."""
+    made, rng = mix(), np.random.default_rng(0)
+    forecasts = np.array([[1.0] * 3, [0.1] * 3, [2.0] * 3])
+    for _ in range(400):
+        issued = issue(made, forecasts)
+        predicted = np.concatenate([forecasts[:, [0, 2]], [issued[[0, 2]]]])
+        truth(made, np.nan if rng.random() < missed else rng.normal(0, 0.1), predicted)
+    assert (issue(made, forecasts) == 1.0).all() == alone

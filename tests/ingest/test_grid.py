@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.errors import Rejected
-from streamer.ingest.grid import CLOCK_STEP, Grid, Series, SeriesIndex, TickBatcher, segments
+from streamer.ingest.grid import CLOCK_STEP, Grid, Series, SeriesIndex, segments
 from streamer.ingest.intake import LATEST
+from streamer.ingest.ticks import TickBatcher
 from streamer.records import TickBatch
 
 START = 1772366400.0
@@ -172,8 +173,7 @@ class Batcher(TickBatcher):
     """On a grid of one second."""
 
     def __init__(self, d: int, max_gap: int) -> None:
-        self.grid = Grid(1.0, max_gap)
-        super().__init__(d, self.grid)
+        super().__init__(d, Grid(1.0, max_gap))
 
 
 def add(batcher: Batcher, one: Series, time: float, *values: float) -> int:
@@ -281,32 +281,6 @@ def test_segments_against_an_oracle(chosen: set[int], max_gap: int, d: int) -> N
 def test_no_segments() -> None:
     """A series without samples has no segments."""
     assert list(segments(np.zeros(0, np.int64), np.zeros((0, 1)), 3)) == []
-
-
-def test_spacing() -> None:
-    """The mean spacing is the time from the first sample by the ticks since."""
-    one = series()
-    for time in (0.0, 1.0, 4.0):
-        one.place(START + time, Grid(None, MAX_GAP))
-    assert one.spacing(one.tick, one.time) == 2.0
-
-
-def test_spacing_of_one_sample() -> None:
-    """With one sample there is no spacing yet: it is 0."""
-    one = series()
-    one.place(START, Grid(None, MAX_GAP))
-    assert one.spacing(one.tick, one.time) == 0.0
-
-
-def test_intervals() -> None:
-    """With an interval it is that of every series; without one it is what each series has shown."""
-    some = [series(0), series(1)]
-    for one, step in zip(some, (2.0, 5.0), strict=True):
-        one.place(START, Grid(None, MAX_GAP))
-        one.place(START + step, Grid(None, MAX_GAP))
-    tick, time = np.array([1, 1]), np.array([START + 2.0, START + 5.0])
-    assert Grid(None, MAX_GAP).intervals(some, tick, time).tolist() == [2.0, 5.0]
-    assert Grid(7.0, MAX_GAP).intervals(some, tick, time).tolist() == [7.0, 7.0]
 
 
 def test_a_sample_without_a_time() -> None:

@@ -25,6 +25,29 @@ def test_out_of_range(time: float, max_ahead: float | None) -> None:
     assert caught.value.reason == "time"
 
 
+@pytest.mark.parametrize(
+    ("fields", "offset", "reason"),
+    [
+        ({}, 60.0, None),
+        ({}, 60.1, "future"),
+        ({}, -START, None),
+        ({"max_ahead": 5.0}, 5.1, "future"),
+        ({"max_behind": 3600.0}, -3600.0, None),
+        ({"max_behind": 3600.0}, -3600.1, "past"),
+    ],
+)
+def test_plausible_dates(fields: dict[str, Any], offset: float, reason: str | None) -> None:
+    """A time may be 60 s ahead of the clock, and behind it as far as anyone likes, if the stream does not say else."""
+    intake = Intake(Stream(**JSON, **fields))
+    message = Message("in", b"", 0, False, 1, START)
+    if reason is None:
+        intake.date(START + offset, message)
+        return
+    with pytest.raises(Rejected) as caught:
+        intake.date(START + offset, message)
+    assert caught.value.reason == reason
+
+
 @pytest.mark.parametrize("time", [0.0, START, np.nextafter(LATEST, 0)])
 def test_in_range(time: float) -> None:
     """Times of the years 1970 to 9999 pass as they are."""

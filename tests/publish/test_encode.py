@@ -90,35 +90,62 @@ def test_a_batch(data: st.DataObject, b: int, h: int, d: int) -> None:
 @given(arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 3)), elements=numbers))
 def test_rounding(mean: Floats) -> None:
     """Rounding changes an element by at most half a unit in the tenth digit of its own largest value."""
-    short = rounded(mean)
+    short = from_zero(mean)
     peak = np.abs(mean).max(1, keepdims=True)
     assert np.isfinite(short).all()
     assert (np.abs(short - mean) <= 0.5 * 10.0 ** (1 - DIGITS) * peak * (1 + 1e-5) + 1e-298).all()
 
 
+def from_zero(mean: Floats) -> Floats:
+    """Rounded after a newest value of 0, a step from which is all of a value."""
+    return rounded(mean, np.zeros_like(mean[:, 0]))
+
+
+@given(
+    st.floats(-1e13, 1e13),
+    st.floats(-11, 2),
+    arrays(np.float64, (1, 4, 1), elements=st.floats(-1, 1, allow_subnormal=False)),
+)
+def test_steps_keep_their_digits(x: float, size: float, steps: Floats) -> None:
+    """However large a value, the largest step from it is written to a part in a thousand, or to what fifteen digits of
+    the value show; and a value of few digits is written with these."""
+    mean = x + 10.0**size * steps
+    short = rounded(mean, np.array([[x]]))
+    peak, change = np.abs(mean).max(), np.abs(mean - x).max()
+    assert np.abs(short - mean).max() <= max(1e-3 * change, 10.0**-13.9 * peak)
+    assert (np.abs(short - mean) <= 0.5 * 10.0 ** (1 - DIGITS) * peak * (1 + 1e-5)).all()
+
+
+def test_a_meter_of_thirteen_digits() -> None:
+    """Its forecasts are whole numbers as long as it, not rounded to tens of thousands; and a rest stays what it is."""
+    x = np.array([[1234567890123.0]])
+    assert rounded(x[:, None] + np.arange(3.0)[:, None], x)[0, :, 0].tolist() == [x + i for i in range(3)]
+    assert rounded(np.full((1, 2, 1), 21.4), np.array([[21.4]]))[0, :, 0].tolist() == [21.4, 21.4]
+
+
 def test_rounding_by_element() -> None:
     """Elements of one forecast in very different units keep ten digits each: 0.95 beside 123456789 stays 0.95."""
     mean = np.array([[[123456789.0, 0.95, 0.0], [123456788.96543, 1 / 3, 1e-12 / 3]]])
-    assert rounded(mean).tolist() == [[[123456789.0, 0.95, 0.0], [123456789.0, 0.3333333333, 3.333333333e-13]]]
+    assert from_zero(mean).tolist() == [[[123456789.0, 0.95, 0.0], [123456789.0, 0.3333333333, 3.333333333e-13]]]
 
 
 @given(arrays(np.float64, (2, 4, 3), elements=numbers))
 def test_elements_do_not_mix(mean: Floats) -> None:
     """An element is rounded as if it were alone, whatever is beside it."""
-    alone = [rounded(mean[i : i + 1, :, j : j + 1]) for i in range(2) for j in range(3)]
-    assert rounded(mean).transpose(0, 2, 1).reshape(-1).tolist() == np.concatenate(alone).reshape(-1).tolist()
+    alone = [from_zero(mean[i : i + 1, :, j : j + 1]) for i in range(2) for j in range(3)]
+    assert from_zero(mean).transpose(0, 2, 1).reshape(-1).tolist() == np.concatenate(alone).reshape(-1).tolist()
 
 
 def test_rounding_shortens() -> None:
     """Digits past the tenth of the largest value go, in each forecast by its own measure."""
     mean = np.array([[[12345.678901234], [0.123456789012]], [[0.0], [0.0]], [[1e-3 / 3], [-1e-9]]])
-    assert rounded(mean)[..., 0].tolist() == [[12345.6789, 0.12346], [0.0, 0.0], [0.0003333333333, -1e-9]]
+    assert from_zero(mean)[..., 0].tolist() == [[12345.6789, 0.12346], [0.0, 0.0], [0.0003333333333, -1e-9]]
 
 
 @pytest.mark.parametrize("tiny", [5e-324, 1e-310, 2e-299, 1e-250])
 def test_faded_to_nothing(tiny: float) -> None:
     """A smoothed forecast of a series that fell to 0 long ago, which is almost 0, stays a number."""
-    assert rounded(np.array([[[tiny], [0.0]]]))[0, :, 0].tolist() == pytest.approx([tiny, 0.0], rel=1e-9, abs=1e-298)
+    assert from_zero(np.array([[[tiny], [0.0]]]))[0, :, 0].tolist() == pytest.approx([tiny, 0.0], rel=1e-9, abs=1e-298)
 
 
 @given(st.integers(0, EXACT - 1))

@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 
 from streamer.config import Stream, Threshold
 from streamer.ingest.grid import Series
+from streamer.observe.metrics import until
 from streamer.publish.thresholds import Thresholds, ahead
 from streamer.records import Floats, ForecastBatch, TickBatch
 from streamer.resume.fold import resumed as resume_async
@@ -99,8 +100,8 @@ def said(of: Stream, ahead: list[float], time: float, interval: float) -> list[t
     at, no = np.array([time]), np.zeros(1, np.bool_)
     wave = TickBatch(np.zeros(1, np.int64), np.zeros((1, 1)), np.ones(1, np.int64), at, no, at)
     series = Series(0, 1, "plant/a", labels={"machine": "a"})
-    batch = ForecastBatch(wave, np.zeros((1, 4, 6, 1)), np.zeros(1, np.int64), np.array([ahead]))
-    out = Thresholds(of).encode(batch, [series], ["forecast/plant/a"], np.array([interval]), [("memoryless", 7)])
+    batch = ForecastBatch(wave, np.zeros((1, 4, 6, 1)), np.zeros(1, np.int64), np.array([interval]), np.array([ahead]))
+    out = Thresholds(of).encode(batch, [series], ["forecast/plant/a"], [("memoryless", 7)])
     return [(one.topic, json.loads(one.payload), one.qos, one.retain) for one in out]
 
 
@@ -166,13 +167,19 @@ def test_many_series(tmp_path: Path) -> None:
     fast.journal.close()
 
 
-def test_without_an_interval_ticks_are_as_long_as_they_were(tmp_path: Path) -> None:
-    """Where the configuration has no interval, seconds are by the mean spacing of the series, as in its forecasts."""
-    slow = untimed(payload={"format": "json", "time": "time"}, **RISING)
+@pytest.mark.parametrize(("first", "outage"), [(NOW, 20.0), (0.0, 20.0), (NOW, 7200.0)])
+def test_without_an_interval_ticks_are_as_long_as_they_were(tmp_path: Path, first: float, outage: float) -> None:
+    """Where the configuration has no interval, seconds are by the usual gap of the series, which its forecasts and the
+    metric state as well, after a first sample of 1970 or an outage too."""
+    slow = untimed(payload={"format": "json", "time": "time"}, max_ahead=None, **RISING)
     fast = fast_lane(tmp_path, slow)
-    out = [out for t in range(58) for out in feed(fast, [sample("plant/a", 20.0 * t, t)])]
+    times = [first, *(NOW + 20.0 * t + (outage if t > 50 else 0.0) for t in range(1, 58))]
+    out = [out for t in range(58) for out in feed(fast, [sample("plant/a", times[t], t)])]
     assert out[-1]["threshold"] == "full"
     assert out[-1]["seconds"] == pytest.approx(20 * 2.5, rel=0.03)
+    assert out[-2]["interval"] == 20.0
+    (seconds,) = until(fast.streams[0], fast.streams[0].series)["full"]
+    assert seconds == pytest.approx(out[-1]["seconds"])
     fast.journal.close()
 
 

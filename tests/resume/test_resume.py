@@ -32,7 +32,7 @@ def script(rng: random.Random, ticks: int) -> list[Step]:
         waiting = waiting[size:]
     for what, often in (("save", rng.randrange(6)), ("swap", rng.randrange(5))):
         for number in range(often):
-            steps.insert(rng.randrange(len(steps)), (what, (rng.randrange(4), 10 * rng.randrange(100) + number)))
+            steps.insert(rng.randrange(len(steps)), (what, (rng.randrange(5), 10 * rng.randrange(100) + number)))
     return [("save", None), *steps]
 
 
@@ -90,7 +90,7 @@ async def test_a_killed_lane_goes_on_bit_by_bit(tmp_path: Path, seed: int, fall_
     await play(fast, steps, rng.randrange(len(steps) // 4, len(steps)))
     shutil.copytree(tmp_path / "whole", tmp_path / "killed")
     if fall_back:
-        for name in ("grid", "grid.2", "bare", "parts"):
+        for name in ("grid", "grid.2", "bare", "parts", "quiet"):
             newest, *before = (path for _, path in files(tmp_path / "killed" / SNAPSHOTS, name))
             if before:
                 newest.write_bytes(newest.read_bytes()[:100])

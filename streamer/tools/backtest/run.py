@@ -103,9 +103,13 @@ class Backtest:
         """One message more in the open batch; the stream whose next swap is at this very sample, if there is one."""
         before = len(self.fast.open.samples) if self.fast.open else 0
         self.fast.accept_message(message)
-        if not self.pending or self.fast.open is None:
+        route = self.fast.routing.routes.get(message.topic)
+        if not self.pending or self.fast.open is None or route is None or route.stream.name not in self.pending:
             return None
-        return self.ready(message.topic, [sample[0] for sample in self.fast.open.samples[before:]])
+        idents = [sample[0] for sample in self.fast.open.samples[before:]]
+        if idents and route.stream.grid.fill:
+            idents = [one.ident for one in route.stream.series]
+        return self.ready(route.stream, idents)
 
     def finish(self, out: TextIO | None) -> list[StreamState]:
         """Journal, step, score and forecast the open batch; the streams whose training it made due."""
@@ -115,12 +119,9 @@ class Backtest:
                 out.write(line(message, self.time))
         return processed.due
 
-    def ready(self, topic: str, idents: Sequence[int]) -> StreamState | None:
-        """The stream whose series have all got to its next swap, last those with these ids, heard under this topic."""
-        route = self.fast.routing.routes.get(topic)
-        if route is None or route.stream.name not in self.pending:
-            return None
-        stream, waiting, arrived = route.stream, self.pending[route.stream.name].last, False
+    def ready(self, stream: StreamState, idents: Sequence[int]) -> StreamState | None:
+        """The stream, if its series have all got to its next swap, last those with these ids, which may have moved."""
+        waiting, arrived = self.pending[stream.name].last, False
         for ident in idents:
             series = stream.series[bisect_left(stream.series, ident, key=attrgetter("ident"))]
             if series.tick >= waiting.get(series.name, series.tick + 1):

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from streamer.config import Metrics, Stream
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.scale import Scale
-from streamer.ingest.grid import Grid, Series, TickBatcher
+from streamer.ingest.grid import Grid, Series
+from streamer.ingest.ticks import TickBatcher
 from streamer.models import KINDS, Kind, build
 from streamer.models.frozen import TILE
 from streamer.publish.encode import encode, rounded
@@ -128,7 +129,7 @@ class Subject:
 
     def encode(self, wave: TickBatch, mean: Floats) -> None:
         b, topics = len(wave.rows), [self.state.series[row].topic for row in wave.rows.tolist()]
-        encode(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, rounded(mean))
+        encode(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, rounded(mean, wave.x))
 
 
 def chain(rows: int, contraction: int, count: int) -> Callable[[int], None]:

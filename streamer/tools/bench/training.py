@@ -89,6 +89,7 @@ def request(directory: str, stream: Stream, device: str, recipe: Recipe) -> Requ
         most=training.ticks,
         window=stream.retrain.window,
         max_gap=stream.max_gap,
+        fill=stream.fill is not None,
         held_out=training.held_out,
         device=device,
         threads=usual_threads(cores()),
