@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.config import Stream
+from streamer.forecast.factor import packed
 from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.least_squares import COUNT_MEANS, FEATURES, LAGS, Past, Regression, step_all, steps_all
 from streamer.forecast.seasonal import Seasons
@@ -29,7 +30,7 @@ class LinearExperts(Rows):
     name = "linear-experts"
     origin: Floats
     x: F32
-    lags: F32
+    newest: F32
 
     def __init__(self, config: Stream, seasons: Seasons) -> None:
         d, h, self.seasons = config.sizes.d, config.sizes.horizon, seasons
@@ -44,15 +45,16 @@ class LinearExperts(Rows):
             x=Column((d,), f32),
             means=Column((d, COUNT_MEANS), f32),
             delta=Column((d,), f32),
-            lags=Column((d, experts, LAGS), f32),
-            p=Column((d, experts, FEATURES, FEATURES)),
+            residuals=Column((h + LAGS, d, experts), f32),
+            newest=Column((d, experts), f32),
+            scale=Column((h, d), f32),
+            behind=Column((leads, d, COUNT_MEANS), f32),
+            factor=Column((d, experts, packed(FEATURES)), f32),
             w=Column((leads, d, experts, FEATURES), f32),
             size=Column((leads, d, experts), f32),
             met=Column((leads, d, experts), f32),
-            waiting=Column((h, d, experts, 2, FEATURES), np.int16),
-            step=Column((h, d, experts, 2), f32),
-            base=Column((h, d, experts), f32),
-            scale=Column((h, d), f32),
+            gain=Column((h, d, experts, FEATURES), np.int8),
+            unit=Column((h, d, experts), f32),
         )
 
     @property
@@ -62,11 +64,11 @@ class LinearExperts(Rows):
         return Past(**past), Regression(**regression)
 
     def fit(self) -> list[Any]:
-        return [self.seasons.fit(), self.grid.leads.tolist()]
+        return [self.seasons.fit(), self.grid.leads.tolist(), "factors"]
 
     def take_in(self, batch: TickBatch) -> None:
         """Learn from the truths of these ticks, then take them in; a missing one is held at what its slot suggests."""
-        usual = np.zeros((len(batch.rows), *self.lags.shape[1:3]))
+        usual = np.zeros((len(batch.rows), *self.newest.shape[1:]))
         for i, slot in enumerate(self.seasons.now(batch)):
             usual[..., 1 + i] = self.seasons.origin[batch.rows] + self.seasons.usual(i)[batch.rows, slot]
         step_all(*self.state, batch.rows, batch.x, batch.tick, batch.fresh, usual, self.grid.leads)
@@ -75,18 +77,18 @@ class LinearExperts(Rows):
         """What each expert adds to its base, [b, E, h, d], NaN without a scale yet; the forecasters ask in turn."""
         if self.asked[0] is not batch:
             grid = self.grid
-            self.asked = batch, steps_all(*self.state, batch.rows, grid.left, grid.right, grid.share)
+            self.asked = batch, steps_all(*self.state, batch.rows, batch.tick, grid.left, grid.right, grid.share)
         return self.asked[1]
 
     def forecast(self, batch: TickBatch, expert: int) -> Floats:
         """What one expert says, [b, h, d]; NaN where there is no scale yet."""
         rows = batch.rows
-        newest = self.origin[rows] + self.x[rows]
-        base: Floats = newest[:, None] + self.steps(batch)[:, expert]
+        value = self.origin[rows] + self.x[rows]
+        base: Floats = value[:, None] + self.steps(batch)[:, expert]
         if expert:
             slots = self.seasons.coming(batch)[expert - 1]
             usual = self.seasons.origin[rows, None] + self.seasons.usual(expert - 1)[rows[:, None], slots]
-            now = newest - self.lags[rows, :, expert, 0]
+            now = value - self.newest[rows, :, expert]
             unusual = usual - now[:, None]
             base += np.where(np.isnan(unusual), 0.0, unusual)
         return base
