@@ -52,17 +52,3 @@ def take_in(factor: F32, phi: F32, projected: F32) -> np.float32:
             projected[i] += u * v
         at += j + 1
     return norm
-
-
-@compiled
-def dot(a: F32, b: F32) -> np.float32:
-    """Σ a_j·b_j in four sums that a processor adds at once."""
-    one = two = three = four = np.float32(0)
-    for j in range(0, len(a) - 3, 4):
-        one += a[j] * b[j]
-        two += a[j + 1] * b[j + 1]
-        three += a[j + 2] * b[j + 2]
-        four += a[j + 3] * b[j + 3]
-    for j in range(len(a) // 4 * 4, len(a)):
-        one += a[j] * b[j]
-    return (one + two) + (three + four)

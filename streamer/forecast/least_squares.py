@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from streamer.compiled import compiled
 from streamer.forecast.codes import MOST_8, decoded, encoded, unit_of
-from streamer.forecast.factor import begin_p, dot, take_in
+from streamer.forecast.factor import begin_p, take_in
 from streamer.records import Floats, Ints
 
 LAGS = 8
@@ -39,7 +39,7 @@ class Past(NamedTuple):
 
     ticks [N] taken in; rises [N] changes seen; since [N] the tick that the series began anew at. origin [N, d] the
     first value; x [N, d] the newest less the origin; means [N, d, 8] likewise; delta [N, d]. Of the newest ticks, in
-    slot tick mod their number: residuals [N, h + 8, d, E], of which the first expert's are the values less the origin;
+    slot tick mod their number: residuals [N, d, E, h + 8], of which the first expert's are the values less the origin;
     scale [N, h, d] δ, 0 where nothing was predicted. newest [N, d, E] residuals. behind [N, L, d, 8]: the means as they
     were one lead ago, from which the features of that tick are made again.
     """
@@ -120,7 +120,7 @@ def residuals(s: Past, row: int, c: int, x: float, usual: Floats, tick: int) -> 
     Where a slot has seen nothing the residual stays as it was. A missing value is the usual one of the last expert,
     with its residual.
     """
-    experts, slot = s.newest.shape[2], tick % s.residuals.shape[1]
+    experts, slot = s.newest.shape[2], tick % s.residuals.shape[3]
     value = np.float32(x - s.origin[row, c])
     if np.isnan(value):
         last = usual[experts - 1]
@@ -132,7 +132,7 @@ def residuals(s: Past, row: int, c: int, x: float, usual: Floats, tick: int) -> 
         if e:
             unknown = np.isnan(usual[e])
             residual = s.newest[row, c, e] if unknown else np.float32(value - np.float32(usual[e] - s.origin[row, c]))
-        s.newest[row, c, e] = s.residuals[row, slot, c, e] = residual
+        s.newest[row, c, e] = s.residuals[row, c, e, slot] = residual
     return value
 
 
@@ -145,40 +145,60 @@ def ago(slot: int, ticks: int, size: int) -> int:
 @compiled
 def learn(s: Past, q: Regression, row: int, c: int, tick: int, leads: Ints, teaches: bool, phi: F32) -> None:
     """Let the means behind follow, and if the tick teaches correct W_h of each lead by the error of its prediction."""
-    long, h = s.residuals.shape[1], s.scale.shape[1]
+    long, h = s.residuals.shape[3], s.scale.shape[1]
     now, slot = tick % long, tick % h
+    phi[FEATURES - 1] = 1
     for k in range(len(leads)):
         origin = tick - leads[k]
         if origin < s.since[row]:
             continue
         then, at = ago(now, leads[k], long), ago(slot, leads[k], h)
-        value, scale = s.residuals[row, then, c, 0], s.scale[row, at, c]
-        follow(s.behind[row, k, c], value, s.ticks[row] - leads[k])
-        if not teaches or scale <= 0:
+        value, per = s.residuals[row, c, 0, then], inverse(s.scale[row, at, c])
+        least = np.float32(1) / np.float32(s.ticks[row] - leads[k])
+        for j in range(COUNT_MEANS):
+            mean = s.behind[row, k, c, j]
+            mean += max(SHARES[j], least) * (value - mean)
+            s.behind[row, k, c, j] = mean
+            phi[LAGS - 1 + j] = bounded(mean - value, per)
+        if not teaches or s.scale[row, at, c] <= 0:
             continue
-        describe_means(s.behind[row, k, c], value, scale, phi)
         for e in range(s.newest.shape[2]):
-            describe_lags(s.residuals[row, :, c, e], then, origin - s.since[row], scale, phi)
-            phi[AT_RESIDUAL] = phi[AT_RESIDUAL] if e else 0
-            moved = (s.newest[row, c, e] - s.residuals[row, then, c, e]) / scale
+            describe(s, row, c, e, then, origin - s.since[row], per, phi)
+            moved = (s.newest[row, c, e] - s.residuals[row, c, e, then]) * per
             correct(q, row, c, k, e, at, moved, phi)
 
 
 @compiled
 def correct(q: Regression, row: int, c: int, k: int, e: int, slot: int, moved: np.float32, phi: F32) -> None:
-    """Correct the weights of one expert at one lead: its residual has moved by so much since the tick of a slot."""
-    w, gain, size = q.w[row, k, c, e], q.gain[row, slot, c, e], q.size[row, k, c, e]
-    error = moved - dot(w, phi)
-    if not np.isfinite(error):
-        w[:], q.size[row, k, c, e] = 0, FIRST_SIZE
-        return
-    cut = min(max(error, -np.float32(CUT) * size), np.float32(CUT) * size) * q.unit[row, slot, c, e]
+    """Correct the weights of one expert at one lead: its residual has moved by so much since the tick of a slot.
+
+    Weights that are no numbers any more begin anew. No branches and no views of arrays: this is the innermost loop.
+    """
+    error, size = moved - weighed(q.w, row, k, c, e, phi), q.size[row, k, c, e]
+    sound = abs(error) < np.inf
+    most = np.float32(CUT) * size
+    cut = min(max(error, -most), most) * q.unit[row, slot, c, e] if sound else np.float32(0)
     for j in range(FEATURES):
-        w[j] += decoded(np.float32(gain[j]), cut)
+        held = q.w[row, k, c, e, j] if sound else np.float32(0)
+        q.w[row, k, c, e, j] = held + decoded(np.float32(q.gain[row, slot, c, e, j]), cut)
     q.met[row, k, c, e] += 1
     share = min(q.met[row, k, c, e], np.float32(LONG))
     size += (min(abs(error), np.float32(WILD) * size) - size) / share
-    q.size[row, k, c, e] = max(size, np.float32(LEAST_SIZE))
+    q.size[row, k, c, e] = max(size, np.float32(LEAST_SIZE)) if sound else np.float32(FIRST_SIZE)
+
+
+@compiled
+def weighed(w: F32, row: int, k: int, c: int, e: int, phi: F32) -> np.float32:
+    """W_h·φ in four sums, which a processor adds at once."""
+    one = two = three = four = np.float32(0)
+    for j in range(0, FEATURES - 3, 4):
+        one += w[row, k, c, e, j] * phi[j]
+        two += w[row, k, c, e, j + 1] * phi[j + 1]
+        three += w[row, k, c, e, j + 2] * phi[j + 2]
+        four += w[row, k, c, e, j + 3] * phi[j + 3]
+    for j in range(FEATURES // 4 * 4, FEATURES):
+        one += w[row, k, c, e, j] * phi[j]
+    return (one + two) + (three + four)
 
 
 @compiled
@@ -188,51 +208,43 @@ def keep(s: Past, row: int, c: int, value: np.float32, still: bool) -> None:
         change, delta = abs(value - s.x[row, c]), s.delta[row, c]
         if change > 0:
             s.delta[row, c] = delta + (change - delta) / np.float32(min(s.rises[row], LONG)) if delta > 0 else change
-    follow(s.means[row, c], value, s.ticks[row])
+    least = np.float32(1) / np.float32(s.ticks[row])
+    for j in range(COUNT_MEANS):
+        s.means[row, c, j] += max(SHARES[j], least) * (value - s.means[row, c, j])
     s.x[row, c] = value
 
 
 @compiled
-def follow(means: F32, value: np.float32, ticks: int) -> None:
-    """Take a value into the means, as the ticks-th of the series."""
-    least = np.float32(1) / np.float32(ticks)
-    for j in range(COUNT_MEANS):
-        means[j] += max(SHARES[j], least) * (value - means[j])
+def inverse(scale: np.float32) -> np.float32:
+    """1 / δ, finite: where features would be larger they are cut anyway."""
+    return min(np.float32(1) / scale, np.float32(1e38))
 
 
 @compiled
-def bounded(value: np.float32, scale: np.float32) -> np.float32:
-    """A feature in units of δ."""
-    return min(max(value / scale, -np.float32(LARGEST)), np.float32(LARGEST))
+def bounded(value: np.float32, per: np.float32) -> np.float32:
+    """A feature: a value times `per`, 1 / δ."""
+    return min(max(value * per, -np.float32(LARGEST)), np.float32(LARGEST))
 
 
 @compiled
-def describe_means(means: F32, value: np.float32, scale: np.float32, phi: F32) -> None:
-    """The features of φ that all experts share: of a tick with this value and these means."""
-    for j in range(COUNT_MEANS):
-        phi[LAGS - 1 + j] = bounded(means[j] - value, scale)
-    phi[FEATURES - 1] = 1
-
-
-@compiled
-def describe_lags(residuals: F32, slot: int, before: int, scale: np.float32, phi: F32) -> None:
-    """The features of φ that are of one expert, of the tick in this slot; before `before` ticks its residuals began."""
-    newest = at = residuals[slot]
+def describe(s: Past, row: int, c: int, e: int, slot: int, before: int, per: np.float32, phi: F32) -> None:
+    """The features of φ that are of one expert, of the tick in this slot; the series began so many ticks before."""
+    newest = at = s.residuals[row, c, e, slot]
     for j in range(1, LAGS):
         if j <= before:
-            slot = ago(slot, 1, len(residuals))
-            at = residuals[slot]
-        phi[j - 1] = bounded(at - newest, scale)
-    phi[AT_RESIDUAL] = bounded(newest, scale)
+            at = s.residuals[row, c, e, ago(slot, j, s.residuals.shape[3])]
+        phi[j - 1] = bounded(at - newest, per)
+    phi[AT_RESIDUAL] = bounded(newest, per) if e else 0
 
 
 @compiled
-def describe(s: Past, row: int, c: int, e: int, tick: int, phi: F32) -> None:
+def describe_newest(s: Past, row: int, c: int, e: int, tick: int, phi: F32) -> None:
     """φ of the newest tick, for one expert."""
-    slot = tick % s.residuals.shape[1]
-    describe_means(s.means[row, c], s.x[row, c], s.delta[row, c], phi)
-    describe_lags(s.residuals[row, :, c, e], slot, tick - s.since[row], s.delta[row, c], phi)
-    phi[AT_RESIDUAL] = phi[AT_RESIDUAL] if e else 0
+    per = inverse(s.delta[row, c])
+    for j in range(COUNT_MEANS):
+        phi[LAGS - 1 + j] = bounded(s.means[row, c, j] - s.x[row, c], per)
+    phi[FEATURES - 1] = 1
+    describe(s, row, c, e, tick % s.residuals.shape[3], tick - s.since[row], per, phi)
 
 
 @compiled
@@ -240,7 +252,7 @@ def regress(s: Past, q: Regression, row: int, c: int, tick: int, phi: F32, proje
     """P, and the gain of the newest tick, which waits for the truths to come."""
     slot = tick % s.scale.shape[1]
     for e in range(s.newest.shape[2]):
-        describe(s, row, c, e, tick, phi)
+        describe_newest(s, row, c, e, tick, phi)
         norm = take_in(q.factor[row, c, e], phi, projected)
         if not norm >= 1:  # rounding has spoilt P
             begin_p(q.factor[row, c, e], FEATURES)
@@ -255,9 +267,9 @@ def regress(s: Past, q: Regression, row: int, c: int, tick: int, phi: F32, proje
 
 @compiled
 def steps_all(s: Past, q: Regression, rows: Ints, tick: Ints, left: Ints, right: Ints, share: Floats) -> F32:
-    """δ·W_h·φ of these rows at all leads, [b, E, h, d], straight lines between those of the grid."""
+    """δ·W_h·φ of these rows at all leads, [E, b, h, d], straight lines between those of the grid."""
     d, experts, leads, h = s.x.shape[1], s.newest.shape[2], q.w.shape[1], len(left)
-    out = np.full((len(rows), experts, h, d), np.nan, np.float32)
+    out = np.full((experts, len(rows), h, d), np.nan, np.float32)
     phi, at = np.empty(FEATURES, np.float32), np.empty(leads, np.float32)
     for i in range(len(rows)):
         row = rows[i]
@@ -265,10 +277,10 @@ def steps_all(s: Past, q: Regression, rows: Ints, tick: Ints, left: Ints, right:
             if s.rises[row] < STEADY or s.delta[row, c] <= 0:
                 continue
             for e in range(experts):
-                describe(s, row, c, e, tick[i], phi)
+                describe_newest(s, row, c, e, tick[i], phi)
                 for k in range(leads):
-                    at[k] = dot(q.w[row, k, c, e], phi) * s.delta[row, c]
+                    at[k] = weighed(q.w, row, k, c, e, phi) * s.delta[row, c]
                 for j in range(h):
                     t = np.float32(share[j])
-                    out[i, e, j, c] = at[left[j]] * (1 - t) + at[right[j]] * t
+                    out[e, i, j, c] = at[left[j]] * (1 - t) + at[right[j]] * t
     return out

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.compiled import compiled
 from streamer.config import Stream
 from streamer.forecast.factor import packed
 from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.least_squares import COUNT_MEANS, FEATURES, LAGS, Past, Regression, step_all, steps_all
-from streamer.forecast.seasonal import Seasons
+from streamer.forecast.seasonal import Seasons, look_up
 from streamer.part import Column, Rows
 from streamer.records import Floats, TickBatch
 
@@ -45,7 +46,7 @@ class LinearExperts(Rows):
             x=Column((d,), f32),
             means=Column((d, COUNT_MEANS), f32),
             delta=Column((d,), f32),
-            residuals=Column((h + LAGS, d, experts), f32),
+            residuals=Column((d, experts, h + LAGS), f32),
             newest=Column((d, experts), f32),
             scale=Column((h, d), f32),
             behind=Column((leads, d, COUNT_MEANS), f32),
@@ -74,7 +75,7 @@ class LinearExperts(Rows):
         step_all(*self.state, batch.rows, batch.x, batch.tick, batch.fresh, usual, self.grid.leads)
 
     def steps(self, batch: TickBatch) -> F32:
-        """What each expert adds to its base, [b, E, h, d], NaN without a scale yet; the forecasters ask in turn."""
+        """What each expert adds to its base, [E, b, h, d], NaN without a scale yet; the forecasters ask in turn."""
         if self.asked[0] is not batch:
             grid = self.grid
             self.asked = batch, steps_all(*self.state, batch.rows, batch.tick, grid.left, grid.right, grid.share)
@@ -82,16 +83,27 @@ class LinearExperts(Rows):
 
     def forecast(self, batch: TickBatch, expert: int) -> Floats:
         """What one expert says, [b, h, d]; NaN where there is no scale yet."""
-        rows = batch.rows
+        rows, steps = batch.rows, self.steps(batch)[expert]
         value = self.origin[rows] + self.x[rows]
-        base: Floats = value[:, None] + self.steps(batch)[:, expert]
-        if expert:
-            slots = self.seasons.coming(batch)[expert - 1]
-            usual = self.seasons.origin[rows, None] + self.seasons.usual(expert - 1)[rows[:, None], slots]
-            now = value - self.newest[rows, :, expert]
-            unusual = usual - now[:, None]
-            base += np.where(np.isnan(unusual), 0.0, unusual)
-        return base
+        if not expert:
+            plain: Floats = value[:, None] + steps
+            return plain
+        seasons, slots = self.seasons, self.seasons.coming(batch)[expert - 1]
+        usual = look_up(seasons.usual(expert - 1), seasons.origin, rows, slots)
+        return add_usual(value, value - self.newest[rows, :, expert], steps, usual)
+
+
+@compiled
+def add_usual(value: Floats, now: Floats, steps: F32, usual: Floats) -> Floats:
+    """value [b, d] and steps [b, h, d], and what is usual then, usual [b, h, d], less what is usual now [b, d]; where
+    that is unknown, nothing."""
+    out = np.empty(usual.shape)
+    for i in range(usual.shape[0]):
+        for j in range(usual.shape[1]):
+            for c in range(usual.shape[2]):
+                unusual = usual[i, j, c] - now[i, c]
+                out[i, j, c] = value[i, c] + steps[i, j, c] + (0.0 if np.isnan(unusual) else unusual)
+    return out
 
 
 class Linear(Rows):
