@@ -23,15 +23,20 @@ from streamer.records import Floats, Ints, TickBatch
 NONE = -32_768
 """The code of no forecast, or of one that is no number."""
 
+MOST = 1e38
+"""The largest sum of squares, or of sizes, of errors: an infinite one would never fade."""
+
+F32 = NDArray[np.float32]
+
 
 class Errors(NamedTuple):
     """The state of scores, as `Scores` has it."""
 
     ring: NDArray[np.int16]
     values: Floats
-    largest: NDArray[np.float32]
+    largest: F32
     matured: Floats
-    sums: Floats
+    sums: F32
 
 
 class Scores(Rows):
@@ -45,9 +50,9 @@ class Scores(Rows):
     name = "scores"
     ring: NDArray[np.int16]
     values: Floats
-    largest: NDArray[np.float32]
+    largest: F32
     matured: Floats
-    sums: Floats
+    sums: F32
 
     def __init__(self, models: Sequence[str], leads: Sequence[int], d: int, window: int) -> None:
         self.models, self.leads, self.d, self.window = tuple(models), np.array(leads), d, window
@@ -59,7 +64,7 @@ class Scores(Rows):
             values=Column((max(leads), d)),
             largest=Column((max(leads), d), np.float32),
             matured=Column((count, scored, d), axis=1, names=self.models),
-            sums=Column((3, count, scored), axis=2, names=self.models),
+            sums=Column((3, count, scored), np.float32, axis=2, names=self.models),
         )
 
     @property
@@ -72,12 +77,12 @@ class Scores(Rows):
         return self.models.index(REFERENCE)
 
     @property
-    def weight(self) -> Floats:
+    def weight(self) -> F32:
         """What the sums of each model and lead have been divided by, [N, M, L]."""
         return self.sums[:, 0]
 
     @property
-    def squared(self) -> Floats:
+    def squared(self) -> F32:
         """Fading sums of squared errors, [N, M, L]."""
         return self.sums[:, 1]
 
@@ -142,8 +147,8 @@ def score_all(s: Errors, rows: Ints, x: Floats, tick: Ints, leads: Ints, begins:
                     size += abs(error)
                 if not np.isnan(square):
                     s.sums[row, 0, m, k] = s.sums[row, 0, m, k] * decay + 1
-                    s.sums[row, 1, m, k] = s.sums[row, 1, m, k] * decay + square / d
-                    s.sums[row, 2, m, k] = s.sums[row, 2, m, k] * decay + size / d
+                    s.sums[row, 1, m, k] = min(s.sums[row, 1, m, k] * decay + square / d, MOST)
+                    s.sums[row, 2, m, k] = min(s.sums[row, 2, m, k] * decay + size / d, MOST)
 
 
 @compiled
@@ -167,13 +172,13 @@ def keep_all(s: Errors, rows: Ints, x: Floats, tick: Ints, leads: Ints, begins: 
                     s.ring[row, slot, m, c] = np.int16(encoded(change, largest, MOST_16)) if finite else np.int16(NONE)
 
 
-def pooled(sums: Floats, weight: Floats) -> Floats:
+def pooled(sums: NDArray[np.floating], weight: NDArray[np.floating]) -> Floats:
     """Mean over series of each one's rolling mean; NaN where none has weight.
 
     The metrics' threads call it with views of one array: while it grows, two arrays might differ in length.
     """
     known = weight > 0
-    each = np.divide(sums, weight, out=np.zeros_like(sums), where=known)
+    each = np.divide(sums, weight, out=np.zeros(sums.shape), where=known)
     count = known.sum(0)
     mean: Floats = np.divide(each.sum(0), count, out=np.full(count.shape, np.nan), where=count > 0)
     return mean
