@@ -6,14 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.compiled import compiled
+from streamer.forecast.codes import MOST_8, decoded, encoded, unit_of
+from streamer.forecast.factor import begin_p, take_in
 from streamer.records import Floats, Ints
 
 LAGS = 8
 MEANS = np.array([2, 4, 8, 16, 32, 64, 168, 512], np.float32)
 """Time constants of the means, in ticks."""
+SHARES = 1 / MEANS
 COUNT_MEANS = 8
 FEATURES = LAGS - 1 + COUNT_MEANS + 2
-RIDGE = 0.1
+AT_RESIDUAL = FEATURES - 2
 CUT = 1.5
 FIRST_SIZE = 2.0
 """Size of errors, in units of δ, until there are some."""
@@ -27,18 +30,18 @@ STEADY = 3
 """Changes that are seen before anything is learned: δ of fewer is no scale."""
 LARGEST = 1e4
 """The largest size of a feature."""
-STEPS = 32767.0
-"""Features and gains wait for their truths as whole numbers of so many steps of their largest."""
 
 F32 = NDArray[np.float32]
 
 
 class Past(NamedTuple):
-    """What the experts know of all series; E experts.
+    """What the experts know of all series; E experts, L leads, h ticks.
 
-    ticks [N] taken in; rises [N] changes seen; since [N] the tick that the series began anew at. origin [N, d] the
-    first value; x [N, d] the newest less the origin; means [N, d, 8] likewise; delta [N, d]. lags [N, d, E, 8]:
-    residuals, the newest first.
+    ticks [N] taken in; rises [N] changes seen; since [N] the tick that the series began anew at. origin [N, d] is near
+    the values; x [N, d] the newest less the origin; means [N, d, 8] likewise; delta [N, d]. Of the newest ticks, in
+    slot tick mod their number: residuals [N, d, E, h + 8], of which the first expert's are the values less the origin;
+    scale [N, h, d] δ, 0 where nothing was predicted. newest [N, d, E] residuals. behind [N, L, d, 8]: the means as they
+    were one lead ago, from which the features of that tick are made again.
     """
 
     ticks: Ints
@@ -48,25 +51,26 @@ class Past(NamedTuple):
     x: F32
     means: F32
     delta: F32
-    lags: F32
+    residuals: F32
+    newest: F32
+    scale: F32
+    behind: F32
 
 
 class Regression(NamedTuple):
-    """What the experts have learned; L leads, D features, h ticks.
+    """What the experts have learned; D features.
 
-    p [N, d, E, D, D]. w [N, L, d, E, D]. size, met [N, L, d, E]: mean sizes of errors, and how many there were. Of the
-    newest h ticks, in slot tick mod h: waiting [N, h, d, E, 2, D] features and gain, in steps of step [N, h, d, E, 2];
-    base [N, h, d, E] the residual; scale [N, h, d] δ.
+    factor [N, d, E, D·(D + 1)/2] is P (factor.py). w [N, L, d, E, D]. size, met [N, L, d, E]: mean sizes of errors, and
+    how many there were. gain [N, h, d, E, D]: gains of the newest h ticks, in slot tick mod h, as codes of unit
+    [N, h, d, E] (codes.py).
     """
 
-    p: Floats
+    factor: F32
     w: F32
     size: F32
     met: F32
-    waiting: NDArray[np.int16]
-    step: F32
-    base: F32
-    scale: F32
+    gain: NDArray[np.int8]
+    unit: F32
 
 
 @compiled
@@ -74,6 +78,7 @@ def step_all(
     s: Past, q: Regression, rows: Ints, x: Floats, tick: Ints, fresh: NDArray[np.bool_], usual: Floats, leads: Ints
 ) -> None:
     """One tick of each row: x [b, d]; usual [b, d, E] is what each expert takes for the usual value of its slot."""
+    phi, b, h = np.empty(FEATURES, np.float32), np.empty(FEATURES, np.float32), s.scale.shape[1]
     for i in range(len(rows)):
         row, missing, begins = rows[i], np.isnan(x[i, 0]), s.ticks[rows[i]] == 0
         if begins and missing:
@@ -82,20 +87,20 @@ def step_all(
             begin(s, q, row, x[i])
         if begins or fresh[i]:
             s.since[row] = tick[i]
+            s.behind[row] = s.means[row]
         anew = tick[i] == s.since[row]
         steady = s.rises[row] >= STEADY
         s.ticks[row] += 1
         if not missing and not anew:
             s.rises[row] += 1
         for c in range(x.shape[1]):
-            value = residuals(s, row, c, x[i, c], usual[i, c], anew)
-            if steady and not missing:
-                learn(s, q, row, c, tick[i], leads)
+            value = residuals(s, row, c, x[i, c], usual[i, c], tick[i])
+            learn(s, q, row, c, tick[i], leads, steady and not missing, phi)
             keep(s, row, c, value, missing or anew)
-            if s.rises[row] >= STEADY and s.delta[row, c] > 0:
-                regress(s, q, row, c, tick[i] % q.scale.shape[1])
-            else:
-                q.scale[row, tick[i] % q.scale.shape[1], c] = 0
+            predicts = s.rises[row] >= STEADY and s.delta[row, c] > 0
+            s.scale[row, tick[i] % h, c] = s.delta[row, c] if predicts else 0
+            if predicts:
+                regress(s, q, row, c, tick[i], phi, b)
 
 
 @compiled
@@ -103,63 +108,97 @@ def begin(s: Past, q: Regression, row: int, x: Floats) -> None:
     """The first sample of a series."""
     s.origin[row] = x
     q.size[row] = FIRST_SIZE
-    for c in range(q.p.shape[1]):
-        for e in range(q.p.shape[2]):
-            for j in range(FEATURES):
-                q.p[row, c, e, j, j] = 1 / RIDGE
+    for c in range(q.factor.shape[1]):
+        for e in range(q.factor.shape[2]):
+            begin_p(q.factor[row, c, e], FEATURES)
 
 
 @compiled
-def residuals(s: Past, row: int, c: int, x: float, usual: Floats, anew: bool) -> np.float32:
-    """Put the residuals of a tick before the lags; its value less the origin.
+def residuals(s: Past, row: int, c: int, x: float, usual: Floats, tick: int) -> np.float32:
+    """Keep the residuals of a tick; its value less the origin.
 
     Where a slot has seen nothing the residual stays as it was. A missing value is the usual one of the last expert,
-    with its residual. A series that begins anew has as many residuals before as the first one.
+    with its residual.
     """
-    experts = s.lags.shape[2]
+    experts, slot = s.newest.shape[2], tick % s.residuals.shape[3]
     value = np.float32(x - s.origin[row, c])
     if np.isnan(value):
         last = usual[experts - 1]
         value = s.x[row, c]
         if experts > 1 and not np.isnan(last):
-            value = np.float32(last - s.origin[row, c]) + s.lags[row, c, experts - 1, 0]
+            value = np.float32(last - s.origin[row, c]) + s.newest[row, c, experts - 1]
     for e in range(experts):
-        held = s.lags[row, c, e, 0]
         residual = value
         if e:
-            residual = held if np.isnan(usual[e]) else np.float32(value - np.float32(usual[e] - s.origin[row, c]))
-        for j in range(LAGS - 1, 0, -1):
-            s.lags[row, c, e, j] = residual if anew else s.lags[row, c, e, j - 1]
-        s.lags[row, c, e, 0] = residual
+            unknown = np.isnan(usual[e])
+            residual = s.newest[row, c, e] if unknown else np.float32(value - np.float32(usual[e] - s.origin[row, c]))
+        s.newest[row, c, e] = s.residuals[row, c, e, slot] = residual
     return value
 
 
 @compiled
-def learn(s: Past, q: Regression, row: int, c: int, tick: int, leads: Ints) -> None:
-    """Correct W_h of each lead by the error of what was predicted for this tick."""
+def ago(slot: int, ticks: int, size: int) -> int:
+    """The slot of so many ticks before, of `size` slots and no more ticks than that."""
+    return slot - ticks if slot >= ticks else slot - ticks + size
+
+
+@compiled
+def learn(s: Past, q: Regression, row: int, c: int, tick: int, leads: Ints, teaches: bool, phi: F32) -> None:
+    """Let the means behind follow, and if the tick teaches correct W_h of each lead by the error of its prediction."""
+    long, h = s.residuals.shape[3], s.scale.shape[1]
+    now, slot = tick % long, tick % h
+    phi[FEATURES - 1] = 1
     for k in range(len(leads)):
         origin = tick - leads[k]
-        slot = origin % q.scale.shape[1]
-        scale = q.scale[row, slot, c]
-        if origin < s.since[row] or scale <= 0:
+        if origin < s.since[row]:
             continue
-        for e in range(s.lags.shape[2]):
-            waiting, step, w = q.waiting[row, slot, c, e], q.step[row, slot, c, e], q.w[row, k, c, e]
-            predicted = np.float32(0)
-            for j in range(FEATURES):
-                predicted += w[j] * waiting[0, j]
-            if not np.isfinite(predicted * scale):
-                w[:], q.size[row, k, c, e] = 0, FIRST_SIZE
-                continue
-            error = (s.lags[row, c, e, 0] - q.base[row, slot, c, e]) / scale - predicted * step[0]
-            size, size_of = q.size[row, k, c, e], abs(error)
-            cut = min(max(error, -np.float32(CUT) * size), np.float32(CUT) * size) * step[1]
-            for j in range(FEATURES):
-                w[j] += cut * waiting[1, j]
-            q.met[row, k, c, e] += 1
-            share = min(q.met[row, k, c, e], np.float32(LONG))
-            size += (min(size_of, np.float32(WILD) * size) - size) / share
-            q.size[row, k, c, e] = max(size, np.float32(LEAST_SIZE))
+        then, at = ago(now, leads[k], long), ago(slot, leads[k], h)
+        value, per = s.residuals[row, c, 0, then], inverse(s.scale[row, at, c])
+        least = np.float32(1) / np.float32(s.ticks[row] - leads[k])
+        for j in range(COUNT_MEANS):
+            mean = s.behind[row, k, c, j]
+            mean += max(SHARES[j], least) * (value - mean)
+            s.behind[row, k, c, j] = mean
+            phi[LAGS - 1 + j] = bounded(mean - value, per)
+        if not teaches or s.scale[row, at, c] <= 0:
+            continue
+        for e in range(s.newest.shape[2]):
+            describe(s, row, c, e, then, origin - s.since[row], per, phi)
+            moved = (s.newest[row, c, e] - s.residuals[row, c, e, then]) * per
+            correct(q, row, c, k, e, at, moved, phi)
+
+
+@compiled
+def correct(q: Regression, row: int, c: int, k: int, e: int, slot: int, moved: np.float32, phi: F32) -> None:
+    """Correct the weights of one expert at one lead: its residual has moved by so much since the tick of a slot.
+
+    Weights that are no numbers any more begin anew. No branches and no views of arrays: this is the innermost loop.
+    """
+    error, size = moved - weighed(q.w, row, k, c, e, phi), q.size[row, k, c, e]
+    sound = abs(error) < np.inf
+    most = np.float32(CUT) * size
+    cut = min(max(error, -most), most) * q.unit[row, slot, c, e] if sound else np.float32(0)
+    for j in range(FEATURES):
+        held = q.w[row, k, c, e, j] if sound else np.float32(0)
+        q.w[row, k, c, e, j] = held + decoded(np.float32(q.gain[row, slot, c, e, j]), cut)
+    q.met[row, k, c, e] += 1
+    share = min(q.met[row, k, c, e], np.float32(LONG))
+    size += (min(abs(error), np.float32(WILD) * size) - size) / share
+    q.size[row, k, c, e] = max(size, np.float32(LEAST_SIZE)) if sound else np.float32(FIRST_SIZE)
+
+
+@compiled
+def weighed(w: F32, row: int, k: int, c: int, e: int, phi: F32) -> np.float32:
+    """W_h·φ in four sums, which a processor adds at once."""
+    one = two = three = four = np.float32(0)
+    for j in range(0, FEATURES - 3, 4):
+        one += w[row, k, c, e, j] * phi[j]
+        two += w[row, k, c, e, j + 1] * phi[j + 1]
+        three += w[row, k, c, e, j + 2] * phi[j + 2]
+        four += w[row, k, c, e, j + 3] * phi[j + 3]
+    for j in range(FEATURES // 4 * 4, FEATURES):
+        one += w[row, k, c, e, j] * phi[j]
+    return (one + two) + (three + four)
 
 
 @compiled
@@ -169,71 +208,68 @@ def keep(s: Past, row: int, c: int, value: np.float32, still: bool) -> None:
         change, delta = abs(value - s.x[row, c]), s.delta[row, c]
         if change > 0:
             s.delta[row, c] = delta + (change - delta) / np.float32(min(s.rises[row], LONG)) if delta > 0 else change
+    least = np.float32(1) / np.float32(s.ticks[row])
     for j in range(COUNT_MEANS):
-        share = max(1 / MEANS[j], np.float32(1) / np.float32(s.ticks[row]))
-        s.means[row, c, j] += share * (value - s.means[row, c, j])
+        s.means[row, c, j] += max(SHARES[j], least) * (value - s.means[row, c, j])
     s.x[row, c] = value
 
 
 @compiled
-def features(s: Past, row: int, c: int, e: int, phi: F32) -> None:
-    """φ of the newest tick."""
-    lags, delta = s.lags[row, c, e], s.delta[row, c]
+def inverse(scale: np.float32) -> np.float32:
+    """1 / δ, finite: where features would be larger they are cut anyway."""
+    return min(np.float32(1) / scale, np.float32(1e38))
+
+
+@compiled
+def bounded(value: np.float32, per: np.float32) -> np.float32:
+    """A feature: a value times `per`, 1 / δ."""
+    return min(max(value * per, -np.float32(LARGEST)), np.float32(LARGEST))
+
+
+@compiled
+def describe(s: Past, row: int, c: int, e: int, slot: int, before: int, per: np.float32, phi: F32) -> None:
+    """The features of φ that are of one expert, of the tick in this slot; the series began so many ticks before."""
+    newest = at = s.residuals[row, c, e, slot]
     for j in range(1, LAGS):
-        phi[j - 1] = lags[j] - lags[0]
+        if j <= before:
+            at = s.residuals[row, c, e, ago(slot, j, s.residuals.shape[3])]
+        phi[j - 1] = bounded(at - newest, per)
+    phi[AT_RESIDUAL] = bounded(newest, per) if e else 0
+
+
+@compiled
+def describe_newest(s: Past, row: int, c: int, e: int, tick: int, phi: F32) -> None:
+    """φ of the newest tick, for one expert."""
+    per = inverse(s.delta[row, c])
     for j in range(COUNT_MEANS):
-        phi[LAGS - 1 + j] = s.means[row, c, j] - s.x[row, c]
-    phi[FEATURES - 2] = lags[0] if e else 0
-    phi[FEATURES - 1] = delta  # one, in units of δ
-    for j in range(FEATURES):
-        phi[j] = min(max(phi[j] / delta, -np.float32(LARGEST)), np.float32(LARGEST))
+        phi[LAGS - 1 + j] = bounded(s.means[row, c, j] - s.x[row, c], per)
+    phi[FEATURES - 1] = 1
+    describe(s, row, c, e, tick % s.residuals.shape[3], tick - s.since[row], per, phi)
 
 
 @compiled
-def regress(s: Past, q: Regression, row: int, c: int, slot: int) -> None:
-    """P, and the gain of the newest tick, which waits with its features for the truths to come."""
-    phi, projected = np.empty(FEATURES, np.float32), np.empty(FEATURES)
-    q.scale[row, slot, c] = s.delta[row, c]
-    for e in range(s.lags.shape[2]):
-        features(s, row, c, e, phi)
-        p, norm = q.p[row, c, e], 1.0
-        for j in range(FEATURES):
-            total = 0.0
-            for k in range(FEATURES):
-                total += p[j, k] * phi[k]
-            projected[j] = total
-            norm += phi[j] * total
+def regress(s: Past, q: Regression, row: int, c: int, tick: int, phi: F32, projected: F32) -> None:
+    """P, and the gain of the newest tick, which waits for the truths to come."""
+    slot = tick % s.scale.shape[1]
+    for e in range(s.newest.shape[2]):
+        describe_newest(s, row, c, e, tick, phi)
+        norm = take_in(q.factor[row, c, e], phi, projected)
         if not norm >= 1:  # rounding has spoilt P
-            p[:], projected[:], norm = 0, phi / RIDGE, 1 + (phi * phi).sum() / RIDGE
-            for j in range(FEATURES):
-                p[j, j] = 1 / RIDGE
+            begin_p(q.factor[row, c, e], FEATURES)
+            norm = take_in(q.factor[row, c, e], phi, projected)
+        largest = np.float32(0)
         for j in range(FEATURES):
-            gain = projected[j] / norm
-            for k in range(FEATURES):
-                p[j, k] -= gain * projected[k]
-        q.base[row, slot, c, e] = s.lags[row, c, e, 0]
-        store(q, row, slot, c, e, 0, phi, 1.0)
-        store(q, row, slot, c, e, 1, projected.astype(np.float32), norm)
+            largest = max(largest, abs(projected[j]))
+        q.unit[row, slot, c, e] = unit_of(largest / norm, MOST_8)
+        for j in range(FEATURES):
+            q.gain[row, slot, c, e, j] = np.int8(encoded(projected[j], largest, MOST_8))
 
 
 @compiled
-def store(q: Regression, row: int, slot: int, c: int, e: int, which: int, values: F32, norm: float) -> None:
-    """Values over a norm, as whole numbers of steps."""
-    largest = np.float32(0)
-    for j in range(FEATURES):
-        largest = max(largest, abs(values[j]))
-    q.step[row, slot, c, e, which] = largest / norm / np.float32(STEPS)
-    for j in range(FEATURES):
-        q.waiting[row, slot, c, e, which, j] = (
-            np.int16(np.rint(values[j] / largest * np.float32(STEPS))) if largest else 0
-        )
-
-
-@compiled
-def steps_all(s: Past, q: Regression, rows: Ints, left: Ints, right: Ints, share: Floats) -> F32:
-    """δ·W_h·φ of these rows at all leads, [b, E, h, d], straight lines between those of the grid."""
-    d, experts, leads, h = s.lags.shape[1], s.lags.shape[2], q.w.shape[1], len(left)
-    out = np.full((len(rows), experts, h, d), np.nan, np.float32)
+def steps_all(s: Past, q: Regression, rows: Ints, tick: Ints, left: Ints, right: Ints, share: Floats) -> F32:
+    """δ·W_h·φ of these rows at all leads, [E, b, h, d], straight lines between those of the grid."""
+    d, experts, leads, h = s.x.shape[1], s.newest.shape[2], q.w.shape[1], len(left)
+    out = np.full((experts, len(rows), h, d), np.nan, np.float32)
     phi, at = np.empty(FEATURES, np.float32), np.empty(leads, np.float32)
     for i in range(len(rows)):
         row = rows[i]
@@ -241,13 +277,10 @@ def steps_all(s: Past, q: Regression, rows: Ints, left: Ints, right: Ints, share
             if s.rises[row] < STEADY or s.delta[row, c] <= 0:
                 continue
             for e in range(experts):
-                features(s, row, c, e, phi)
+                describe_newest(s, row, c, e, tick[i], phi)
                 for k in range(leads):
-                    total = np.float32(0)
-                    for j in range(FEATURES):
-                        total += q.w[row, k, c, e, j] * phi[j]
-                    at[k] = total * s.delta[row, c]
+                    at[k] = weighed(q.w, row, k, c, e, phi) * s.delta[row, c]
                 for j in range(h):
                     t = np.float32(share[j])
-                    out[i, e, j, c] = at[left[j]] * (1 - t) + at[right[j]] * t
+                    out[e, i, j, c] = at[left[j]] * (1 - t) + at[right[j]] * t
     return out

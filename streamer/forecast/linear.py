@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.compiled import compiled
 from streamer.config import Stream
+from streamer.forecast.factor import packed
 from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.least_squares import COUNT_MEANS, FEATURES, LAGS, Past, Regression, step_all, steps_all
-from streamer.forecast.seasonal import Seasons
+from streamer.forecast.seasonal import Seasons, look_up
 from streamer.part import Column, Rows
 from streamer.records import Floats, Ints, TickBatch
 
@@ -30,8 +32,9 @@ class LinearExperts(Rows):
     origin: Floats
     x: F32
     means: F32
-    lags: F32
-    base: F32
+    residuals: F32
+    newest: F32
+    behind: F32
 
     def __init__(self, config: Stream, seasons: Seasons) -> None:
         d, h, self.seasons = config.sizes.d, config.sizes.horizon, seasons
@@ -46,15 +49,16 @@ class LinearExperts(Rows):
             x=Column((d,), f32),
             means=Column((d, COUNT_MEANS), f32),
             delta=Column((d,), f32),
-            lags=Column((d, experts, LAGS), f32),
-            p=Column((d, experts, FEATURES, FEATURES)),
+            residuals=Column((d, experts, h + LAGS), f32),
+            newest=Column((d, experts), f32),
+            scale=Column((h, d), f32),
+            behind=Column((leads, d, COUNT_MEANS), f32),
+            factor=Column((d, experts, packed(FEATURES)), f32),
             w=Column((leads, d, experts, FEATURES), f32),
             size=Column((leads, d, experts), f32),
             met=Column((leads, d, experts), f32),
-            waiting=Column((h, d, experts, 2, FEATURES), np.int16),
-            step=Column((h, d, experts, 2), f32),
-            base=Column((h, d, experts), f32),
-            scale=Column((h, d), f32),
+            gain=Column((h, d, experts, FEATURES), np.int8),
+            unit=Column((h, d, experts), f32),
         )
 
     @property
@@ -64,11 +68,11 @@ class LinearExperts(Rows):
         return Past(**past), Regression(**regression)
 
     def fit(self) -> list[Any]:
-        return [self.seasons.fit(), self.grid.leads.tolist()]
+        return [self.seasons.fit(), self.grid.leads.tolist(), "factors"]
 
     def take_in(self, batch: TickBatch) -> None:
         """Learn from the truths of these ticks, then take them in; a missing one is held at what its slot suggests."""
-        usual = np.zeros((len(batch.rows), *self.lags.shape[1:3]))
+        usual = np.zeros((len(batch.rows), *self.newest.shape[1:]))
         for i, slot in enumerate(self.seasons.now(batch)):
             usual[..., 1 + i] = self.seasons.origin[batch.rows] + self.seasons.usual(i)[batch.rows, slot]
         step_all(*self.state, batch.rows, batch.x, batch.tick, batch.fresh, usual, self.grid.leads)
@@ -78,29 +82,41 @@ class LinearExperts(Rows):
         by = origin - self.origin[rows]
         self.x[rows] -= by
         self.means[rows] -= by[..., None]
-        self.lags[rows, :, 0] -= by[..., None]
-        self.base[rows, :, :, 0] -= by[:, None]
+        self.residuals[rows, :, 0] -= by[..., None]
+        self.newest[rows, :, 0] -= by
+        self.behind[rows] -= by[:, None, :, None]
         self.origin[rows] = origin
 
     def steps(self, batch: TickBatch) -> F32:
-        """What each expert adds to its base, [b, E, h, d], NaN without a scale yet; the forecasters ask in turn."""
+        """What each expert adds to its base, [E, b, h, d], NaN without a scale yet; the forecasters ask in turn."""
         if self.asked[0] is not batch:
             grid = self.grid
-            self.asked = batch, steps_all(*self.state, batch.rows, grid.left, grid.right, grid.share)
+            self.asked = batch, steps_all(*self.state, batch.rows, batch.tick, grid.left, grid.right, grid.share)
         return self.asked[1]
 
     def forecast(self, batch: TickBatch, expert: int) -> Floats:
         """What one expert says, [b, h, d]; NaN where there is no scale yet."""
-        rows = batch.rows
-        newest = self.origin[rows] + self.x[rows]
-        base: Floats = newest[:, None] + self.steps(batch)[:, expert]
-        if expert:
-            slots = self.seasons.coming(batch)[expert - 1]
-            usual = self.seasons.origin[rows, None] + self.seasons.usual(expert - 1)[rows[:, None], slots]
-            now = newest - self.lags[rows, :, expert, 0]
-            unusual = usual - now[:, None]
-            base += np.where(np.isnan(unusual), 0.0, unusual)
-        return base
+        rows, steps = batch.rows, self.steps(batch)[expert]
+        value = self.origin[rows] + self.x[rows]
+        if not expert:
+            plain: Floats = value[:, None] + steps
+            return plain
+        seasons, slots = self.seasons, self.seasons.coming(batch)[expert - 1]
+        usual = look_up(seasons.usual(expert - 1), seasons.origin, rows, slots)
+        return add_usual(value, value - self.newest[rows, :, expert], steps, usual)
+
+
+@compiled
+def add_usual(value: Floats, now: Floats, steps: F32, usual: Floats) -> Floats:
+    """value [b, d] and steps [b, h, d], and what is usual then, usual [b, h, d], less what is usual now [b, d]; where
+    that is unknown, nothing."""
+    out = np.empty(usual.shape)
+    for i in range(usual.shape[0]):
+        for j in range(usual.shape[1]):
+            for c in range(usual.shape[2]):
+                unusual = usual[i, j, c] - now[i, c]
+                out[i, j, c] = value[i, c] + steps[i, j, c] + (0.0 if np.isnan(unusual) else unusual)
+    return out
 
 
 class Linear(Rows):

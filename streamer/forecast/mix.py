@@ -189,20 +189,32 @@ def weights_all(s: Regrets, rows: Ints, speaks: NDArray[np.bool_], reference: in
 
 
 @compiled
+def who_speaks(mean: Floats, i: int, speaks: NDArray[np.bool_]) -> None:
+    """Which models [K] have finite forecasts for row i of mean [b, K + 1, h, d]."""
+    for m in range(len(speaks)):
+        silent = 0
+        for j in range(mean.shape[2]):
+            for c in range(mean.shape[3]):
+                silent += not abs(mean[i, m, j, c]) < np.inf
+        speaks[m] = not silent
+
+
+@compiled
 def mix_all(s: Regrets, rows: Ints, mean: Floats, reference: int, left: Ints, right: Ints, share: Floats) -> None:
     """The mixture of each row into the last of its forecasts."""
     models, leads, d, h = s.regret.shape[1], s.regret.shape[2], s.regret.shape[3], mean.shape[2]
-    weight, speaks = np.empty((leads, models)), np.empty(models, np.bool_)
+    weight, one, speaks = np.empty((models, leads)), np.empty(models), np.empty(models, np.bool_)
     for i in range(len(rows)):
-        for m in range(models):
-            speaks[m] = np.isfinite(mean[i, m].sum())
+        who_speaks(mean, i, speaks)
         for c in range(d):
             for k in range(leads):
-                weigh(s, rows[i], k, c, speaks, reference, weight[k])
+                weigh(s, rows[i], k, c, speaks, reference, one)
+                weight[:, k] = one
             for j in range(h):
-                total = 0.0
-                for m in range(models):
-                    w = weight[left[j], m] * (1 - share[j]) + weight[right[j], m] * share[j]
-                    if w > 0:
-                        total += w * mean[i, m, j, c]
-                mean[i, models, j, c] = total
+                mean[i, models, j, c] = 0
+            for m in range(models):
+                if not speaks[m]:
+                    continue
+                for j in range(h):
+                    w = weight[m, left[j]] * (1 - share[j]) + weight[m, right[j]] * share[j]
+                    mean[i, models, j, c] += w * mean[i, m, j, c]

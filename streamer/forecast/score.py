@@ -2,9 +2,9 @@
 
 A forecast made at tick t for t + lead is scored when the sample of t + lead arrives, never earlier, and every model
 against that same sample. Until then a ring for each scored lead keeps it: what each model predicted for tick t lies in
-slot t mod lead, as the difference from the value that it was predicted after. So single precision is enough, also for a
-meter that stands at 1e8. A slot takes `4·M·d` bytes, the rings of a series `4·M·d` times the sum of the leads, and
-`8·d` for each of the newest h values.
+slot t mod lead, as the difference from the value that it was predicted after, in 16 bits (codes.py): off by at most a
+30,000th of the largest change that any model predicted at that tick, however high the series stands. A slot takes
+`2·M·d` bytes, the rings of a series `2·M·d` times the sum of the leads, and `12·d` for each of the newest h ticks.
 """
 
 from collections.abc import Sequence
@@ -14,34 +14,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.compiled import compiled
+from streamer.forecast.codes import MOST_16, decoded, encoded, unit_of
 from streamer.forecast.contract import REFERENCE
 from streamer.forecast.leads import LeadGrid
 from streamer.part import Arrays, Column, Rows
 from streamer.records import Floats, Ints, TickBatch
 
+NONE = -32_768
+"""The code of no forecast, or of one that is no number."""
+
+MOST = 1e38
+"""The largest sum of squares, or of sizes, of errors: an infinite one would never fade."""
+
+F32 = NDArray[np.float32]
+
 
 class Errors(NamedTuple):
     """The state of scores, as `Scores` has it."""
 
-    ring: NDArray[np.float32]
+    ring: NDArray[np.int16]
     values: Floats
+    largest: F32
     matured: Floats
-    sums: Floats
+    sums: F32
 
 
 class Scores(Rows):
     """Rolling errors of a stream: exponential means over `window` ticks, per series, model and lead.
 
-    ring: [N, Σ leads, M, d], the slots of one lead after those of another. values: [N, h, d], the newest values, in
-    slot tick mod h. matured: [N, M, L, d], what was predicted for the newest tick. sums: [N, 3, M, L], of weights,
-    squares and sizes of errors.
+    ring: [N, Σ leads, M, d], codes, the slots of one lead after those of another. values: [N, h, d], the newest values,
+    in slot tick mod h, and largest: [N, h, d], the largest change that any model predicted from them. matured:
+    [N, M, L, d], what was predicted for the newest tick. sums: [N, 3, M, L], of weights, squares and sizes of errors.
     """
 
     name = "scores"
-    ring: NDArray[np.float32]
+    ring: NDArray[np.int16]
     values: Floats
+    largest: F32
     matured: Floats
-    sums: Floats
+    sums: F32
 
     def __init__(self, models: Sequence[str], leads: Sequence[int], d: int, window: int) -> None:
         self.models, self.leads, self.d, self.window = tuple(models), np.array(leads), d, window
@@ -49,15 +60,16 @@ class Scores(Rows):
         self.begins: Ints = np.cumsum(leads) - self.leads
         count, scored = len(self.models), len(leads)
         super().__init__(
-            ring=Column((sum(leads), count, d), np.float32, axis=2, names=self.models),
+            ring=Column((sum(leads), count, d), np.int16, float(NONE), axis=2, names=self.models),
             values=Column((max(leads), d)),
+            largest=Column((max(leads), d), np.float32),
             matured=Column((count, scored, d), axis=1, names=self.models),
-            sums=Column((3, count, scored), axis=2, names=self.models),
+            sums=Column((3, count, scored), np.float32, axis=2, names=self.models),
         )
 
     @property
     def state(self) -> Errors:
-        return Errors(self.ring, self.values, self.matured, self.sums)
+        return Errors(self.ring, self.values, self.largest, self.matured, self.sums)
 
     @property
     def reference(self) -> int:
@@ -65,17 +77,17 @@ class Scores(Rows):
         return self.models.index(REFERENCE)
 
     @property
-    def weight(self) -> Floats:
+    def weight(self) -> F32:
         """What the sums of each model and lead have been divided by, [N, M, L]."""
         return self.sums[:, 0]
 
     @property
-    def squared(self) -> Floats:
+    def squared(self) -> F32:
         """Fading sums of squared errors, [N, M, L]."""
         return self.sums[:, 1]
 
     def fit(self) -> list[Any]:
-        return [self.leads.tolist(), self.d, self.window, "differences"]
+        return [self.leads.tolist(), self.d, self.window, "codes"]
 
     def restore(self, labels: Any, saved: Arrays) -> None:
         super().restore(labels, saved)
@@ -92,13 +104,13 @@ class Scores(Rows):
 
     def restart(self, rows: Ints) -> None:
         """Forget pending forecasts of series that begin, or start anew."""
-        self.ring[rows] = np.nan
+        self.ring[rows] = NONE
         self.matured[rows] = np.nan
 
     def forget(self, models: Sequence[str]) -> None:
         """Forget everything of these models: they speak with new weights, or for the first time."""
         at = [self.models.index(model) for model in models]
-        self.ring[:, :, at] = np.nan
+        self.ring[:, :, at] = NONE
         self.matured[:, at] = np.nan
         self.sums[:, :, at] = 0
 
@@ -121,20 +133,22 @@ def score_all(s: Errors, rows: Ints, x: Floats, tick: Ints, leads: Ints, begins:
     for i in range(len(rows)):
         row = rows[i]
         for k in range(len(leads)):
-            slot, after = begins[k] + tick[i] % leads[k], s.values[row, (tick[i] - leads[k]) % h]
+            slot, then = begins[k] + tick[i] % leads[k], (tick[i] - leads[k]) % h
             for m in range(models):
                 square = size = 0.0
                 for c in range(d):
-                    predicted = after[c] + s.ring[row, slot, m, c]
-                    s.ring[row, slot, m, c] = np.nan
+                    code = s.ring[row, slot, m, c]
+                    change = decoded(np.float32(code), unit_of(s.largest[row, then, c], MOST_16))
+                    predicted = np.nan if code == NONE else s.values[row, then, c] + change
+                    s.ring[row, slot, m, c] = NONE
                     s.matured[row, m, k, c] = predicted
                     error = predicted - x[i, c]
                     square += error * error
                     size += abs(error)
                 if not np.isnan(square):
                     s.sums[row, 0, m, k] = s.sums[row, 0, m, k] * decay + 1
-                    s.sums[row, 1, m, k] = s.sums[row, 1, m, k] * decay + square / d
-                    s.sums[row, 2, m, k] = s.sums[row, 2, m, k] * decay + size / d
+                    s.sums[row, 1, m, k] = min(s.sums[row, 1, m, k] * decay + square / d, MOST)
+                    s.sums[row, 2, m, k] = min(s.sums[row, 2, m, k] * decay + size / d, MOST)
 
 
 @compiled
@@ -142,21 +156,29 @@ def keep_all(s: Errors, rows: Ints, x: Floats, tick: Ints, leads: Ints, begins: 
     """What every model predicts after the sample x [b, d] of each row."""
     for i in range(len(rows)):
         row = rows[i]
-        s.values[row, tick[i] % s.values.shape[1]] = x[i]
-        for k in range(len(leads)):
-            slot = begins[k] + tick[i] % leads[k]
+        now = tick[i] % s.values.shape[1]
+        for c in range(x.shape[1]):
+            largest = np.float32(0)
             for m in range(mean.shape[1]):
-                for c in range(x.shape[1]):
-                    s.ring[row, slot, m, c] = mean[i, m, leads[k] - 1, c] - x[i, c]
+                for k in range(len(leads)):
+                    change = np.float32(mean[i, m, leads[k] - 1, c] - x[i, c])
+                    largest = max(largest, abs(change) if np.isfinite(change) else np.float32(0))
+            s.values[row, now, c], s.largest[row, now, c] = x[i, c], largest
+            for k in range(len(leads)):
+                slot = begins[k] + tick[i] % leads[k]
+                for m in range(mean.shape[1]):
+                    change = np.float32(mean[i, m, leads[k] - 1, c] - x[i, c])
+                    finite = np.isfinite(change)
+                    s.ring[row, slot, m, c] = np.int16(encoded(change, largest, MOST_16)) if finite else np.int16(NONE)
 
 
-def pooled(sums: Floats, weight: Floats) -> Floats:
+def pooled(sums: NDArray[np.floating], weight: NDArray[np.floating]) -> Floats:
     """Mean over series of each one's rolling mean; NaN where none has weight.
 
     The metrics' threads call it with views of one array: while it grows, two arrays might differ in length.
     """
     known = weight > 0
-    each = np.divide(sums, weight, out=np.zeros_like(sums), where=known)
+    each = np.divide(sums, weight, out=np.zeros(sums.shape), where=known)
     count = known.sum(0)
     mean: Floats = np.divide(each.sum(0), count, out=np.full(count.shape, np.nan), where=count > 0)
     return mean

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.compiled import compiled
 from streamer.config import Stream
 from streamer.forecast.calendar import Calendar
 from streamer.forecast.pace import Pace
@@ -115,5 +116,16 @@ class Seasonal(Rows):
     def forecast(self, batch: TickBatch) -> Floats:
         slots = self.seasons.coming(batch)[self.cycle]
         table = self.seasons.last(self.cycle) if self.is_last else self.seasons.usual(self.cycle)
-        found: Floats = self.seasons.origin[batch.rows, None] + table[batch.rows[:, None], slots]
-        return found
+        return look_up(table, self.seasons.origin, batch.rows, slots)
+
+
+@compiled
+def look_up(table: NDArray[np.float32], origin: Floats, rows: Ints, slots: Ints) -> Floats:
+    """The values [b, h, d] of slots [b, h] of these rows in a table [N, slots, d] of differences from origin [N, d]."""
+    (b, h), d = slots.shape, table.shape[2]
+    out = np.empty((b, h, d))
+    for i in range(b):
+        for j in range(h):
+            for c in range(d):
+                out[i, j, c] = origin[rows[i], c] + table[rows[i], slots[i, j], c]
+    return out

@@ -20,7 +20,7 @@ from streamer.stream.state import StreamState
 from tests.forecast.ticks import at_random
 
 ROWS, D = 70, 2
-ALLOWED = {np.dtype(name) for name in ("float32", "float64", "int64", "int16", "uint8", "bool")}
+ALLOWED = {np.dtype(name) for name in ("float32", "float64", "int64", "int16", "int8", "uint8", "bool")}
 CELLS: tuple[CellName, ...] = ("rnn", "lstm")
 
 

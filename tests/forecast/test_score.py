@@ -47,23 +47,26 @@ def test_a_meter_that_stands_high() -> None:
     assert mae[:, 0] == pytest.approx(0.25)
 
 
-def test_single_precision_of_changes() -> None:
-    """What was predicted at the leads comes back to seven digits of how far it lies from the value it was made after,
-    however high the series stands."""
+def test_changes_in_16_bits() -> None:
+    """What was predicted comes back to a 30,000th of the largest change that was predicted at that tick, however high
+    the series stands; "nothing changes" comes back exactly."""
     made, level = scores([1, 2], 2, d=2), 1e9
     mean = level + np.random.default_rng(0).normal(size=(1, M, 2, 2)) / 3
+    mean[:, 0] = level
     made.truth(tick(0, level, level, fresh=True))
     made.predicted(tick(0, level, level), mean)
     made.truth(tick(1, level, level))
-    np.testing.assert_allclose(made.matured[0, :, 0] - level, mean[0, :, 0] - level, rtol=1e-6, atol=2e-7)
+    off = abs(made.matured[0, :, 0] - mean[0, :, 0])
+    assert (off < abs(mean - level).max((0, 1, 2)) / 30_000 + 2e-7).all()
+    assert (off[0] == 0).all()
 
 
 @pytest.mark.parametrize(("leads", "d"), [([1, 10, 40], 1), ([2, 40], 5)])
 def test_memory(leads: list[int], d: int) -> None:
-    """A series takes 4·M·d bytes per tick of each lead for its rings, and 8·d for each of the newest h values."""
+    """A series takes 2·M·d bytes per tick of each lead for its rings, and 12·d for each of the newest h ticks."""
     arrays = scores(leads, 40, d).arrays()
-    assert arrays["ring"].nbytes == 4 * M * d * sum(leads)
-    assert arrays["values"].nbytes == 8 * d * 40
+    assert arrays["ring"].nbytes == 2 * M * d * sum(leads)
+    assert arrays["values"].nbytes + arrays["largest"].nbytes == 12 * d * 40
 
 
 def test_a_wild_first_value() -> None:
@@ -76,10 +79,10 @@ def test_a_wild_first_value() -> None:
         for t, value in enumerate([first, *x[1:]]):
             made.truth(tick(t, value, fresh=t == 0))
             made.predicted(tick(t, value), value + noise[t][None, ..., None])
-        np.testing.assert_allclose(made.matured[0, :, 0, 0], x[-2] + noise[-2, :, 0], rtol=1e-6)
+        np.testing.assert_allclose(made.matured[0, :, 0, 0], x[-2] + noise[-2, :, 0], atol=2e-4)
         found.append(made.by_lead())
     for wild, tame in zip(*found, strict=True):
-        np.testing.assert_allclose(wild, tame, rtol=1e-12)
+        np.testing.assert_allclose(wild, tame, rtol=1e-6)
 
 
 @given(st.lists(st.floats(0.125, 8), min_size=3, max_size=3), st.integers(0, 2**32 - 1))
@@ -91,11 +94,25 @@ def test_e_p(sizes: list[float], seed: int) -> None:
     made.sums[0, 0], made.sums[0, 1] = 2.0, 2.0 * np.square(sizes)
     one, two, five = np.square(sizes)
     wanted = math.sqrt((one + two + (2 * two + five) / 3 + (two + 2 * five) / 3 + five) / 5)
-    np.testing.assert_allclose(made.e_p(grid), wanted)
+    np.testing.assert_allclose(made.e_p(grid), wanted, rtol=1e-6)
+
+
+@pytest.mark.parametrize("first", [1e30, -1e150])
+def test_an_error_beyond_all_bounds_fades(first: float) -> None:
+    """After a first value that no forecast could meet, errors are what they would be without it, and never infinite."""
+    made = scores([1], 1, window=1)
+    for t in range(400):
+        now = tick(t, first if t == 0 else 1.0, fresh=t == 0)
+        made.truth(now)
+        made.predicted(now, np.full((1, M, 1, 1), first if t == 0 else 1.5))
+        assert not np.isinf(made.by_lead()).any()
+    rmse, mae = made.by_lead()
+    assert rmse[:, 0] == pytest.approx(0.5, rel=1e-3)
+    assert mae[:, 0] == pytest.approx(0.5, rel=1e-3)
 
 
 def test_ramp() -> None:
-    """On y_t = t a perfect forecaster has no error at any lead, one late or early by a step has exactly 1."""
+    """On y_t = t a perfect forecaster has no error at any lead, one late or early by a step has 1, to four digits."""
     horizon, leads = 4, [1, 2, 4]
     made = scores(leads, horizon)
     shift = np.array([np.nan, -1.0, 1.0, 0.0])
@@ -105,8 +122,8 @@ def test_ramp() -> None:
         made.predicted(now, (t + 1.0 + np.arange(horizon) + shift[:, None])[None, ..., None])
     rmse, mae = made.by_lead()
     wanted = np.abs(shift)[:, None] * np.ones(len(leads))
-    np.testing.assert_array_equal(rmse, wanted)
-    np.testing.assert_array_equal(mae, wanted)
+    np.testing.assert_allclose(rmse, wanted, atol=3e-4)
+    np.testing.assert_allclose(mae, wanted, atol=3e-4)
 
 
 @pytest.mark.parametrize("lead", [1, 2, 3])
@@ -127,7 +144,7 @@ def test_matured() -> None:
     for t in range(8):
         made.truth(tick(t, 0.0, fresh=t == 0))
         if t >= 3:
-            assert made.matured[0, 1, :, 0].tolist() == [100 * (t - 1) + 1, 100 * (t - 3) + 3]
+            assert made.matured[0, 1, :, 0] == pytest.approx([100 * (t - 1) + 1, 100 * (t - 3) + 3], rel=1e-4)
         made.predicted(tick(t, 0.0), np.broadcast_to((100.0 * t + np.arange(1, 4))[:, None], (1, M, 3, 1)))
 
 
@@ -280,4 +297,4 @@ def test_against_an_oracle(data: st.DataObject, horizon: int, d: int, seed: int)
         for i in np.flatnonzero(due).tolist():
             oracle.predicted(rows[i], ticks[rows[i]], mean[i])
     for found, wanted in zip(made.by_lead(), oracle.by_lead(ROWS), strict=True):
-        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=5e-4)
