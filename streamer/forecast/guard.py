@@ -6,6 +6,7 @@ when they stay: the BELIEVED-th in a row on one side up to ten times BEYOND, eac
 the level is where they are. Persistence, scores and the journal have values as they came.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -65,7 +66,12 @@ class Guard(Rows):
         """The same ticks, their values clipped; the level follows them."""
         x = batch.x.copy()
         calm_all(State(**self.arrays()), batch.rows, x)
-        return TickBatch(batch.rows, x, batch.tick, batch.time, batch.fresh, batch.arrived)
+        return replace(batch, x=x)
+
+
+def believed(batch: TickBatch, calm: TickBatch) -> TickBatch:
+    """The same ticks, NaN where a value was clipped."""
+    return replace(batch, x=np.where(batch.x == calm.x, batch.x, np.nan))
 
 
 @compiled

@@ -9,6 +9,7 @@ import numpy as np
 from streamer.config import Metrics, Stream
 from streamer.errors import ConfigError
 from streamer.forecast.contract import REFERENCE, Forecaster
+from streamer.forecast.guard import believed
 from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.mix import MIX, Mix
 from streamer.forecast.network import NetworkForecaster
@@ -111,7 +112,7 @@ class Panel:
         calm = self.shared.guard.calm(batch)
         self.scores.truth(batch)
         self.mix.truth(batch, calm, self.scores.matured)
-        self.shared.step(calm)
+        self.shared.step(calm, believed(batch, calm))
         for name, forecaster in self.forecasters.items():
             forecaster.step(batch if name == REFERENCE else calm)
 

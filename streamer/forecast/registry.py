@@ -42,10 +42,10 @@ class Shared:
         yield self.guard
         yield from self.used
 
-    def step(self, calm: TickBatch) -> None:
-        """Take in one tick of each row, as the guard gives it."""
+    def step(self, calm: TickBatch, believed: TickBatch) -> None:
+        """Take in one tick of each row, as the guard gives it; usual values learn from what it believes alone."""
         for one in self.used:
-            one.take_in(calm)
+            one.take_in(believed if one is self.seasons else calm)
 
 
 def seasonal(shared: Shared) -> Iterator[Forecaster]:
