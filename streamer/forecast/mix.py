@@ -35,11 +35,13 @@ class Regrets(NamedTuple):
     bound: Floats
     size: F32
     met: F32
+    doubted: NDArray[np.bool_]
 
 
 class Mix(Rows):
     """Regrets and learning rates of the models that are mixed, [N, K, L, d]; `bound` (B), `size` of r, and how many
-    truths there were (`met`), [N, L, d]."""
+    truths there were (`met`), [N, L, d]; whether the guard did not believe the newest h values (`doubted`), [N, h, d],
+    in slot tick mod h."""
 
     name = MIX
     regret: F32
@@ -47,6 +49,7 @@ class Mix(Rows):
     bound: Floats
     size: F32
     met: F32
+    doubted: NDArray[np.bool_]
 
     def __init__(self, models: Sequence[str], grid: LeadGrid, d: int) -> None:
         self.models, self.grid = tuple(models), grid
@@ -59,6 +62,7 @@ class Mix(Rows):
             bound=Column((leads, d)),
             size=by_lead,
             met=by_lead,
+            doubted=Column((grid.leads[-1], d), np.bool_),
         )
 
     def fit(self) -> list[Any]:
@@ -70,14 +74,15 @@ class Mix(Rows):
 
     @property
     def state(self) -> Regrets:
-        return Regrets(self.regret, self.rate, self.bound, self.size, self.met)
+        return Regrets(self.regret, self.rate, self.bound, self.size, self.met, self.doubted)
 
     def truth(self, batch: TickBatch, calm: TickBatch, matured: Floats) -> None:
         """Learn from these ticks: matured [N, K + 1, L, d] is what models and mixture had predicted for them.
 
-        Where `calm` differs, the guard does not believe the value, and it counts as one of usual size at most.
+        Where `calm` differs, the guard does not believe the value. What was predicted for it, and later what was
+        predicted after it, counts up to once the usual size of r.
         """
-        learn_all(self.state, batch.rows, batch.x, calm.x, matured)
+        learn_all(self.state, batch.rows, batch.x, calm.x, batch.tick, self.grid.leads, matured)
 
     def weights(self, rows: Ints, speaks: NDArray[np.bool_]) -> Floats:
         """The weight of each model, [b, K, L, d], which add up to 1; speaks [b, K]."""
@@ -99,24 +104,26 @@ class Mix(Rows):
 
 
 @compiled
-def learn_all(s: Regrets, rows: Ints, x: Floats, calm: Floats, matured: Floats) -> None:
+def learn_all(s: Regrets, rows: Ints, x: Floats, calm: Floats, tick: Ints, leads: Ints, matured: Floats) -> None:
     """The truths x [b, d] of one tick of each row, and what the guard makes of them."""
-    models, leads = s.regret.shape[1], s.regret.shape[2]
+    models, h = s.regret.shape[1], s.doubted.shape[1]
     r = np.empty(models, np.float32)
     for i in range(len(rows)):
         row = rows[i]
-        for k in range(leads):
+        for k in range(len(leads)):
             for c in range(x.shape[1]):
                 issued = matured[row, models, k, c]
                 if np.isnan(issued) or np.isnan(x[i, c]):
                     continue
                 sign, largest = np.sign(issued - x[i, c]), np.float32(0)
-                times = np.float32(WILD if calm[i, c] == x[i, c] else 1)
+                doubted = calm[i, c] != x[i, c] or s.doubted[row, (tick[i] - leads[k]) % h, c]
+                times = np.float32(1 if doubted else WILD)
                 for m in range(models):
                     predicted = matured[row, m, k, c]
                     r[m] = sign * (issued - predicted) if np.isfinite(predicted) else 0
                     largest = max(largest, abs(r[m]))
                 learn(s, row, k, c, r, largest, times)
+        s.doubted[row, tick[i] % h] = calm[i] != x[i]
 
 
 @compiled
