@@ -88,10 +88,10 @@ def step_all(
         if not missing and not anew:
             s.rises[row] += 1
         for c in range(x.shape[1]):
-            value = residuals(s, row, c, x[i, c], usual[i, c], anew)
-            if steady and not missing:
+            value, unknown = residuals(s, row, c, x[i, c], usual[i, c], anew), np.isnan(x[i, c])
+            if steady and not unknown:
                 learn(s, q, row, c, tick[i], leads)
-            keep(s, row, c, value, missing or anew)
+            keep(s, row, c, value, unknown or anew)
             if s.rises[row] >= STEADY and s.delta[row, c] > 0:
                 regress(s, q, row, c, tick[i] % q.scale.shape[1])
             else:

@@ -107,12 +107,13 @@ class Panel:
     def step(self, batch: TickBatch) -> None:
         """Score what was predicted for these ticks and learn whom to trust, then take them in.
 
-        All but scores and the reference get values from the guard.
+        Scores and the reference get values as they came, networks from the guard clipped, all others without those that
+        it does not believe.
         """
         calm = self.shared.guard.calm(batch)
         self.scores.truth(batch)
         self.mix.truth(batch, calm, self.scores.matured)
-        self.shared.step(calm, believed(batch, calm))
+        self.shared.step(believed(batch, calm))
         for name, forecaster in self.forecasters.items():
             forecaster.step(batch if name == REFERENCE else calm)
 

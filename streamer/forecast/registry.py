@@ -42,10 +42,10 @@ class Shared:
         yield self.guard
         yield from self.used
 
-    def step(self, calm: TickBatch, believed: TickBatch) -> None:
-        """Take in one tick of each row, as the guard gives it; usual values learn from what it believes alone."""
+    def step(self, believed: TickBatch) -> None:
+        """Take in one tick of each row: what the guard believes of it."""
         for one in self.used:
-            one.take_in(believed if one is self.seasons else calm)
+            one.take_in(believed)
 
 
 def seasonal(shared: Shared) -> Iterator[Forecaster]:

@@ -93,7 +93,7 @@ class Subject:
             panel.choose(mean(wave))
 
         def plain_forecasters(wave: TickBatch) -> None:
-            panel.shared.step(wave, wave)
+            panel.shared.step(wave)
             for one in plain:
                 one.step(wave)
                 one.forecast(wave)
