@@ -13,11 +13,14 @@ from streamer.errors import TrainingFailed
 from streamer.forecast.scale import LIMIT, spread
 from streamer.ingest.grid import segments
 from streamer.models import KINDS, Kind
-from streamer.records import Floats
+from streamer.records import Floats, Ints
 from streamer.store.journal import Journal
 from streamer.store.outcomes import NetworkRow, newest_network
 from streamer.train.request import Request
 from streamer.train.windows import Buffer
+
+USUAL = 0.75
+"""Share of the series that have no more than any series may contribute."""
 
 Scales = dict[int, tuple[Floats, Floats]]
 
@@ -57,12 +60,17 @@ def gather(request: Request, device: torch.device) -> Dataset:
 
 
 def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
-    """Segments [T, d] of the series, by id, in their own units; stops once `request.most` ticks are read."""
+    """Segments [T, d] of the series, by id, in their own units; stops once `request.most` ticks are read.
+
+    Of each series that is at most `request.window` ticks, bridged ones included, and no more than `fair` leaves.
+    """
     need = request.sizes.m + request.sizes.k
     raw: dict[int, list[Floats]] = {}
     ticks_read = 0
     for ident in request.series:
         ticks, values = journal.newest(ident, request.window)
+        first = len(ticks) - within(ticks, request.window, request.max_gap)
+        ticks, values = ticks[first:], values[first:]
         kept = [part for part in segments(ticks, values, request.max_gap) if len(part) >= need]
         if kept:
             raw[ident] = kept
@@ -71,7 +79,33 @@ def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
             break
     if not raw:
         raise TrainingFailed("no_data", f"no series has {need} ticks without a long gap")
-    return raw
+    return fair(raw, need)
+
+
+def within(ticks: Ints, window: int, max_gap: int) -> int:
+    """How many of the newest samples span at most `window` ticks; gaps that are too long to be bridged count as one."""
+    advance = np.diff(ticks)[::-1]
+    return 1 + int(np.count_nonzero(np.cumsum(np.where(advance > max_gap + 1, 1, advance)) < window))
+
+
+def fair(raw: Mapping[int, list[Floats]], need: int) -> dict[int, list[Floats]]:
+    """The newest of each series: no more samples, and no more ticks, than three quarters of the series have.
+
+    One that sends more often, or so rarely that nearly all its ticks are bridged, would crowd the others out.
+    Segments of fewer than `need` ticks are left out.
+    """
+    samples = {ident: np.concatenate([~np.isnan(part[:, 0]) for part in parts]) for ident, parts in raw.items()}
+    most_samples, most_ticks = (
+        int(np.quantile([count(here) for here in samples.values()], USUAL, method="higher")) for count in (np.sum, len)
+    )
+    kept = {}
+    for ident, parts in raw.items():
+        newer = np.cumsum(samples[ident][::-1])[::-1]  # samples from each tick on
+        first = max(len(newer) - most_ticks, int(np.count_nonzero(newer > most_samples)))
+        cuts = first - np.cumsum([0, *map(len, parts[:-1])])
+        newest = [part[max(0, cut) :] for part, cut in zip(parts, cuts, strict=True)]
+        kept[ident] = [part for part in newest if len(part) >= need]
+    return {ident: parts for ident, parts in kept.items() if parts}
 
 
 def split_of(parts: list[Floats], held_out: float) -> list[int]:
