@@ -12,7 +12,9 @@ def test_longer_faults() -> None:
     x = 20 + np.random.default_rng(0).normal(size=4000)
     x[[1700, 2500]] = np.nan
     spec = Spec(3600.0, stride=1, k=2, p=2, day=24)
-    found = disturb_long(Data("a", spec, ("a",), BEGAN + 3600.0 * np.arange(4000), x[:, None]))
+    found = disturb_long(
+        Data("a", spec, ("a",), np.linspace(BEGAN, BEGAN + 3600.0 * 4000, 4000, endpoint=False), x[:, None])
+    )
     columns = dict(zip(found.names, found.x.T, strict=True))
     fault, after = slice(1600, 1624), slice(1624, 1624 + FOLLOWED + 4)
     assert (found.first, len(found.x)) == (1624, after.stop)
