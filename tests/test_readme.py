@@ -32,3 +32,18 @@ def test_metrics() -> None:
     assert len(named) >= 3
     for name in named:
         assert name in declared or name.removeprefix("streamer_") in declared, name
+
+
+def test_demo() -> None:
+    """What the README shows of the demo's end is what the demo prints, figures aside."""
+    printed = Path("streamer/tools/demo.py").read_text(encoding="utf-8")
+    title = "Mean absolute errors of the mixture over the newest samples, each forecast before it came:"
+    assert title in printed
+    block = README.partition(f"{title}\n")[2]
+    lines = block.partition("```")[0].splitlines()
+    sources = re.findall(r'"demo/([a-z/]+)": \(', printed)
+    shape = (
+        r"  {}: [0-9.]+ times the error of 'no change' [0-9.]+ (s|min|h) ahead, [0-9.]+ times [0-9.]+ (s|min|h) ahead"
+    )
+    assert len(lines) == len(sources)
+    assert all(re.fullmatch(shape.format(name), line) for name, line in zip(sources, lines, strict=True))

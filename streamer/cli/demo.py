@@ -17,7 +17,7 @@ def demo(
         int | None, typer.Option(help="Port of /metrics. Default: 9464, or a free port if it is taken.")
     ] = None,
 ) -> None:
-    """See Streamer work: an embedded broker, a real sensor, two test waves, and their forecasts on the screen.
+    """See Streamer work: an embedded broker, a simulated building, two test waves, and their forecasts.
 
     Subscribe with any MQTT client to `forecast/#` on the port shown. Nothing is kept afterwards.
     """

@@ -21,7 +21,9 @@ class PayloadStyle(StrEnum):
 def replay(
     source: Annotated[
         str,
-        typer.Argument(help="sine, trapezoid, waterflow, a .csv file or a .jsonl recording; files may end in .gz."),
+        typer.Argument(
+            help="sine, trapezoid, building, waterflow, a .csv file or a .jsonl recording; files may end in .gz."
+        ),
     ],
     broker: BrokerUrl = LOCAL_BROKER,
     topic: Annotated[str | None, typer.Option(help="Topic to publish on. Recordings have their own.")] = None,
@@ -40,7 +42,7 @@ def replay(
         str | None, typer.Option(help="CSV column of the time. Without it, samples are --interval apart.")
     ] = None,
     interval: Annotated[float, typer.Option(help="Seconds between samples that have no time of their own.")] = 1.0,
-    seed: Annotated[int, typer.Option(help="Seed of the waves' noise.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the waves' noise, or of the building.")] = 0,
     payload: Annotated[
         PayloadStyle, typer.Option(help='json: {"time": …, "value": …}. number: the bare value.')
     ] = PayloadStyle.json,

@@ -1,11 +1,12 @@
 """Values in, the same without what is far outside out, until it has come often enough to be believed.
 
-One wild reading must not spoil means, least squares and usual values for days. So what learns from values gets those
-further than BEYOND running deviations from a running level as if they were CLIPPED deviations away. They are believed
+One wild reading must not spoil means, least squares and usual values for days. So values further than BEYOND running
+deviations from a running level are clipped, to CLIPPED deviations, or taken for missing (`believed`). They are believed
 when they stay: the BELIEVED-th in a row on one side up to ten times BEYOND, each further one up to ten times more. Then
 the level is where they are. Persistence, scores and the journal have values as they came.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -73,7 +74,12 @@ class Guard(Rows):
         """The same ticks, their values clipped; the level follows them."""
         x = batch.x.copy()
         calm_all(State(**self.arrays()), batch.rows, x)
-        return TickBatch(batch.rows, x, batch.tick, batch.time, batch.fresh, batch.arrived)
+        return replace(batch, x=x)
+
+
+def believed(batch: TickBatch, calm: TickBatch) -> TickBatch:
+    """The same ticks, NaN where a value was clipped."""
+    return replace(batch, x=np.where(batch.x == calm.x, batch.x, np.nan))
 
 
 @compiled

@@ -94,9 +94,9 @@ def step_all(
         if not missing and not anew:
             s.rises[row] += 1
         for c in range(x.shape[1]):
-            value = residuals(s, row, c, x[i, c], usual[i, c], tick[i])
-            learn(s, q, row, c, tick[i], leads, steady and not missing, phi)
-            keep(s, row, c, value, missing or anew)
+            value, unknown = residuals(s, row, c, x[i, c], usual[i, c], tick[i]), np.isnan(x[i, c])
+            learn(s, q, row, c, tick[i], leads, steady and not unknown, phi)
+            keep(s, row, c, value, unknown or anew)
             predicts = s.rises[row] >= STEADY and s.delta[row, c] > 0
             s.scale[row, tick[i] % h, c] = s.delta[row, c] if predicts else 0
             if predicts:

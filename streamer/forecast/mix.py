@@ -41,12 +41,14 @@ class Regrets(NamedTuple):
     met: F32
     issued: F32
     heard: F32
+    doubted: NDArray[np.bool_]
 
 
 class Mix(Rows):
     """Regrets and learning rates of the models that are mixed, [N, K, L, d]; `bound` (B), `size` of r, and how many
     truths there were (`met`), [N, L, d]; of about the LONG newest mixtures issued, how many there are (`issued`) and
-    how many of them a truth came for (`heard`), [N, L, d]."""
+    how many of them a truth came for (`heard`), [N, L, d]; whether the guard did not believe the newest h values
+    (`doubted`), [N, h, d], in slot tick mod h."""
 
     name = MIX
     regret: F32
@@ -56,6 +58,7 @@ class Mix(Rows):
     met: F32
     issued: F32
     heard: F32
+    doubted: NDArray[np.bool_]
 
     def __init__(self, models: Sequence[str], grid: LeadGrid, d: int) -> None:
         self.models, self.grid = tuple(models), grid
@@ -70,6 +73,7 @@ class Mix(Rows):
             met=by_lead,
             issued=by_lead,
             heard=by_lead,
+            doubted=Column((grid.leads[-1], d), np.bool_),
         )
 
     def fit(self) -> list[Any]:
@@ -81,14 +85,15 @@ class Mix(Rows):
 
     @property
     def state(self) -> Regrets:
-        return Regrets(self.regret, self.rate, self.bound, self.size, self.met, self.issued, self.heard)
+        return Regrets(**self.arrays())
 
     def truth(self, batch: TickBatch, calm: TickBatch, matured: Floats) -> None:
         """Learn from these ticks: matured [N, K + 1, L, d] is what models and mixture had predicted for them.
 
-        Where `calm` differs, the guard does not believe the value, and it counts as one of usual size at most.
+        Where `calm` differs, the guard does not believe the value. What was predicted for it, and later what was
+        predicted after it, counts up to once the usual size of r.
         """
-        learn_all(self.state, batch.rows, batch.x, calm.x, batch.fresh, matured)
+        learn_all(self.state, batch.rows, batch.x, calm.x, batch.tick, batch.fresh, self.grid.leads, matured)
 
     def weights(self, rows: Ints, speaks: NDArray[np.bool_]) -> Floats:
         """The weight of each model, [b, K, L, d], which add up to 1; speaks [b, K]."""
@@ -110,16 +115,18 @@ class Mix(Rows):
 
 
 @compiled
-def learn_all(s: Regrets, rows: Ints, x: Floats, calm: Floats, fresh: NDArray[np.bool_], matured: Floats) -> None:
+def learn_all(
+    s: Regrets, rows: Ints, x: Floats, calm: Floats, tick: Ints, fresh: NDArray[np.bool_], leads: Ints, matured: Floats
+) -> None:
     """The truths x [b, d] of one tick of each row, and what the guard makes of them.
 
     A series that starts anew has had a gap, in which a forecast of each lead met no truth.
     """
-    models, leads = s.regret.shape[1], s.regret.shape[2]
+    models, h = s.regret.shape[1], s.doubted.shape[1]
     r = np.empty(models, np.float32)
     for i in range(len(rows)):
         row = rows[i]
-        for k in range(leads):
+        for k in range(len(leads)):
             for c in range(x.shape[1]):
                 issued = matured[row, models, k, c]
                 met = not np.isnan(issued) and not np.isnan(x[i, c])
@@ -129,12 +136,14 @@ def learn_all(s: Regrets, rows: Ints, x: Floats, calm: Floats, fresh: NDArray[np
                 if not met:
                     continue
                 sign, largest = np.sign(issued - x[i, c]), np.float32(0)
-                times = np.float32(WILD if calm[i, c] == x[i, c] else 1)
+                doubted = calm[i, c] != x[i, c] or s.doubted[row, (tick[i] - leads[k]) % h, c]
+                times = np.float32(1 if doubted else WILD)
                 for m in range(models):
                     predicted = matured[row, m, k, c]
                     r[m] = sign * (issued - predicted) if np.isfinite(predicted) else 0
                     largest = max(largest, abs(r[m]))
                 learn(s, row, k, c, r, largest, times)
+        s.doubted[row, tick[i] % h] = calm[i] != x[i]
 
 
 @compiled

@@ -9,6 +9,7 @@ import numpy as np
 from streamer.config import Metrics, Stream
 from streamer.errors import ConfigError
 from streamer.forecast.contract import REFERENCE, Forecaster
+from streamer.forecast.guard import believed
 from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.mix import MIX, Mix
 from streamer.forecast.network import NetworkForecaster
@@ -117,13 +118,14 @@ class Panel:
     def step(self, batch: TickBatch) -> None:
         """Score what was predicted for these ticks and learn whom to trust, then take them in.
 
-        All but scores and the reference get values from the guard.
+        Scores and the reference get values as they came, networks from the guard clipped, all others without those that
+        it does not believe.
         """
         calm = self.shared.guard.calm(batch)
         self.scores.truth(batch)
         self.skill.truth(batch, self.scores.matured[batch.rows][:, :, self.shown])
         self.mix.truth(batch, calm, self.scores.matured)
-        self.shared.step(calm)
+        self.shared.step(believed(batch, calm))
         for name, forecaster in self.forecasters.items():
             forecaster.step(batch if name == REFERENCE else calm)
 

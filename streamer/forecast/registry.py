@@ -48,20 +48,20 @@ class Shared:
         yield from self.always
         yield from self.used
 
-    def step(self, calm: TickBatch) -> None:
-        """Take in one tick of each row, as the guard gives it.
+    def step(self, believed: TickBatch) -> None:
+        """Take in one tick of each row: what the guard believes of it.
 
         The origin that differences are kept from moves to the newest value once it is far away from it.
         """
         for pace in self.always:
-            pace.take_in(calm)
+            pace.take_in(believed)
         for one in self.used:
-            one.take_in(calm)
-            origin = one.origin[calm.rows]
-            far = self.guard.far(calm, origin)
+            one.take_in(believed)
+            origin = one.origin[believed.rows]
+            far = self.guard.far(believed, origin)
             if far.any():
                 some = far.any(1)
-                one.move_origin(calm.rows[some], np.where(far, calm.x, origin)[some])
+                one.move_origin(believed.rows[some], np.where(far, believed.x, origin)[some])
 
 
 def seasonal(shared: Shared) -> Iterator[Forecaster]:

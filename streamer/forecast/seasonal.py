@@ -68,9 +68,9 @@ class Seasons(Rows):
         return self.asked[1]
 
     def take_in(self, batch: TickBatch) -> None:
-        """One tick of each row; a missing one only moves the time on."""
+        """One tick of each row; a missing one only moves the time on. A value that is NaN leaves its slot as it was."""
         slots = self.now(batch)
-        missing = np.isnan(batch.x[:, 0])
+        missing = np.isnan(batch.time)
         if missing.any():
             if self.interval is not None:
                 self.time[batch.rows[missing]] += self.interval
@@ -83,10 +83,11 @@ class Seasons(Rows):
         for i, (cycle, slot) in enumerate(zip(self.calendar.cycles, slots, strict=True)):
             usual, seen = self.usual(i), getattr(self, f"seen_{i}")
             alpha = ALPHA_LONG if cycle.period > 86_400 else ALPHA_DAY
-            count, before = seen[rows, slot], usual[rows, slot]
+            count, before, last = seen[rows, slot], usual[rows, slot], self.last(i)
             share = np.maximum(alpha, 1 / (count + 1.0)).astype(np.float32)[:, None]
-            usual[rows, slot] = np.where((count == 0)[:, None], x, before + share * (x - before))
-            self.last(i)[rows, slot] = x
+            follows = np.where(np.isnan(before), x, before + share * (x - before))
+            usual[rows, slot] = np.where(np.isnan(x), before, follows)
+            last[rows, slot] = np.where(np.isnan(x), last[rows, slot], x)
             seen[rows, slot] = np.minimum(count, 254) + 1
 
     def move_origin(self, rows: Ints, origin: Floats) -> None:

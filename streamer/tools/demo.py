@@ -22,13 +22,15 @@ from streamer.app import Daemon, daemon
 from streamer.config import Config, Mqtt
 from streamer.config.loader import parse
 from streamer.errors import StreamerError
+from streamer.forecast.mix import MIX
 from streamer.mqtt.publisher import Publisher
 from streamer.stream.state import StreamState
 from streamer.tools.replay.play import Form, Pace, play
 from streamer.tools.replay.sources import SourceOptions, open_source
+from streamer.tools.words import NO_CHANGE, lasting, multiple
 
 SOURCES = {
-    "demo/pipeline/flow": ("waterflow", SourceOptions(loop=True), 30.0),
+    "demo/building/temperature": ("building", SourceOptions(interval=900.0, seed=3), 50.0),
     "demo/waves/sine": ("sine", SourceOptions(interval=0.01, seed=1), 50.0),
     "demo/waves/trapezoid": ("trapezoid", SourceOptions(interval=0.01, seed=2), 50.0),
 }
@@ -56,7 +58,8 @@ async def demo(seconds: float | None, port: int | None, metrics_port: int | None
                 await play_and_watch(running, console, stop, seconds)
             except* StreamerError as known:
                 raise known.exceptions[0] from None
-    console.print(picture(running))
+    console.print(*tables(running))
+    console.print(*conclusion(running), sep="\n", soft_wrap=True)
     swapped = [f"{stream.name} {'+'.join(stream.panel.networks) or 'none yet'}" for stream in running.fast.streams]
     console.print(f"Networks live at the end: {', '.join(swapped)}. Next: your own broker, see README.md.")
 
@@ -101,7 +104,7 @@ def introduction(running: Daemon) -> Iterator[str]:
     broker = Mqtt(url=running.mqtt_url)
     yield f"Broker on {broker.host}:{broker.port}; watch the forecasts:  mosquitto_sub -p {broker.port} -t 'forecast/#'"
     yield f"Metrics on http://127.0.0.1:{running.metrics_port}/metrics"
-    yield "Series are named without demo/ below. Stop with Ctrl-C.\n"
+    yield f"{NO_CHANGE} is the forecast that the newest value stays. No data repeat. Stop with Ctrl-C.\n"
 
 
 async def replay(running: Daemon, topic: str) -> None:
@@ -127,33 +130,52 @@ async def watch(running: Daemon, console: Console) -> None:
 
 
 def picture(running: Daemon) -> RenderableType:
-    """The view: a table of errors for each stream, and what the slow lane is doing."""
-    tables = [errors_of(stream) for stream in running.fast.streams if stream.series]
+    """The view: the tables, and what the slow lane is doing."""
+    shown = tables(running)
     busy = running.slow.activity
-    doing = "waiting for samples" if not tables else "collecting samples until a training is due"
+    doing = "waiting for samples" if not shown else "collecting samples until a training is due"
     if busy.stream:
         doing = f"training {busy.stream}: {busy.kind or 'starting'} epoch {busy.epoch}/{busy.epochs}"
-    return Group(*tables, Text(f"now: {doing}\n"))
+    return Group(*shown, Text(f"now: {doing}\n"))
+
+
+def tables(running: Daemon) -> list[Table]:
+    """A table of errors for each stream that has series."""
+    return [errors_of(stream) for stream in running.fast.streams if stream.series]
 
 
 def errors_of(stream: StreamState) -> Table:
-    """A table with a row per series: the published forecaster, and for each lead its RMSE and that of persistence."""
-    panel, scores = stream.panel, stream.panel.scores
-    leads, reference, last = panel.leads, scores.reference, len(panel.models) - 1
-    title = f"stream {stream.name}: RMSE by lead/of persistence"
+    """A table with a row per series: the error of the mixture by lead, as a multiple of that of persistence."""
+    title = f"stream {stream.name}: times the error of {NO_CHANGE}, by lead"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("series", no_wrap=True)
-    table.add_column("samples", justify="right", no_wrap=True, min_width=7)
-    table.add_column("model", no_wrap=True)
-    for lead in leads:
-        table.add_column(f"{lead} ahead", justify="right", no_wrap=True)
-    speakers = panel.speakers()
+    for name in ("samples", *(f"{lead} ahead" for lead in stream.panel.leads)):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("networks", no_wrap=True)
+    networks = ", ".join(stream.panel.networks) or "none yet"
     for series in stream.series:
-        row = series.row
-        with np.errstate(invalid="ignore", divide="ignore"):
-            rmse = np.sqrt(scores.squared[row] / scores.weight[row])
-        model, version = speakers[last]
-        cells = [f"{rmse[last, i]:.3g}/{rmse[reference, i]:.3g}" for i in panel.shown]
-        who = f"{model} v{version}" if version else model
-        table.add_row(series.topic.removeprefix("demo/"), str(series.tick + 1), who, *cells)
+        cells = [multiple(*both) for both in zip(*mean_errors(stream, series.row), strict=True)]
+        table.add_row(series.topic.removeprefix("demo/"), str(series.tick + 1), *cells, networks)
     return table
+
+
+def mean_errors(stream: StreamState, row: int) -> tuple[list[float], list[float]]:
+    """Mean absolute errors of the mixture and of persistence, at each lead shown, over the same samples."""
+    panel, scores = stream.panel, stream.panel.scores
+    with np.errstate(invalid="ignore"):
+        mean = scores.sums[row, 2] / scores.sums[row, 0]
+    shown = mean[:, panel.shown]
+    mixture: list[float] = shown[panel.models.index(MIX)].tolist()
+    return mixture, shown[scores.reference].tolist()
+
+
+def conclusion(running: Daemon) -> Iterator[str]:
+    """What was found, a line for each series, of the nearest lead and of the farthest."""
+    yield "Mean absolute errors of the mixture over the newest samples, each forecast before it came:"
+    for stream in running.fast.streams:
+        leads, interval = stream.panel.leads, stream.config.interval or 1.0
+        for series in stream.series:
+            mixture, reference = mean_errors(stream, series.row)
+            near, far = (multiple(mixture[i], reference[i]) for i in (0, -1))
+            name, soon, late = series.topic.removeprefix("demo/"), lasting(interval), lasting(leads[-1] * interval)
+            yield f"  {name}: {near} times the error of {NO_CHANGE} {soon} ahead, {far} times {late} ahead"

@@ -15,6 +15,7 @@ from streamer.ingest.topics import joined
 from streamer.publish.encode import rfc3339
 from streamer.store.database import FILE, SNAPSHOTS, failures
 from streamer.store.journal import Journal
+from streamer.tools.words import NO_CHANGE, multiple
 
 MODELS = (
     "SELECT stream, version, kind AS model, created, errors, sizes, length(weights) AS bytes"
@@ -96,9 +97,11 @@ def show(directory: Path, most: int, as_json: bool) -> None:
     ]))  # fmt: skip
     if len(found["series"]) > most:
         console.print(f"… and {len(found['series']) - most} more series (--series)\n")
-    console.print(table("Networks", ("stream", "version", "model", "cell", "E_p", "of persistence", "age", "size"), [
-        (one["stream"], str(one["version"]), one["model"], one["sizes"]["cell"], f"{one['errors'][one['model']]:.4f}",
-         f"{one['errors']['persistence']:.4f}", age(now - one["created"]), size(one["bytes"]))
+    columns = ("stream", "version", "model", "cell", f"times the error of {NO_CHANGE}", "age", "size")
+    console.print(table("Networks", columns, [
+        (one["stream"], str(one["version"]), one["model"], one["sizes"]["cell"],
+         multiple(one["errors"][one["model"]], one["errors"]["persistence"]), age(now - one["created"]),
+         size(one["bytes"]))
         for one in found["models"]
     ]))  # fmt: skip
 

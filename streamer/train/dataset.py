@@ -13,11 +13,14 @@ from streamer.errors import TrainingFailed
 from streamer.forecast.scale import LIMIT, spread
 from streamer.ingest.grid import segments
 from streamer.models import KINDS, Kind
-from streamer.records import Floats
+from streamer.records import Floats, Ints
 from streamer.store.journal import Journal
 from streamer.store.outcomes import NetworkRow, newest_network
 from streamer.train.request import Request
 from streamer.train.windows import Buffer
+
+USUAL = 0.75
+"""Share of the series that have no more than any series may contribute."""
 
 Scales = dict[int, tuple[Floats, Floats]]
 
@@ -57,16 +60,18 @@ def gather(request: Request, device: torch.device) -> Dataset:
 
 
 def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
-    """Segments [T, d] of the series, by id, in their own units; stops once `request.most` ticks are read."""
+    """Segments [T, d] of the series, by id, in their own units; stops once `request.most` ticks are read.
+
+    Of each series that is at most `request.window` ticks, also those without a sample, and no more than `fair` leaves.
+    """
     need = request.sizes.m + request.sizes.k
     raw: dict[int, list[Floats]] = {}
     ticks_read = 0
     for ident in request.series:
         ticks, values = journal.newest(ident, request.window)
-        if request.fill:
-            inside = ticks > ticks.max(initial=0) - request.window
-            ticks, values = ticks[inside], values[inside]
-        kept = [part for part in segments(ticks, values, request.max_gap, fill=request.fill) if len(part) >= need]
+        first = len(ticks) - within(ticks, request.window, request.max_gap, fill=request.fill)
+        parts = segments(ticks[first:], values[first:], request.max_gap, fill=request.fill)
+        kept = [part for part in parts if len(part) >= need]
         if kept:
             raw[ident] = kept
             ticks_read += sum(map(len, kept))
@@ -74,7 +79,36 @@ def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
             break
     if not raw:
         raise TrainingFailed("no_data", f"no series has {need} ticks without a long gap")
-    return raw
+    return fair(raw, need)
+
+
+def within(ticks: Ints, window: int, max_gap: int, *, fill: bool = False) -> int:
+    """How many of the newest samples span at most `window` ticks.
+
+    A gap that is too long to be bridged counts as one tick; one to be filled, as far as it is filled.
+    """
+    advance, too_long = np.diff(ticks)[::-1], max_gap + 1 if fill else 1
+    return 1 + int(np.count_nonzero(np.cumsum(np.where(advance > max_gap + 1, too_long, advance)) < window))
+
+
+def fair(raw: Mapping[int, list[Floats]], need: int) -> dict[int, list[Floats]]:
+    """The newest of each series: no more samples, and no more ticks, than three quarters of the series have.
+
+    One that sends more often, or so rarely that nearly all its ticks are bridged, would crowd the others out.
+    Segments of fewer than `need` ticks are left out.
+    """
+    samples = {ident: np.concatenate([~np.isnan(part[:, 0]) for part in parts]) for ident, parts in raw.items()}
+    most_samples, most_ticks = (
+        int(np.quantile([count(here) for here in samples.values()], USUAL, method="higher")) for count in (np.sum, len)
+    )
+    kept = {}
+    for ident, parts in raw.items():
+        newer = np.cumsum(samples[ident][::-1])[::-1]  # samples from each tick on
+        first = max(len(newer) - most_ticks, int(np.count_nonzero(newer > most_samples)))
+        cuts = first - np.cumsum([0, *map(len, parts[:-1])])
+        newest = [part[max(0, cut) :] for part, cut in zip(parts, cuts, strict=True)]
+        kept[ident] = [part for part in newest if len(part) >= need]
+    return {ident: parts for ident, parts in kept.items() if parts}
 
 
 def split_of(parts: list[Floats], held_out: float) -> list[int]:

@@ -12,9 +12,9 @@ class Request:
     """What to train; it crosses to the training process as JSON.
 
     directory: the state directory; series: ids of series, read in this order until `most` ticks are together; window:
-    newest samples read of a series, or newest ticks where gaps are filled; max_gap: longest gap, in ticks, within a
-    segment; held_out: share of each series' newest ticks that only measures errors; device: auto, cpu or cuda; threads:
-    CPU threads of both networks together; fill: ticks in a gap have the value before it.
+    newest ticks read of a series, without those of longer gaps; max_gap: longest gap, in ticks, within a segment;
+    held_out: share of each series' newest ticks that only measures errors; device: auto, cpu or cuda; threads: CPU
+    threads of both networks together; fill: ticks in a gap have the value before it.
     """
 
     directory: str

@@ -141,6 +141,27 @@ def test_a_truth_that_is_not_believed_counts_as_a_usual_one() -> None:
     assert 0.9 * size < moved.max() <= 1.001 * size
 
 
+def test_what_was_predicted_after_a_value_that_is_not_believed_counts_as_usual() -> None:
+    """Forecasts from such a value move no regret by more than its usual size, at any lead; later ones may again."""
+    made, rng = mix(), np.random.default_rng(0)
+    play(made, 3.0, 200, rng)
+    unbelieved = ticks_of([0], np.array([[1e6]]), 200), ticks_of([0], np.array([[1.0]]), 200)
+    made.truth(*unbelieved, np.zeros((1, 4, 2, 1)))
+    moved = []
+    for tick in range(201, 206):
+        before, size = made.regret.copy(), made.size.copy()
+        ticks = ticks_of([0], np.array([[0.0]]), tick)
+        made.truth(ticks, ticks, np.tile([[1e6], [0.0], [0.0], [1.0]], 2)[None, :, :, None])
+        moved.append((np.abs(made.regret - np.float32(1 - FORGET) * before).max((0, 1, 3)) / size[0, :, 0]).round(3))
+    assert [[lead <= 1 for lead in leads] for leads in moved] == [
+        [True, False],
+        [False, False],
+        [False, True],
+        [False, False],
+        [False, False],
+    ]
+
+
 def test_it_begins_after_a_constant() -> None:
     """After truths that all models met, a forecast of 1e20 does not decide about what follows."""
     made, rng = mix(), np.random.default_rng(0)

@@ -150,6 +150,18 @@ def test_repeat() -> None:
     assert made.newest[0, 0] == np.sin(19 / 2)
 
 
+def test_a_wild_value_is_to_least_squares_as_a_missing_one() -> None:
+    """After a reading of 1e6 the linear forecaster says what it says after a tick without a reading."""
+    said = []
+    for wild in (1e6, np.nan):
+        made = panel()
+        go(made, 0, 200)
+        made.step(ticks_of([0], np.array([[wild]]), 200))
+        (*_, last) = go(made, 201, 240)
+        said.append(last.mean[0, made.models.index("linear")])
+    np.testing.assert_array_equal(*said)
+
+
 def test_networks_get_values_from_the_guard() -> None:
     """How wild a value is makes no difference to networks; the reference repeats it as it came."""
     said = []

@@ -75,6 +75,16 @@ def test_missing_ticks_keep_the_clock() -> None:
     assert models["yesterday"].tolist() == [value(hour) for hour in range(24)]
 
 
+def test_a_wild_reading_is_not_repeated_a_day_later() -> None:
+    """A reading of 999 changes nothing in what is said of its hour on the next day, nor in what is usual."""
+    made, twin, models = stream(), stream(), {}
+    for tick in range(96):
+        clean = said(twin, tick, value(tick % 24) / 100)
+        models = said(made, tick, 999.0 if tick == 60 else value(tick % 24) / 100)
+    for name in ("yesterday", "profile-day", "profile-week"):
+        np.testing.assert_array_equal(models[name], clean[name])
+
+
 def test_a_gap_of_days_leaves_what_is_usual() -> None:
     """A series that starts anew after a long gap knows its day at once: the calendar has gone on."""
     made = stream()

@@ -1,10 +1,13 @@
-"""Real series with wild readings in, the errors of what is published relative to an undisturbed twin's out.
+"""Real series with faults in, the errors of what is published relative to an undisturbed twin's out.
 
-Each data set is run once, with one column per fault beside the clean one, all series of their own; the fault comes
-after 40 % of the data. Errors are those of the 1,000 forecasts from the first clean sample on, to the clean truth.
+Each data set is run twice, with one column per fault beside its twin, all series of their own; the fault comes after
+40 % of the data. First wild readings. Then a sensor that stands at 0, or at its newest value, for a day; a step of 20
+mean deviations; and the series summed up, as a counter that resets. Errors are those of the 1,000 forecasts from the
+first clean sample on, and also without the first 5 of them.
 """
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,17 +16,21 @@ import numpy as np
 from streamer.models import KINDS
 from streamer.records import Floats, Ints
 from tests.studies.accuracy.daemon import Plan, run
-from tests.studies.accuracy.datasets import Data, ahead, load
+from tests.studies.accuracy.datasets import Data, filled, load
 
 SETS = ("traffic_i94", "glucose_cgm", "pv_serf", "soil_moisture")
 WILD = (6553.5, 85.0, 1e6, -1e30, 0.0)
 COUNTS = (1, 3)
 FOLLOWED = 1000
+SETTLED = 5
+"""Samples after which a step must have been followed."""
+TWINS = {"stuck at 0": "clean", "stuck": "clean", "step": "clean", "reset": "counter"}
+"""The twin of each longer fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class Disturbed(Data):
-    """Copies of one series, the clean one first; `first` is the position of the first clean sample after the fault."""
+    """Copies of one series; `first` is the position of the first clean sample after the fault."""
 
     first: int
 
@@ -48,11 +55,54 @@ def disturb(data: Data) -> Disturbed:
     return Disturbed(data.name, data.spec, tuple(names), data.time[:until], np.stack(columns, 1)[:until], first)
 
 
-def errors(data: Disturbed) -> Floats:
-    """Mean absolute errors of what is published, [series, 2]: over all leads, and at lead 1."""
-    published = run(data, Plan("none", frozenset(KINDS)), lambda _: None).by_model["published"]
-    off = np.abs(published - data.x[:, 0][ahead(data.origins, data.spec.horizon)])
+def disturb_long(data: Data) -> Disturbed:
+    """The first series of a data set, the same as a counter, and a copy for each longer fault."""
+    x = data.x[:, 0]
+    begin, day = data.start, data.spec.day or 100
+    first = begin + day + int(np.argmin(np.isnan(x[begin + day :])))
+    known = ~np.isnan(x)
+    counter = np.where(known, np.cumsum(np.where(known, np.abs(x), 0)) + 1000 * np.nanmean(np.abs(x)), np.nan)
+    columns = {"clean": x, "counter": counter}
+    for name, value in (("stuck at 0", 0.0), ("stuck", filled(x)[begin])):
+        columns[name] = np.where(known & (np.arange(len(x)) >= begin) & (np.arange(len(x)) < first), value, x)
+    after = np.arange(len(x)) >= first
+    deviation = np.nanmean(np.abs(x[:begin] - np.nanmean(x[:begin])))
+    columns["step"] = x + after * 20 * deviation
+    columns["reset"] = counter - after * counter[first]
+    until = first + FOLLOWED + data.spec.horizon
+    every = np.array([*columns.values()]).T[:until]
+    return Disturbed(data.name, data.spec, tuple(columns), data.time[:until], every, first)
+
+
+def published(data: Disturbed) -> Floats:
+    """Absolute errors of what is published to the truth of each series, [series, origins, h]."""
+    said = run(data, Plan("none", frozenset(KINDS)), lambda _: None).by_model["published"]
+    off: Floats = np.abs(said - data.truth)
+    return off
+
+
+def errors(off: Floats) -> Floats:
+    """Mean absolute errors [series, 2]: over all leads, and at lead 1."""
     return np.stack([np.nanmean(off, (1, 2)), np.nanmean(off[:, :, 0], 1)], 1)
+
+
+def wild(data: Data) -> Iterator[str]:
+    """The table of wild readings."""
+    clean, *found = errors(published(disturb(data)))
+    for i, value in enumerate(WILD):
+        shown = (f"{a:.3f} / {b:.3f}" for a, b in (found[i] / clean, found[i + len(WILD)] / clean))
+        yield f"{data.name:14} {value:10g}   {'   '.join(shown)}"
+
+
+def long(data: Data) -> Iterator[str]:
+    """The table of longer faults: from the first clean sample on, and from the sixth on."""
+    disturbed = disturb_long(data)
+    off = published(disturbed)
+    every, settled = errors(off), errors(off[:, SETTLED:])
+    at = {name: i for i, name in enumerate(disturbed.names)}
+    for name, twin in TWINS.items():
+        shown = (f"{a:.3f} / {b:.3f}" for a, b in (one[at[name]] / one[at[twin]] for one in (every, settled)))
+        yield f"{data.name:14} {name:>10}   {'   '.join(shown)}"
 
 
 def main() -> None:
@@ -62,10 +112,10 @@ def main() -> None:
     asked = parser.parse_args()
     print("Error relative to an undisturbed twin, all leads / lead 1, with 1 and with 3 wild readings")
     for name in asked.series:
-        clean, *found = errors(disturb(load(asked.data, name)))
-        for i, wild in enumerate(WILD):
-            shown = (f"{a:.3f} / {b:.3f}" for a, b in (found[i] / clean, found[i + len(WILD)] / clean))
-            print(f"{name:14} {wild:8g}   {'   '.join(shown)}")
+        print(*wild(load(asked.data, name)), sep="\n", flush=True)
+    print(f"\nThe same after a longer fault: from the first sample on, and without the first {SETTLED}")
+    for name in asked.series:
+        print(*long(load(asked.data, name)), sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ async def forecasts_with_networks(port: int) -> dict[str, Any]:
                     shape: dict[str, Any] = json.loads(message.payload)
                     spoken[message.topic] = shape["model"], shape["version"]
                 link.ack(batch)
-                if {"forecast/demo/pipeline/flow", "forecast/demo/waves/sine"} <= spoken.keys() and all(
+                if {"forecast/demo/building/temperature", "forecast/demo/waves/sine"} <= spoken.keys() and all(
                     model == "mix" and version > 0 for model, version in spoken.values()
                 ):
                     return shape
@@ -32,7 +32,8 @@ async def forecasts_with_networks(port: int) -> dict[str, Any]:
 
 
 async def test_the_demo_ends_up_forecasting_with_networks_of_its_own() -> None:
-    """`streamer demo` serves a broker on which any client sees forecasts of all series, with networks before long."""
+    """`streamer demo` serves a broker on which any client sees forecasts of all series, with networks before long;
+    at the end it says in words how far off they were."""
     command = (sys.executable, "-m", "streamer", "demo", "--port", "0", "--metrics-port", "0")
     demo = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
@@ -81,6 +82,9 @@ async def test_the_demo_ends_up_forecasting_with_networks_of_its_own() -> None:
     assert len(shape["mean"]) == 40
     assert 'streamer_forecast_rmse{lead="40",model="persistence",stream="waves"}' in metrics
     assert 'streamer_mix_weight{lead="40",model="memoryless",stream="waves"}' in metrics
-    assert "Networks live at the end: pipeline memoryless+traditional" in " ".join(text.split())
+    assert "Networks live at the end: building memoryless+traditional" in " ".join(text.split())
+    far = re.search(r"building/temperature: [0-9.]+ times the error of 'no change' 15 min ahead, ([0-9.]+) times", text)
+    assert far
+    assert float(far.group(1)) < 0.5, text[-2000:]
     assert "WARNING" not in text
     assert "Traceback" not in text

@@ -1,13 +1,14 @@
 """The name of a source and its options in, an iterator of samples out, in constant memory."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from statistics import median
 
 from streamer.errors import SourceError
+from streamer.tools.replay.building import Building
 from streamer.tools.replay.csvfile import csv_file
 from streamer.tools.replay.recording import recording
 from streamer.tools.replay.sample import START, Sample
@@ -24,8 +25,9 @@ STEPS = 1000
 class SourceOptions:
     """How a source is read.
 
-    columns, time_column: of CSV files; interval (seconds) and start_time (seconds since 1970): of waves and of CSV
-    files without times; seed: of the noise of waves; loop: repeat a source that ends.
+    columns, time_column: of CSV files; interval (seconds) and start_time (seconds since 1970): of waves, of the
+    building, and of CSV files without times; seed: of the noise of waves, and of the building; loop: repeat a source
+    that ends.
     """
 
     columns: tuple[str, ...] = ()
@@ -43,13 +45,15 @@ class SourceOptions:
 
 
 def open_source(source: str, options: SourceOptions | None = None) -> Iterator[Sample]:
-    """The samples of a wave, of `waterflow`, or of a file by its suffix; the first sample is read at once.
+    """The samples of a wave, of `building`, of `waterflow`, or of a file by its suffix; the first is read at once.
 
     Raises SourceError, here or during iteration, if the source is unknown, missing, empty or malformed.
     """
     options = options or SourceOptions()
     if source in WAVES:
         return signal(source, options.seed, options.interval, options.start_time)
+    if source == "building":
+        return building(options.seed, options.interval, options.start_time)
     samples = _finite(source, options, quiet=False)
     first = next(samples, None)
     if first is None:
@@ -67,13 +71,23 @@ def _finite(source: str, options: SourceOptions, *, quiet: bool) -> Iterator[Sam
         return csv_file(path, options.columns, options.time_column, options.interval, options.start_time, quiet=quiet)
     if name.endswith(RECORDING):
         return recording(path)
-    known = ", ".join([*WAVES, "waterflow"])
+    known = ", ".join([*WAVES, "building", "waterflow"])
     raise SourceError(f"{source!r} is no source: there are {known}, and files that end in {', '.join(CSV + RECORDING)}")
 
 
 def signal(name: str, seed: int = 0, interval: float = 1.0, start_time: float = START) -> Iterator[Sample]:
     """The paper's wave `name`, without end; sample i has the time start_time + i·interval."""
-    for i, value in enumerate(Signal(name).stream(seed)):
+    return spaced(Signal(name).stream(seed), interval, start_time)
+
+
+def building(seed: int, interval: float, start_time: float) -> Iterator[Sample]:
+    """The temperature of a room in °C, without end; sample i has the time start_time + i·interval."""
+    return spaced(Building().stream(seed, interval, start_time), interval, start_time)
+
+
+def spaced(values: Iterable[float], interval: float, start_time: float) -> Iterator[Sample]:
+    """Values as samples that are an interval apart."""
+    for i, value in enumerate(values):
         yield Sample(start_time + i * interval, (value,))
 
 

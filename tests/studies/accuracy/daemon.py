@@ -129,7 +129,8 @@ class Run(Backtest):
 
     def forecast(self, stream: StreamState, batch: ForecastBatch) -> None:
         super().forecast(stream, batch)
-        place = self.place[batch.ticks.tick]
+        since = batch.ticks.time - self.data.time[0]
+        place = self.place[np.rint(since / self.data.spec.interval).astype(np.int64)]
         here = place >= 0
         if here.any():
             columns = [self.data.names.index(stream.series[row].topic.split("/")[1]) for row in batch.ticks.rows[here]]

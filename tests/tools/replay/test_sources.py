@@ -1,9 +1,11 @@
 """Sources by name, and endless repetition of those that end."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,21 @@ def test_wave(name: str) -> None:
         assert [value for sample in samples for value in sample.values] == Signal(name).noisy(1500, seed=5).tolist()
         assert [sample.time for sample in samples] == [100.0 + 0.5 * i for i in range(1500)]
     assert next(open_source(name)).time == START
+
+
+def test_building() -> None:
+    """The building is warm in working hours, cool at night and at the weekend; another seed is another building."""
+    monday, hours = 1_767_571_200.0, 14 * 24
+    options = SourceOptions(seed=5, interval=3600.0, start_time=monday)
+    samples = list(islice(open_source("building", options), hours))
+    assert [sample.time for sample in samples] == [monday + 3600.0 * i for i in range(hours)]
+    day = np.array([sample.values[0] for sample in samples]).reshape(14, 24)
+    workdays = np.arange(14) % 7 < 5
+    assert (day[workdays, 10:18] > 20).all()
+    assert (day[workdays, 2:6] < 18).all()
+    assert (day[~workdays, 6:] < 18).all()
+    other = islice(open_source("building", replace(options, seed=6)), hours)
+    assert all(a.values != b.values for a, b in zip(samples, other, strict=True))
 
 
 def test_waterflow() -> None:
@@ -112,7 +129,7 @@ def test_loop_counts_gaps_once(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("cosine", "'cosine' is no source: there are sine, trapezoid, waterflow, and files that end in .csv"),
+        ("cosine", "'cosine' is no source: there are sine, trapezoid, building, waterflow, and files that end in .csv"),
         ("data.parquet", "no source"),
         ("missing.csv", "missing.csv: No such file or directory"),
         ("missing.jsonl.gz", "missing.jsonl.gz: No such file or directory"),
