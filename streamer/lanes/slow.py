@@ -87,7 +87,7 @@ class SlowLane:
             stream.counts.spend(asyncio.get_running_loop().time() - started)
             self.activity = Activity()
         if not done:
-            stream.schedule.failed()
+            stream.fail_training()
             self.waiting.discard(stream)  # what came due meanwhile knew nothing of the failure
 
     async def retrain(self, stream: StreamState) -> bool:

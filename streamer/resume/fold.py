@@ -17,7 +17,7 @@ from streamer.models import KINDS
 from streamer.records import ForecastBatch
 from streamer.resume import snapshot
 from streamer.store.journal import Journal, SeriesRow
-from streamer.store.outcomes import TrainingOutcome, newest_network, outcomes_after
+from streamer.store.outcomes import TrainingOutcome, newest_network, outcomes_after, outgrown
 from streamer.store.samples import NEWEST
 from streamer.stream.state import StreamState
 from streamer.swap.warm import WARM_WINDOWS, forecaster_of, in_reader_thread, warm_between
@@ -56,12 +56,21 @@ async def resumed(stream: StreamState, known: Mapping[int, SeriesRow], journal: 
 
 
 def resume(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
-    """Bring a new stream to the end of the journal, with the series `known` by id."""
+    """Bring a new stream to the end of the journal, with the series `known` by id.
+
+    Where its trainings were of networks of other sizes, none of them counts.
+    """
     found = snapshot.newest(stream, known, journal)
     if found is None:
-        return resume_without_snapshot(stream, known, journal, halt)
-    snapshot.load(stream, found, known, journal)
-    return catch_up(stream, known, journal, halt)
+        replayed = resume_without_snapshot(stream, known, journal, halt)
+    else:
+        snapshot.load(stream, found, known, journal)
+        replayed = catch_up(stream, known, journal, halt)
+    if not stream.panel.networks and outgrown(journal, stream.name, stream.config.sizes):
+        stream.start_over()
+        text = "no network stream=%s: the sizes under `model` have changed and those of before no longer fit; %s"
+        log.warning(text, stream.name, "new ones are trained as soon as a series has enough samples")
+    return replayed
 
 
 def catch_up(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:

@@ -88,5 +88,7 @@ def test_snapshots_are_gone_on_from(folder: Path, tmp_path: Path, caplog: pytest
             resumed(state, *streams()).journal.close()
         assert "no snapshot stream" not in caplog.text
         anew = {line.split("part=")[1].split(":")[0] for line in caplog.messages if "begins anew" in line}
-        assert anew <= {"scores", "mix", "guard", "linear-experts", "seasons", "linear", "yesterday"} | SEASONAL
+        assert (
+            anew <= {"scores", "mix", "guard", "linear-experts", "seasons", "linear", "yesterday", "drift"} | SEASONAL
+        )
         assert ("going back to the snapshot before it" in caplog.text) == damaged

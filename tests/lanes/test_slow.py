@@ -37,7 +37,7 @@ def grow(fast: FastLane, begin: int, end: int) -> bool:
 
 def fail(stream: StreamState, times: int) -> None:
     """The newest trainings have failed, so many in a row."""
-    stream.schedule.restore(**{**stream.schedule.state(), "failures": times})
+    stream.schedule.restore(times)
 
 
 def slow_lane(fast: FastLane, trouble: str, **training: Any) -> SlowLane:
@@ -118,7 +118,7 @@ def dues(fast: FastLane, failures: int, ticks: int) -> list[int]:
 async def test_failures_make_the_next_training_wait_in_ticks(fast: FastLane) -> None:
     """Twice the ticks for each failure in a row, sixteen times at most; of the `minimum` until there is a network."""
     (stream,) = fast.streams
-    assert stream.schedule.state() == {"begun": True, "growth": 0, "failures": 0}
+    assert (stream.schedule.growth, stream.schedule.failures) == (0, 0)
     assert dues(fast, 1, 160) == [80, 160]
     assert dues(fast, 2, 160) == [160]
     await slow_lane(fast, "lose_gpu_or_train").attempt(stream)
