@@ -17,7 +17,7 @@ from streamer.store.database import FILE, SNAPSHOTS, failures
 from streamer.store.journal import Journal
 
 MODELS = (
-    "SELECT stream, version, kind AS model, created, errors, sizes, length(weights) AS bytes"
+    "SELECT stream, version, kind AS model, created, errors, models.sizes, length(weights) AS bytes"
     " FROM models JOIN gates USING (stream, version) ORDER BY stream, version, kind"
 )
 

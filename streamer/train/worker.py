@@ -5,7 +5,6 @@ which tells it that the daemon is gone.
 """
 
 import base64
-import contextlib
 import json
 import logging
 import multiprocessing
@@ -163,10 +162,11 @@ def main(work: Callable[[Request, Report], None] = train) -> None:
 
 
 def lower_priority() -> None:
-    """Makes this process run only when no other wants to: a training may wait, a sample must not."""
+    """Gives this process a tenth of what others get of a core that they keep busy: a training may wait, but not for ever.
+
+    At SCHED_IDLE it would get three thousandths, and Linux lets a process leave that only with a privilege.
+    """
     os.nice(10)
-    with contextlib.suppress(AttributeError, OSError):  # only Linux has it, and a sandbox may refuse it
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def own_output() -> TextIO:

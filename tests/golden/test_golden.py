@@ -17,7 +17,8 @@ from tests.streams import resumed
 
 FOLDERS = sorted(path.parent for path in Path(__file__).parent.glob("*/end.json"))
 SEASONAL = {f"{kind}-{cycle}" for kind in ("last", "profile", "linear") for cycle in ("day", "week", "5")} | {
-    "last-week"
+    "last-week",
+    "yesterday",
 }
 """What there was not in earlier revisions, and begins anew, beside scores and the mixture."""
 CLOSE = 1e-5
@@ -88,7 +89,5 @@ def test_snapshots_are_gone_on_from(folder: Path, tmp_path: Path, caplog: pytest
             resumed(state, *streams()).journal.close()
         assert "no snapshot stream" not in caplog.text
         anew = {line.split("part=")[1].split(":")[0] for line in caplog.messages if "begins anew" in line}
-        assert (
-            anew <= {"scores", "mix", "guard", "linear-experts", "seasons", "linear", "yesterday", "drift"} | SEASONAL
-        )
+        assert anew <= {"scores", "mix", "guard", "linear-experts", "seasons", "linear", "drift"} | SEASONAL
         assert ("going back to the snapshot before it" in caplog.text) == damaged
