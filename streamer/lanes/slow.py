@@ -114,21 +114,29 @@ class SlowLane:
         return True
 
     async def train(self, stream: StreamState) -> list[Candidate]:
-        """The candidates of one training; where a GPU fails in it, of another one on the CPU.
+        """The candidates of one training; of another one where a GPU fails in it, or where it gets no processor.
 
         Raises TrainingFailed.
         """
         limits = self.config.training.timeout, self.config.training.stall
         request, watch = self.request_of(stream), self.watch(stream)
-        try:
-            return await train(request, watch, *limits, self.worker)
-        except TrainingFailed as failed:
-            if failed.device != "cuda" or failed.reason not in GPU_TROUBLE:
-                raise
-            stream.counts.retrain(failed.reason)
-            text = "training goes on on the CPU, the next one tries the GPU again stream=%s reason=%s: %s"
-            log.warning(text, stream.name, failed.reason, failed)
-        return await train(replace(request, device="cpu"), watch, *limits, self.worker)
+        while True:
+            try:
+                return await train(request, watch, *limits, self.worker)
+            except TrainingFailed as failed:
+                request = self.another(stream, request, failed)
+
+    def another(self, stream: StreamState, request: Request, failed: TrainingFailed) -> Request:
+        """The request with which a training may succeed that failed like that. Raises it where there is none."""
+        if request.idle and failed.reason == "starved":
+            log.info("training begins again, no longer at idle priority stream=%s: %s", stream.name, failed)
+            return replace(request, idle=False)
+        if request.device == "cpu" or failed.device != "cuda" or failed.reason not in GPU_TROUBLE:
+            raise failed
+        stream.counts.retrain(failed.reason)
+        text = "training goes on on the CPU, the next one tries the GPU again stream=%s reason=%s: %s"
+        log.warning(text, stream.name, failed.reason, failed)
+        return replace(request, device="cpu")
 
     def request_of(self, stream: StreamState) -> Request:
         training = self.config.training

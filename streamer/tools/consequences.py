@@ -53,7 +53,7 @@ def networks(stream: Stream, wanted: bool) -> str:
 
 
 def shadowed(stream: Stream, before: Sequence[Stream]) -> Iterator[tuple[str, str]]:
-    """The filters of a stream all of whose topics belong to one of the streams before it, each with the name of that."""
+    """The topics of a stream that belong, all they select, to one of the streams before it, each with its name."""
     for topic, narrow in zip(stream.topics, stream.filters, strict=True):
         owner = next((one.name for one in before if any(covers(wide, narrow) for wide in one.filters)), None)
         if owner is not None:

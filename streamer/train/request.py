@@ -13,7 +13,8 @@ class Request:
 
     directory: the state directory; series: ids of series, read in this order until `most` ticks are together; window:
     newest samples read of a series; max_gap: longest gap, in ticks, that is filled; held_out: share of each series'
-    newest ticks that only measures errors; device: auto, cpu or cuda; threads: CPU threads of both networks together.
+    newest ticks that only measures errors; device: auto, cpu or cuda; threads: CPU threads of both networks together;
+    idle: run at idle priority, and give up as `starved` where that gets no processor.
     """
 
     directory: str
@@ -27,6 +28,7 @@ class Request:
     threads: int
     sizes: Sizes
     recipe: Recipe
+    idle: bool = True
 
     @property
     def threads_each(self) -> int:

@@ -1,6 +1,5 @@
 """When a daemon trains that was stopped, killed, or given another configuration: as a process, with real signals."""
 
-import asyncio
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from streamer.mqtt.publisher import Publisher
 from streamer.store.snapshots import newest_first
 from streamer.tools.replay.play import Form, Pace, play
 from streamer.tools.replay.sources import signal as wave
-from tests.broker import Mosquitto
+from tests.broker import Mosquitto, until
 from tests.process import SIZES, Process, configuration, running
 
 SAMPLES = 300
@@ -42,9 +41,7 @@ async def until_saved(state: Path) -> None:
     def newest() -> int:
         return max((one.arrays["series.tick"].max(initial=-1) for one in newest_first(state, "waves")), default=-1)
 
-    async with asyncio.timeout(60):
-        while await asyncio.to_thread(newest) < SAMPLES - 1:
-            await asyncio.sleep(0.1)
+    await until(lambda: newest() == SAMPLES - 1, seconds=60)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -98,6 +98,16 @@ async def test_what_fails_on_a_gpu_is_trained_on_the_cpu(fast: FastLane, caplog:
     assert slow.request_of(stream).device == "auto"
 
 
+async def test_what_starves_is_trained_at_a_higher_priority(fast: FastLane, caplog: pytest.LogCaptureFixture) -> None:
+    """A training that gets no processor begins again at once, no longer idle, and is no failure; the log tells."""
+    (stream,) = fast.streams
+    caplog.set_level(logging.INFO)
+    await slow_lane(fast, "starve_or_train").attempt(stream)
+    assert stream.counts.retrainings == {("memoryless", "swapped"): 1, ("traditional", "swapped"): 1}
+    assert "no longer at idle priority stream=plant" in caplog.text
+    assert stream.schedule.failures == 0
+
+
 async def test_a_gpu_that_fails_is_not_asked_twice(fast: FastLane) -> None:
     """Where the training on the CPU fails as well, that is a failed training, not another try."""
     (stream,) = fast.streams
