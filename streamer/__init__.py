@@ -36,6 +36,7 @@ Glossary, each word with one meaning:
     forecaster    whatever forecasts all series of a stream; model: its name in messages, metrics and on the axis M
     network       a trained torch model, of a kind: memoryless or traditional
     panel         the forecasters of a stream, their scores, and the mixture of them that is published
+    drift         errors of the mixture that have become larger than they were after the newest outcome
     outcome       what came of a training, with a version; candidate: a network that was just trained
     gate          the rule that admits a candidate; swap: admitted networks go live
     promotion     warming the states of candidates, catching up with new samples, and the swap

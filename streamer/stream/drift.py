@@ -22,9 +22,7 @@ TOLERATED = 0.5
 WILD = 5.0
 """Times the mean that one error may count for: a glitch is no drift."""
 LIMIT = 300.0
-"""Means. Errors that become three times as large reach it in some 300 to 500 ticks. As they came, those of 11 of 12 real
-series never did, in 2,600 to 26,000 ticks, and twice those of the twelfth; runs of 16 errors of one sign came in ten.
-"""
+"""Means. Errors that become three times as large reach it in some 400 ticks (streamer/train/README.md)."""
 
 
 class State(NamedTuple):

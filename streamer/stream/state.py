@@ -37,12 +37,12 @@ class StreamState:
     index       its series, and where each of them stands on the `grid`
     ticks       accepted samples on their way into tick batches
     panel       forecasters, their scores and the choice between them; a swap replaces it by one assignment
-    schedule    when the next training is due
+    schedule    when the next training is due, and whose errors have drifted
     promotions  what a swap under way needs, and the version of the newest outcome
     outlet      topics, encoding, thresholds, discovery
     counts      what it has done since the daemon started
 
-    Arrays with a row per series are in the panel and the outlet; `parts()` yields all of them.
+    Arrays with a row per series are in panel, schedule and outlet; `parts()` yields all of them.
 
     A sample is first accepted (`accept`), then committed to the journal by the fast lane, then taken in by the panel
     (`advance`). Between `accept` and `advance` a series is one sample ahead of its forecasters' states: no snapshot may
