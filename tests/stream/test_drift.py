@@ -33,13 +33,13 @@ def reached(made: Drift, errors: Iterable[float]) -> int | None:
 
 @pytest.mark.parametrize("unit", [1e-6, 1.0, 1e9])
 def test_larger_errors_are_a_drift(unit: float) -> None:
-    """Errors three times as large as usual are told within 300 ticks, five times as large ones sooner, in any unit."""
+    """Errors three times as large as usual are told within 500 ticks, five times as large ones sooner, in any unit."""
     after = []
     for times in (5, 3):
         made = drift()
         assert reached(made, errors(2000, unit)) is None
         after.append(reached(made, errors(3000, times * unit, seed=1)) or 3000)
-    assert after[0] < after[1] < 300
+    assert after[0] < after[1] < 500
 
 
 def test_usual_errors_are_none() -> None:
