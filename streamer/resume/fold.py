@@ -66,10 +66,11 @@ def resume(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal
     else:
         snapshot.load(stream, found, known, journal)
         replayed = catch_up(stream, known, journal, halt)
-    if not stream.panel.networks and outgrown(journal, stream.name, stream.config.sizes):
+    wanting = stream.panel.wants_networks and not stream.panel.networks
+    if wanting and outgrown(journal, stream.name, stream.config.sizes):
         stream.start_over()
-        text = "no network stream=%s: the sizes under `model` have changed and those of before no longer fit; %s"
-        log.warning(text, stream.name, "new ones are trained as soon as a series has enough samples")
+        text = "networks no longer fit stream=%s: the sizes under `model` have changed; the first training of these %s"
+        log.warning(text, stream.name, "is due as soon as a series has enough samples")
     return replayed
 
 
