@@ -37,7 +37,7 @@ class Activity:
 
 
 class SlowLane:
-    """Trainings of all streams, queued; a stream waits in the queue at most once.
+    """Trainings of all streams, queued. None is due while one is under way, so a stream waits at most once.
 
     `lock` is that of the fast lane. `worker` is what python runs to train.
     """
@@ -52,7 +52,6 @@ class SlowLane:
     ) -> None:
         self.config, self.journal, self.lock, self.clock, self.worker = config, journal, lock, clock, worker
         self.queue: asyncio.Queue[StreamState] = asyncio.Queue()
-        self.waiting: set[StreamState] = set()
         self.activity = Activity()
 
     def configure(self, config: Config) -> None:
@@ -61,17 +60,13 @@ class SlowLane:
 
     def request(self, stream: StreamState) -> None:
         """Train this stream when its turn comes."""
-        if stream not in self.waiting:
-            self.waiting.add(stream)
-            self.queue.put_nowait(stream)
+        self.queue.put_nowait(stream)
 
     async def run(self) -> None:
         """Train whatever is due, for ever; a training that fails is counted and changes nothing else."""
         while True:
             stream = await self.queue.get()
-            wanted = stream in self.waiting and not stream.retired
-            self.waiting.discard(stream)
-            if wanted:
+            if not stream.retired:
                 await self.attempt(stream)
 
     async def attempt(self, stream: StreamState) -> None:
@@ -88,7 +83,6 @@ class SlowLane:
             self.activity = Activity()
         if not done:
             stream.fail_training()
-            self.waiting.discard(stream)  # what came due meanwhile knew nothing of the failure
 
     async def retrain(self, stream: StreamState) -> bool:
         """One training of both networks, and the swap of those that the gate admits: whether any came of it.

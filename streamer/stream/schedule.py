@@ -21,13 +21,14 @@ DRIFTED = 0.25
 class Schedule:
     """When a training of a stream is due.
 
-    growth: the most ticks that a series has gained since a training was last asked for. begun: whether any training
-    was ever begun. failures: of trainings, in a row. drift: whose errors have grown.
+    growth: the most ticks that a series has gained since a training was last asked for. under_way: whether one is that
+    has not ended. concluded: whether any has come to an outcome. failures: of trainings, in a row. drift: whose errors
+    have grown.
     """
 
     def __init__(self, config: Stream) -> None:
         self.every, self.first = config.retrain.every, config.first_training
-        self.begun = False
+        self.under_way = self.concluded = False
         self.growth = 0
         self.failures = 0
         self.drift = Drift(config)
@@ -37,12 +38,12 @@ class Schedule:
 
         It is once some series has grown by what the first training needs, and then again by `retrain.every`, or by
         EARLIEST of that where enough series have drifted. Each failure in a row doubles that, up to MOST_BACKOFF times;
-        until a network is live, it is that of the first training.
+        until a network is live, it is that of the first training. While one is under way, none is due.
         """
-        if not self.every:
+        if not self.every or self.under_way:
             return None
         times = min(2**self.failures, MOST_BACKOFF)
-        if not live and (self.failures or not self.begun):
+        if not live and (self.failures or not self.concluded):
             return "first" if self.growth >= self.first * times else None
         if self.growth >= self.every * times:
             return "growth"
@@ -63,20 +64,21 @@ class Schedule:
 
     def begin(self) -> None:
         """A training is asked for."""
-        self.begun, self.growth = True, 0
+        self.under_way, self.growth = True, 0
 
     def failed(self) -> None:
         """It came to nothing."""
+        self.under_way = False
         self.failures += 1
 
     def done(self) -> None:
         """It came to an outcome."""
-        self.begun, self.failures = True, 0
+        self.under_way, self.concluded, self.failures = False, True, 0
         self.drift.begin_anew()
 
     def start_over(self) -> None:
         """No training has counted so far."""
-        self.begun, self.failures = False, 0
+        self.concluded, self.failures = False, 0
 
     def state(self) -> dict[str, int]:
         """For a snapshot. Trainings that were asked for are not in it: those without an outcome are asked for again."""

@@ -59,7 +59,7 @@ async def test_a_stop_during_the_first_training_does_not_postpone_it(
         await daemon.process.communicate()
     async with running(config, tmp_path) as daemon:
         assert "stream=waves cause=first" in await daemon.logged("training due")
-        await daemon.logged("swapped stream=waves", seconds=120)
+        await daemon.logged("swapped stream=waves")
         assert await daemon.stop() == 0
     async with running(config, tmp_path) as daemon:
         await daemon.logged("subscribed to")
@@ -73,7 +73,7 @@ async def test_another_size_of_the_networks_is_trained_at_once(mosquitto: Mosqui
     config = configuration(mosquitto, tmp_path)
     async with running(config, tmp_path) as daemon:
         await feed(mosquitto, daemon)
-        await daemon.logged("swapped stream=waves", seconds=120)
+        await daemon.logged("swapped stream=waves")
         assert await daemon.stop() == 0
     config = configuration(mosquitto, tmp_path, model={**SIZES, "n": 14})
     async with running(config, tmp_path) as daemon:
@@ -81,7 +81,7 @@ async def test_another_size_of_the_networks_is_trained_at_once(mosquitto: Mosqui
         assert "WARNING" in told
         assert "stream=waves" in told
         assert "cause=first" in await daemon.logged("training due")
-        await daemon.logged("swapped stream=waves", seconds=120)
+        await daemon.logged("swapped stream=waves")
         assert await daemon.stop() == 0
     async with running(config, tmp_path) as daemon:
         await daemon.logged("subscribed to")

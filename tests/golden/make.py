@@ -60,7 +60,7 @@ def end(fast: FastLane) -> dict[str, Any]:
                 for name, table in tables.items()
             },
             "series": {one.name: [one.tick, one.time, one.anchor, one.held, one.trained] for one in stream.series},
-            "schedule": {name: getattr(schedule, name) for name in ("begun", "growth", "failures")},
+            "schedule": {"begun": schedule.concluded, "growth": schedule.growth, "failures": schedule.failures},
             "version": stream.promotions.version,
         }
     return found

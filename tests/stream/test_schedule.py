@@ -19,11 +19,11 @@ class Drifted(Drift):
         self.series = series
 
 
-def schedule(growth: int, *, begun: bool = True, failures: int = 0, drifted: int = 0, **retrain: Any) -> Schedule:
+def schedule(growth: int, *, concluded: bool = True, failures: int = 0, drifted: int = 0, **retrain: Any) -> Schedule:
     config = Stream(name="s", topics=["t"], retrain={**RETRAIN, **retrain})  # type: ignore[arg-type]
     made = Schedule(config)
-    if begun:
-        made.begin()
+    if concluded:
+        made.done()
     for _ in range(failures):
         made.failed()
     made.drift = Drifted(config, drifted)
@@ -32,7 +32,7 @@ def schedule(growth: int, *, begun: bool = True, failures: int = 0, drifted: int
 
 
 @pytest.mark.parametrize(
-    ("begun", "live", "failures", "drifted", "needed", "cause"),
+    ("concluded", "live", "failures", "drifted", "needed", "cause"),
     [
         (False, False, 0, 0, 50, "first"),  # never trained
         (True, False, 0, 0, 20, "growth"),  # trained, persistence won
@@ -50,9 +50,9 @@ def schedule(growth: int, *, begun: bool = True, failures: int = 0, drifted: int
         (False, False, 0, 8, 50, "first"),
     ],
 )
-def test_due(begun: bool, live: bool, failures: int, drifted: int, needed: int, cause: Cause) -> None:
+def test_due(concluded: bool, live: bool, failures: int, drifted: int, needed: int, cause: Cause) -> None:
     """A training is due from the very tick on that its circumstances ask for, and asking changes nothing."""
-    short, enough = (schedule(g, begun=begun, failures=failures, drifted=drifted) for g in (needed - 1, needed))
+    short, enough = (schedule(g, concluded=concluded, failures=failures, drifted=drifted) for g in (needed - 1, needed))
     for _ in range(2):
         assert short.due(live, 8) is None
         assert enough.due(live, 8) == cause
@@ -60,8 +60,8 @@ def test_due(begun: bool, live: bool, failures: int, drifted: int, needed: int, 
 
 def test_never() -> None:
     """Where `retrain.every` is 0 no training is due, however much has come or drifted."""
-    for begun in (False, True):
-        never = schedule(10**9, begun=begun, drifted=8, every=0)
+    for concluded in (False, True):
+        never = schedule(10**9, concluded=concluded, drifted=8, every=0)
         assert never.due(False, 8) is None
         assert never.due(True, 8) is None
 
@@ -80,21 +80,24 @@ def test_growth_is_that_of_the_series_that_grew_most() -> None:
 
 
 def test_what_becomes_of_a_training() -> None:
-    """Begun, growth counts anew; failures add up until there is an outcome; a snapshot knows nothing of a request."""
-    made = schedule(60, begun=False)
+    """While one is under way none is due, and growth counts anew; failures add up until there is an outcome; a snapshot
+    knows nothing of a request."""
+    made = schedule(60, concluded=False)
     asked = made.state()
     made.begin()
-    assert (made.begun, made.growth, made.failures) == (True, 0, 0)
+    assert made.growth == 0
     assert made.state() == asked
-    made.grow(5)
+    made.grow(10_000)
+    assert made.due(True, 1) is None
     made.failed()
-    made.failed()
-    assert (made.begun, made.growth, made.failures) == (True, 5, 2)
+    assert (made.failures, made.due(False, 1), made.due(True, 1)) == (1, "first", "growth")
     assert made.state() != asked
+    made.begin()
+    made.failed()
+    assert made.failures == 2
     made.done()
-    assert (made.begun, made.growth, made.failures) == (True, 5, 0)
-    new = schedule(0, begun=False)
-    new.done()
-    assert (new.begun, new.growth, new.failures) == (True, 0, 0)
-    new.start_over()
-    assert not new.begun
+    assert (made.failures, made.growth) == (0, 0)
+    made.grow(20)
+    assert made.due(False, 1) == "growth"
+    made.start_over()
+    assert made.due(False, 1) is None
