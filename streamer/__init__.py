@@ -39,6 +39,7 @@ Glossary, each word with one meaning:
     panel         the forecasters of a stream, their scores, and the mixture of them that is published
     reference     a forecaster that all models are compared with: persistence, and the value of one cycle before
     skill         1 - mean absolute error / that of persistence, on the truths that both had predicted
+    drift         errors of the mixture that have become larger than they were after the newest outcome
     outcome       what came of a training, with a version; candidate: a network that was just trained
     gate          the rule that admits a candidate; swap: admitted networks go live
     promotion     warming the states of candidates, catching up with new samples, and the swap

@@ -172,6 +172,8 @@ class Daemon:
                     tasks.create_task(self.checkpoints(), name="checkpoints"),
                     tasks.create_task(self.reloads(self.hung_up), name="reloads"),
                 ]
+                for stream in self.fast.take_due():
+                    self.slow.request(stream)
                 await self.fast_lane()
                 for task in others:
                     task.cancel()

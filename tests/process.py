@@ -44,7 +44,7 @@ class Process:
         self.process = process
         self.lines: list[str] = []
 
-    async def logged(self, text: str, seconds: float = 40) -> str:
+    async def logged(self, text: str, seconds: float = 120) -> str:
         """The next line that holds the text."""
         assert self.process.stderr
         with suppress(TimeoutError):

@@ -130,13 +130,18 @@ LEARNING = [
     Panel(
         "How do trainings end?",
         "Trainings in the last day, by network and result. swapped: the candidate went live; kept: the live network "
-        "was as good; any other result is a failure, and the log has the reason. See StreamerRetrainingFails.",
+        "was as good; any other result is a failure, and the log has the reason. See StreamerRetrainingFails. And why "
+        "they were due: first, growth (by retrain.every ticks), or drift (a quarter of the series have larger errors).",
         "short",
         [
             Query(
                 f"sum by (stream, model, result) (increase(streamer_retrainings_total{{{STREAM}}}[1d])) > 0",
                 "{{stream}} {{model}} {{result}}",
-            )
+            ),
+            Query(
+                f"sum by (stream, cause) (increase(streamer_retrainings_due_total{{{STREAM}}}[1d])) > 0",
+                "{{stream}} due: {{cause}}",
+            ),
         ],
         width=8,
         decimals=0,

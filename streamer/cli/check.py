@@ -10,16 +10,18 @@ from streamer.cli.options import ConfigPath
 def check(config: ConfigPath) -> None:
     """Check a configuration without connecting, and print it with all defaults, secrets masked.
 
-    Problems are listed all at once, by dotted path, and end with exit code 78.
+    Standard error says what follows from it for each stream: how far it forecasts, when networks come, what can never
+    match. Problems are listed all at once, by dotted path, and end with exit code 78.
     """
     from streamer.config.loader import load
-    from streamer.forecast.panel import Panel
+    from streamer.tools.consequences import consequences
 
     parsed = load(config)
-    for stream in parsed.streams:
-        Panel.begin(stream, parsed.metrics)  # names of forecasters
+    told = list(consequences(parsed.streams, parsed.metrics))
     typer.echo(json.dumps(parsed.model_dump(mode="json"), indent=2))
     typer.echo(f"{config}: good", err=True)
+    for line in told:
+        typer.echo(line, err=True)
     for key, path in parsed.mqtt.files():
         if not path.exists():
             typer.echo(f"{config}: mqtt.{key}: there is no {path} on this machine; run needs it", err=True)

@@ -166,7 +166,7 @@ class Config(BaseSettings):
             need = max(
                 math.ceil((sizes.m + sizes.k + 0.5) / (1 - held_out)), math.ceil((sizes.horizon + 1.5) / held_out)
             )
-            if stream.retrain.every and stream.retrain.minimum < need:
+            if stream.retrain.every and stream.first_training < need:
                 what = f"streams.{i}.retrain.minimum: with this m, k, p and training.held_out"
                 raise ValueError(f"{what} it must be {need} or more")
         return self

@@ -1,5 +1,6 @@
 """The keys of one entry of `streams`: topics, payload, time grid, networks, publishing, retraining."""
 
+import math
 import re
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
@@ -10,6 +11,10 @@ from streamer.config.base import LABEL, QoS, Section, Ticks, check_template, lab
 from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
 from streamer.records import CellName, Sizes
 
+DAY = 86_400.0
+"""Seconds."""
+FIRST = 500, 1000, 2000
+"""Ticks before the first training: at least, where no interval is known, at most."""
 Season = Annotated[int, Field(ge=2, le=10_000)]
 WHOLE_NODES = re.compile(r"#|spBv1\.0/(#|[^/]+/(#|\+/(#|[^/]+/#)))")
 """Filters that select either all messages of an edge node or none of them."""
@@ -110,8 +115,8 @@ class Retrain(Section):
 
     every: Annotated[int, Field(ge=0)] = 5000
     """Ticks by which a series grows between two trainings; 0 never trains. Failed trainings lengthen it."""
-    minimum: Ticks = 1000
-    """Ticks that one series must have for the first training."""
+    minimum: Ticks | None = None
+    """Ticks that one series must have for the first training; null: a day, but 500 to 2000 (1000 without interval)."""
     window: Ticks = 20000
     """Length of the rolling buffer: the newest ticks of each series, kept and trained on."""
 
@@ -244,8 +249,8 @@ class Stream(Section):
 
     @model_validator(mode="after")
     def window_holds_minimum(self) -> Self:
-        if self.retrain.window < self.retrain.minimum:
-            raise ValueError("retrain.window: must hold at least retrain.minimum ticks")
+        if self.retrain.window < self.first_training:
+            raise ValueError(f"retrain.window: must hold at least retrain.minimum ticks, {self.first_training} here")
         return self
 
     @model_validator(mode="after")
@@ -270,6 +275,18 @@ class Stream(Section):
     def filters(self) -> list[str]:
         """`topics` as MQTT filters, with + in place of each {name}."""
         return [plain(topic) for topic in self.topics]
+
+    @property
+    def first_training(self) -> int:
+        """Ticks that one series must have for the first training.
+
+        By default those of a day within FIRST; twice m or six horizons where that is more, as fewer are not enough.
+        """
+        if self.retrain.minimum is not None:
+            return self.retrain.minimum
+        shortest, usual, longest = FIRST
+        day = usual if self.interval is None else min(max(math.ceil(DAY / self.interval), shortest), longest)
+        return max(day, 2 * self.sizes.m, 6 * self.sizes.horizon)
 
     @property
     def sizes(self) -> Sizes:

@@ -89,6 +89,11 @@ class Panel:
         return reference.newest
 
     @property
+    def one_ahead(self) -> Floats:
+        """What the mixture had predicted, one tick before, for the newest tick of each series, [N, d]; NaN for none."""
+        return self.scores.matured[:, -1, 0]
+
+    @property
     def room(self) -> int:
         """Rows that the parts have room for."""
         return len(self.newest)

@@ -66,14 +66,14 @@ class Series:
 
     Tick 0 is the first sample. With an interval, a sample belongs to the tick its time is nearest to. `anchor` is the
     time of tick 0 on that grid, laid anew through the first sample after a gap too long to bridge. `held` counts the
-    ticks gone through, long gaps left out; `trained` is its value when the newest training was asked for. `filled`
-    counts the ticks since the newest sample, which have its value. `part` is empty where a message is one series.
-    `extra` is JSON, after a comma, that each forecast message carries.
+    ticks gone through, long gaps left out; `asked` is its value when a training was last asked for, `trained` that when
+    the newest one that has ended was. `filled` counts the ticks since the newest sample, which have its value. `part`
+    is empty where a message is one series. `extra` is JSON, after a comma, that each forecast message carries.
     """
 
     __slots__ = (
-        "anchor", "extra", "filled", "held", "ident", "labels", "name", "part", "row", "tick", "time", "topic",
-        "trained",
+        "anchor", "asked", "extra", "filled", "held", "ident", "labels", "name", "part", "row", "tick", "time",
+        "topic", "trained",
     )  # fmt: skip
 
     PLACE: Mapping[str, type[np.generic]] = {
@@ -88,12 +88,12 @@ class Series:
         self.extra = b',"labels":' + orjson.dumps(self.labels) if self.labels else b""
         self.tick = -1
         self.time = self.anchor = -math.inf
-        self.held = self.trained = self.filled = 0
+        self.held = self.asked = self.trained = self.filled = 0
 
     @property
     def growth(self) -> int:
-        """Ticks gone through since the newest training was asked for."""
-        return self.held - self.trained
+        """Ticks gone through since a training was last asked for."""
+        return self.held - self.asked
 
     @property
     def sampled(self) -> int:
@@ -152,10 +152,15 @@ class Series:
         """Stand where a snapshot says; keys as in PLACE, any of them may be absent."""
         for name, value in place.items():
             setattr(self, name, value)
+        self.asked = self.trained
+
+    def ask(self) -> None:
+        """A training on what there is now is asked for."""
+        self.asked = self.held
 
     def train_to(self, held: int) -> None:
-        """A training was asked for when `held` was this."""
-        self.trained = held
+        """A training has ended that was asked for when `held` was this."""
+        self.asked = self.trained = held
 
 
 class SeriesIndex:

@@ -125,10 +125,15 @@ class FastLane:
         for stream in self.streams:
             for forecasts in stream.advance():
                 out += stream.encode(forecasts, self.clock())
-        due = [stream for stream in self.streams if stream.training_due()]
-        for stream in due:
-            stream.begin_training()
-        return Processed(out, self.take_commands(), due)
+        return Processed(out, self.take_commands(), self.take_due())
+
+    def take_due(self) -> list[StreamState]:
+        """The streams whose training is due, once: it counts as asked for."""
+        due = {stream: cause for stream in self.streams if (cause := stream.training_due())}
+        for stream, cause in due.items():
+            stream.begin_training(cause)
+            log.info("training due stream=%s cause=%s", stream.name, cause)
+        return [*due]
 
     def accept_message(self, message: Message) -> None:
         """One message: a sample more in the open batch, or counted."""

@@ -76,6 +76,8 @@ class Reloader:
             for stream in gone:
                 stream.retire()
             fast.take_over(after)
+            for stream in fast.take_due():
+                self.slow.request(stream)
         self.config = new
         self.slow.configure(new)
         self.link.refilter(filters_of(new))

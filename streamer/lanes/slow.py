@@ -37,7 +37,7 @@ class Activity:
 
 
 class SlowLane:
-    """Trainings of all streams, queued; a stream waits in the queue at most once.
+    """Trainings of all streams, queued. None is due while one is under way, so a stream waits at most once.
 
     `lock` is that of the fast lane. `worker` is what python runs to train.
     """
@@ -52,7 +52,6 @@ class SlowLane:
     ) -> None:
         self.config, self.journal, self.lock, self.clock, self.worker = config, journal, lock, clock, worker
         self.queue: asyncio.Queue[StreamState] = asyncio.Queue()
-        self.waiting: set[StreamState] = set()
         self.activity = Activity()
 
     def configure(self, config: Config) -> None:
@@ -61,17 +60,13 @@ class SlowLane:
 
     def request(self, stream: StreamState) -> None:
         """Train this stream when its turn comes."""
-        if stream not in self.waiting:
-            self.waiting.add(stream)
-            self.queue.put_nowait(stream)
+        self.queue.put_nowait(stream)
 
     async def run(self) -> None:
         """Train whatever is due, for ever; a training that fails is counted and changes nothing else."""
         while True:
             stream = await self.queue.get()
-            wanted = stream in self.waiting and not stream.retired
-            self.waiting.discard(stream)
-            if wanted:
+            if not stream.retired:
                 await self.attempt(stream)
 
     async def attempt(self, stream: StreamState) -> None:
@@ -87,8 +82,7 @@ class SlowLane:
             stream.counts.spend(asyncio.get_running_loop().time() - started)
             self.activity = Activity()
         if not done:
-            stream.schedule.failed()
-            self.waiting.discard(stream)  # what came due meanwhile knew nothing of the failure
+            stream.fail_training()
 
     async def retrain(self, stream: StreamState) -> bool:
         """One training of both networks, and the swap of those that the gate admits: whether any came of it.
@@ -114,21 +108,29 @@ class SlowLane:
         return True
 
     async def train(self, stream: StreamState) -> list[Candidate]:
-        """The candidates of one training; where a GPU fails in it, of another one on the CPU.
+        """The candidates of one training; of another one where a GPU fails in it, or where it gets no processor.
 
         Raises TrainingFailed.
         """
         limits = self.config.training.timeout, self.config.training.stall
         request, watch = self.request_of(stream), self.watch(stream)
-        try:
-            return await train(request, watch, *limits, self.worker)
-        except TrainingFailed as failed:
-            if failed.device != "cuda" or failed.reason not in GPU_TROUBLE:
-                raise
-            stream.counts.retrain(failed.reason)
-            text = "training goes on on the CPU, the next one tries the GPU again stream=%s reason=%s: %s"
-            log.warning(text, stream.name, failed.reason, failed)
-        return await train(replace(request, device="cpu"), watch, *limits, self.worker)
+        while True:
+            try:
+                return await train(request, watch, *limits, self.worker)
+            except TrainingFailed as failed:
+                request = self.another(stream, request, failed)
+
+    def another(self, stream: StreamState, request: Request, failed: TrainingFailed) -> Request:
+        """The request with which a training may succeed that failed like that. Raises it where there is none."""
+        if request.idle and failed.reason == "starved":
+            log.info("training begins again, no longer at idle priority stream=%s: %s", stream.name, failed)
+            return replace(request, idle=False)
+        if request.device == "cpu" or failed.device != "cuda" or failed.reason not in GPU_TROUBLE:
+            raise failed
+        stream.counts.retrain(failed.reason)
+        text = "training goes on on the CPU, the next one tries the GPU again stream=%s reason=%s: %s"
+        log.warning(text, stream.name, failed.reason, failed)
+        return replace(request, device="cpu")
 
     def request_of(self, stream: StreamState) -> Request:
         training = self.config.training

@@ -27,6 +27,7 @@ from streamer.models import KINDS
 from streamer.mqtt.link import Link
 from streamer.records import Floats
 from streamer.stream.counts import LATENCIES
+from streamer.stream.schedule import CAUSES
 from streamer.stream.state import StreamState
 
 Metric = Counter | Gauge | Histogram | Info
@@ -172,6 +173,7 @@ class Readings(Collector):
     def training_metrics(self) -> Iterable[Metric]:
         """Retrainings, gate and swaps."""
         labels = ["stream", "model"]
+        dues = Counter("streamer_retrainings_due", "Retrainings that were due, by cause.", labels=["stream", "cause"])
         runs = Counter("streamer_retrainings", "Retrainings by result.", labels=[*labels, "result"])
         spent = Counter("streamer_retraining_seconds", "Time spent retraining.", labels=["stream"])
         reloads = Counter("streamer_reloads", "Reloads of the configuration by result.", labels=["result"])
@@ -183,6 +185,8 @@ class Readings(Collector):
         gated = Gauge("streamer_gate_e_p", "E_p at the last training, held-out ticks, scaled units.", labels=labels)
         for stream in self.streams:
             name, counts = stream.name, stream.counts
+            for cause in CAUSES:
+                dues.add_metric([name, cause], counts.dues[cause])
             every.add_metric([name], stream.config.retrain.every)
             shown: dict[tuple[str, str], int] = {(kind, result): 0 for kind in KINDS for result in RESULTS}
             for (model, result), count in sorted({**shown, **counts.retrainings.copy()}.items()):
@@ -195,7 +199,7 @@ class Readings(Collector):
                 swapped.add_metric([name, model], network.created)
             for model, value in counts.gated.copy().items():
                 gated.add_metric([name, model], value)
-        return [runs, spent, reloads, live, swapped, every, gated]
+        return [dues, runs, spent, reloads, live, swapped, every, gated]
 
     def threshold_metrics(self) -> Iterable[Metric]:
         """How soon the published forecasts cross the thresholds: of each stream, and of single series."""

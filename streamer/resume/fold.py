@@ -18,7 +18,7 @@ from streamer.models import KINDS
 from streamer.records import ForecastBatch
 from streamer.resume import snapshot
 from streamer.store.journal import Journal, SeriesRow
-from streamer.store.outcomes import TrainingOutcome, newest_network, outcomes_after
+from streamer.store.outcomes import TrainingOutcome, newest_network, outcomes_after, outgrown
 from streamer.store.samples import NEWEST
 from streamer.stream.state import StreamState
 from streamer.swap.warm import WARM_WINDOWS, forecaster_of, in_reader_thread, warm_between
@@ -57,7 +57,10 @@ async def resumed(stream: StreamState, known: Mapping[int, SeriesRow], journal: 
 
 
 def resume(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
-    """Bring a new stream to the end of the journal, with the series `known` by id."""
+    """Bring a new stream to the end of the journal, with the series `known` by id.
+
+    Where its trainings were of networks of other sizes, none of them counts.
+    """
     found = snapshot.newest(stream, known, journal)
     if found is None:
         replayed = resume_without_snapshot(stream, known, journal, halt)
@@ -66,6 +69,11 @@ def resume(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal
         replayed = catch_up(stream, known, journal, halt)
     if stream.grid.fill:
         replayed.rows |= fill_overdue(stream)
+    wanting = stream.panel.wants_networks and not stream.panel.networks
+    if wanting and outgrown(journal, stream.name, stream.config.sizes):
+        stream.start_over()
+        text = "networks no longer fit stream=%s: the sizes under `model` have changed; the first training of these %s"
+        log.warning(text, stream.name, "is due as soon as a series has enough samples")
     return replayed
 
 

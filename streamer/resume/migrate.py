@@ -42,7 +42,7 @@ def from_2(snapshot: Snapshot) -> Snapshot:
     thresholds = [name.removeprefix("threshold.") for name in was if name.startswith("threshold.")]
     if thresholds:
         arrays["thresholds.lead"] = np.stack([arrays.pop(f"threshold.{name}.lead") for name in thresholds], 1)
-    schedule = {"begun": about.pop("trained"), "growth": about.pop("growth"), "failures": about.pop("failures")}
+    schedule = {"failures": about.pop("failures")}
     about |= {
         "format": 3,
         "source": about["source"][1:],

@@ -81,8 +81,10 @@ def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow]
         found = None if version is None else network(journal, stream.name, kind, version, stream.config.sizes)
         if found:
             networks[kind] = forecaster_of(*found, stream)
-    stream.conclude(networks, about["version"])
-    stream.schedule.restore(**about["schedule"])
+    if about["version"]:
+        stream.conclude(networks, about["version"])
+    stream.schedule.restore(about["schedule"]["failures"])
+    stream.recount_growth()
     for part in stream.parts():
         saved = about["parts"].get(part.name)
         if saved is None or saved["fit"] != part.fit():

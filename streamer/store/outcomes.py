@@ -53,8 +53,8 @@ def add_outcome(journal: Journal, stream: str, sizes: Sizes, outcome: TrainingOu
     with journal.transaction():
         spans = {key: (span.first, span.last, span.trained) for key, span in outcome.spans.items()}
         journal.database.execute(
-            "INSERT INTO gates (stream, version, created, spans) VALUES (?, ?, ?, ?)",
-            (stream, outcome.version, outcome.created, json.dumps(spans)),
+            "INSERT INTO gates (stream, version, created, spans, sizes) VALUES (?, ?, ?, ?, ?)",
+            (stream, outcome.version, outcome.created, json.dumps(spans), sizes.fingerprint()),
         )
         for row in outcome.networks:
             scales = {key: (mean.tolist(), sd.tolist()) for key, (mean, sd) in row.scales.items()}
@@ -111,7 +111,7 @@ def network(journal: Journal, stream: str, kind: Kind, version: int, sizes: Size
     with failures(journal.path):
         row = journal.database.execute(
             f"SELECT {COLUMNS}, created FROM models JOIN gates USING (stream, version)"  # noqa: S608
-            " WHERE stream = ? AND kind = ? AND version = ? AND sizes = ?",
+            " WHERE stream = ? AND kind = ? AND version = ? AND models.sizes = ?",
             (stream, kind, version, sizes.fingerprint()),
         ).fetchone()
     return row and (network_row(row[:-1]), row[-1])
@@ -122,6 +122,15 @@ def newest_version(journal: Journal, stream: str) -> int:
     with failures(journal.path):
         found = journal.database.execute("SELECT coalesce(max(version), 0) FROM gates WHERE stream = ?", (stream,))
         return int(found.fetchone()[0])
+
+
+def outgrown(journal: Journal, stream: str, sizes: Sizes) -> bool:
+    """Whether the newest outcome is known to be of other sizes. Raises StateError."""
+    with failures(journal.path):
+        found = journal.database.execute(
+            "SELECT sizes FROM gates WHERE stream = ? ORDER BY version DESC LIMIT 1", (stream,)
+        ).fetchone()
+    return bool(found and found[0] and found[0] != sizes.fingerprint())
 
 
 def network_row(row: tuple[Any, ...]) -> NetworkRow:

@@ -120,6 +120,13 @@ INSERT INTO delivered SELECT count(*), in_order(slot, delivery_record(slot, dige
 DROP TABLE deliveries;
 ALTER TABLE delivered RENAME TO deliveries;
 """,
+    """
+ALTER TABLE gates ADD COLUMN sizes TEXT; -- as of models: of what was trained; NULL where no network tells
+UPDATE gates SET sizes = (
+  SELECT sizes FROM models WHERE models.stream = gates.stream AND models.version <= gates.version
+  ORDER BY models.version DESC LIMIT 1
+);
+""",
 )
 """Step i migrates version i to version i + 1; a step that was released never changes."""
 

@@ -16,7 +16,7 @@ class Counts:
     """Counters of one stream.
 
     latency: samples by LATENCIES, [L + 1], and their sum of seconds. retrainings: by kind and result. gated: E_p of the
-    newest training on its held-out ticks, by model.
+    newest training on its held-out ticks, by model. dues: trainings that were due, by cause.
     """
 
     def __init__(self) -> None:
@@ -26,6 +26,7 @@ class Counts:
         self.latency = np.zeros(len(LATENCIES) + 1, np.int64)
         self.latency_sum = 0.0
         self.retrainings: Counter[tuple[str, str]] = Counter()
+        self.dues: Counter[str] = Counter()
         self.training_seconds = 0.0
         self.gated: dict[str, float] = {}
 
@@ -52,6 +53,10 @@ class Counts:
             self.forecasts[model] += count
         self.latency += np.bincount(np.searchsorted(LATENCIES, latency), minlength=len(LATENCIES) + 1)
         self.latency_sum += float(latency.sum())
+
+    def due(self, cause: str) -> None:
+        """A training that is due."""
+        self.dues[cause] += 1
 
     def retrain(self, result: str, kinds: Iterable[str] = KINDS) -> None:
         """What came of a training for these kinds of networks."""

@@ -18,7 +18,7 @@ from streamer.records import ForecastBatch, Ints, Outgoing, TickBatch
 from streamer.store.journal import Source
 from streamer.stream.counts import Counts
 from streamer.stream.promotions import Promotions
-from streamer.stream.schedule import Schedule
+from streamer.stream.schedule import Cause, Schedule
 
 
 class Observer(Protocol):
@@ -38,12 +38,12 @@ class StreamState:
     index       its series, and where each of them stands on the `grid`
     ticks       accepted samples on their way into tick batches
     panel       forecasters, their scores and the choice between them; a swap replaces it by one assignment
-    schedule    when the next training is due
+    schedule    when the next training is due, and whose errors have drifted
     promotions  what a swap under way needs, and the version of the newest outcome
     outlet      topics, encoding, thresholds, discovery
     counts      what it has done since the daemon started
 
-    Arrays with a row per series are in the panel and the outlet; `parts()` yields all of them.
+    Arrays with a row per series are in panel, schedule and outlet; `parts()` yields all of them.
 
     A sample is first accepted (`accept`), then committed to the journal by the fast lane, then taken in by the panel
     (`advance`). Between `accept` and `advance` a series is one sample ahead of its forecasters' states: no snapshot may
@@ -59,7 +59,7 @@ class StreamState:
         self.index = SeriesIndex(self.intake.multiseries is not None)
         self.ticks = TickBatcher(config.sizes.d, self.grid)
         self.panel = Panel.begin(config, metrics)
-        self.schedule = Schedule(config.retrain)
+        self.schedule = Schedule(config)
         self.promotions = Promotions()
         self.outlet = Outlet(config, self.intake.labelled, availability)
         self.counts = Counts()
@@ -87,6 +87,7 @@ class StreamState:
     def parts(self) -> Iterator[Part]:
         """All that is kept per series: what is grown, saved and resumed."""
         yield from self.panel.parts()
+        yield self.schedule.drift
         yield from self.outlet.parts()
 
     def add(self, ident: int, topic: str, part: str = "") -> Series:
@@ -144,6 +145,7 @@ class StreamState:
         if self.grid.fill:
             batch = self.panel.fill(batch)
         self.panel.step(batch)
+        self.schedule.watch(batch, self.panel.one_ahead)
         self.promotions.record(batch)
         if self.observer:
             self.observer.scored(self, batch)
@@ -178,26 +180,44 @@ class StreamState:
         x, no, arrived = self.panel.newest[rows], np.zeros(b, np.bool_), np.full(b, now, np.float64)
         return self.outlet.repeat(self.panel.repeat(TickBatch(rows, x, tick[due], time[due], no, arrived)))
 
-    def training_due(self) -> bool:
-        """Whether networks are to be trained, and now."""
-        return self.panel.wants_networks and self.schedule.due(live=bool(self.panel.networks))
+    def training_due(self) -> Cause | None:
+        """Why networks are to be trained now, None where they are not."""
+        return self.schedule.due(bool(self.panel.networks), len(self.series)) if self.panel.wants_networks else None
 
-    def begin_training(self) -> None:
-        """A training was requested; it trains on what the series hold now."""
+    def begin_training(self, cause: Cause) -> None:
+        """A training is asked for, on what the series hold now."""
+        self.counts.due(cause)
         self.schedule.begin()
         for series in self.series:
-            series.train_to(series.held)
+            series.ask()
+
+    def fail_training(self) -> None:
+        """The training that was asked for came to nothing."""
+        self.schedule.failed()
+        self.settle_training()
+
+    def settle_training(self) -> None:
+        """The training that was asked for has ended."""
+        for series in self.series:
+            series.train_to(series.asked)
+
+    def start_over(self) -> None:
+        """No training has counted so far: the first one is due as soon as there are enough samples."""
+        self.schedule.start_over()
+        for series in self.series:
+            series.train_to(0)
+        self.recount_growth()
 
     def recount_growth(self) -> None:
         """Count growth from what the series were last trained on, as `Series.train_to` has it."""
-        growth = max((series.growth for series in self.series), default=0)
-        self.schedule.restore(begun=self.schedule.begun, growth=growth, failures=self.schedule.failures)
+        self.schedule.recount(max((series.growth for series in self.series), default=0))
 
     def conclude(self, networks: Mapping[Kind, NetworkForecaster], version: int) -> None:
         """A training's outcome counts from now on: its networks, perhaps none, go live by one assignment."""
         self.panel = self.panel.with_networks(networks)
         self.promotions.concluded(version)
         self.schedule.done()
+        self.settle_training()
 
     def retire(self) -> None:
         """Another stream takes this one's place."""

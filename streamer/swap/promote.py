@@ -51,9 +51,7 @@ async def promote(
                 raise TrainingFailed("retired", "a reload has changed the stream meanwhile")
             catch_up(new, stream, promotions.waiting)
             spans = {
-                one.ident: Span(firsts.get(one.ident, 0), one.tick, one.trained)
-                for one in stream.series
-                if one.tick >= 0
+                one.ident: Span(firsts.get(one.ident, 0), one.tick, one.asked) for one in stream.series if one.tick >= 0
             }
             try:
                 add_outcome(journal, name, sizes, TrainingOutcome(version, now, spans, rows))

@@ -32,7 +32,7 @@ def forecaster_of(row: NetworkRow, created: float, stream: StreamState) -> Netwo
     `created`: when its training outcome was. Series that no training has seen follow their own first samples.
     """
     sizes = stream.config.sizes
-    scale = Scale(sizes.d, stream.config.retrain.minimum)
+    scale = Scale(sizes.d, stream.config.first_training)
     made = NetworkForecaster(network_of(row.kind, sizes, row.weights), scale, row.version, created)
     made.grow(stream.room)
     row_of = {series.ident: series.row for series in stream.series}

@@ -18,7 +18,7 @@ from streamer.store.journal import Journal
 from streamer.tools.words import NO_CHANGE, multiple
 
 MODELS = (
-    "SELECT stream, version, kind AS model, created, errors, sizes, length(weights) AS bytes"
+    "SELECT stream, version, kind AS model, created, errors, models.sizes, length(weights) AS bytes"
     " FROM models JOIN gates USING (stream, version) ORDER BY stream, version, kind"
 )
 

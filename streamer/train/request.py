@@ -14,7 +14,8 @@ class Request:
     directory: the state directory; series: ids of series, read in this order until `most` ticks are together; window:
     newest ticks read of a series, without those of longer gaps; max_gap: longest gap, in ticks, within a segment;
     held_out: share of each series' newest ticks that only measures errors; device: auto, cpu or cuda; threads: CPU
-    threads of both networks together; fill: ticks in a gap have the value before it.
+    threads of both networks together; fill: ticks in a gap have the value before it; idle: run at idle priority, and
+    give up as `starved` where that gets no processor.
     """
 
     directory: str
@@ -29,6 +30,7 @@ class Request:
     sizes: Sizes
     recipe: Recipe
     fill: bool = False
+    idle: bool = True
 
     @property
     def threads_each(self) -> int:

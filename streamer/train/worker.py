@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -28,6 +29,7 @@ from streamer.train.failures import reason_of
 from streamer.train.fit import Beat, error, fit, persistence_error
 from streamer.train.parallel import run_in_parallel
 from streamer.train.request import Request
+from streamer.train.starving import when_starving
 from streamer.train.tune import tune
 from streamer.train.weights import dump, network_of
 from streamer.train.windows import Buffer, Carry
@@ -140,9 +142,9 @@ def live_error(live: NetworkRow, request: Request, dataset: Dataset) -> float:
 def main(work: Callable[[Request, Report], None] = train) -> None:
     """Runs `work` on the request; a failure with a known reason is reported as a line, with exit code 0."""
     logging.captureWarnings(True)
-    lower_priority()
     lines = own_output()
     request = Request.of(json.loads(sys.stdin.readline()))
+    lower_priority(request.idle)
     threading.Thread(target=end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     lock = multiprocessing.get_context("fork").Lock()
@@ -152,6 +154,12 @@ def main(work: Callable[[Request, Report], None] = train) -> None:
             lines.write(json.dumps(document) + "\n")
             lines.flush()
 
+    def give_up() -> None:
+        report({"event": "failed", "reason": "starved", "detail": "other processes keep the processors busy"})
+        os._exit(0)
+
+    if request.idle:
+        threading.Thread(target=when_starving, args=(give_up,), daemon=True).start()
     try:
         work(request, report)
         report({"event": "end"})
@@ -163,11 +171,17 @@ def main(work: Callable[[Request, Report], None] = train) -> None:
         report({"event": "failed", "reason": reason, "detail": detail})
 
 
-def lower_priority() -> None:
-    """Makes this process run only when no other wants to: a training may wait, a sample must not."""
-    os.nice(10)
+def lower_priority(idle: bool) -> None:
+    """Lets others go first: a training may wait, a sample must not; where memory is short it is this that is killed.
+
+    idle: run only when no other process wants to, on Linux. Else it gets a quarter of a core that another one keeps
+    busy. Without a privilege there is no way back from idle, nor from a nicer value.
+    """
+    os.nice(10 if idle else 5)
     with contextlib.suppress(AttributeError, OSError):  # only Linux has it, and a sandbox may refuse it
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+        if idle:
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 def own_output() -> TextIO:

@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from streamer.config import Config, Mqtt, Section, schema
 from streamer.config.loader import broker, load, parse, reference
+from streamer.config.stream import Retrain, Stream
 from streamer.errors import ConfigError
 from streamer.train.dataset import split_of
 from streamer.train.windows import Buffer
@@ -417,6 +418,24 @@ def test_minimum_is_enough(model: dict[str, int], held_out: float, more: int) ->
     buffer = Buffer.of([np.zeros((ticks, 1), np.float32)], split_of(whole, held_out), torch.device("cpu"))
     assert len(buffer.starts(sizes.m, sizes.k)) >= 1
     assert len(buffer.origins(sizes.m, sizes.horizon, 1000)) >= 2
+
+
+@pytest.mark.parametrize(
+    ("interval", "ticks"), [(None, 1000), (3600.0, 500), (300.0, 500), (60.0, 1440), (43.3, 1996), (1.0, 2000)]
+)
+def test_the_first_training_is_after_a_day(interval: float | None, ticks: int) -> None:
+    """By default a day of ticks is needed, but 500 to 2000, and 1000 where no interval is known; a number stays."""
+    assert Stream(name="s", topics=["t"], interval=interval).first_training == ticks
+    given = Retrain(minimum=300)
+    assert Stream(name="s", topics=["t"], interval=interval, retrain=given).first_training == 300
+
+
+@settings(deadline=None)
+@given(st.fixed_dictionaries({"m": st.integers(1, 3000), "k": st.integers(1, 300), "p": st.integers(1, 6)}))
+def test_the_default_is_enough_for_any_network(model: dict[str, int]) -> None:
+    """However large m, k and p, a file that does not give retrain.minimum is taken."""
+    document = one_stream(model=model, interval=3600, retrain={"window": 10**9})
+    assert parse(document, "test").streams[0].first_training >= 500
 
 
 def test_minimum_of_each_stream() -> None:

@@ -48,7 +48,7 @@ def end(fast: FastLane) -> dict[str, Any]:
     """How the streams stand, as JSON values; errors that do not exist are null."""
     found = {}
     for stream in fast.streams:
-        panel, state = stream.panel, stream.schedule.state()
+        panel, schedule = stream.panel, stream.schedule
         tables = dict(zip(("rmse", "mae"), panel.scores.by_lead(), strict=True))
         found[stream.name] = {
             "leads": list(panel.leads),
@@ -60,7 +60,7 @@ def end(fast: FastLane) -> dict[str, Any]:
                 for name, table in tables.items()
             },
             "series": {one.name: [one.tick, one.time, one.anchor, one.held, one.trained] for one in stream.series},
-            "schedule": state,
+            "schedule": {"begun": schedule.concluded, "growth": schedule.growth, "failures": schedule.failures},
             "version": stream.promotions.version,
         }
     return found

@@ -16,8 +16,10 @@ from tests.golden.make import end, go_on, read, streams
 from tests.streams import resumed
 
 FOLDERS = sorted(path.parent for path in Path(__file__).parent.glob("*/end.json"))
-NEW = {"scores", "skill", "mix", "guard", "pace", "linear-experts", "seasons", "linear", "yesterday", "last-week"} | {
-    f"{kind}-{cycle}" for kind in ("last", "profile", "linear") for cycle in ("day", "week", "5")
+NEW = {
+    *("scores", "skill", "mix", "guard", "pace", "linear-experts", "seasons", "linear", "yesterday", "last-week"),
+    *(f"{kind}-{cycle}" for kind in ("last", "profile", "linear") for cycle in ("day", "week", "5")),
+    "drift",
 }
 """What there was not in earlier revisions, or in another form, and begins anew."""
 CLOSE = 1e-5

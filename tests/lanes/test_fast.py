@@ -1,6 +1,7 @@
 """The fast lane without a broker: messages in, forecasts out."""
 
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +17,7 @@ from streamer.errors import StateBlocked
 from streamer.lanes.fast import FastLane
 from streamer.records import Message, MessageBatch
 from streamer.store.samples import Limits, full
+from streamer.swap.promote import promote
 from tests.streams import NOW, fast_lane, feed, message, process, read, resumed, sample, save, timed, untimed
 
 
@@ -182,9 +184,40 @@ def test_a_dead_series_does_not_hold_up_training(tmp_path: Path) -> None:
     first = fast.process(MessageBatch([sample("plant/old", t, t) for t in range(100)], 1))
     assert first.due == [stream]
     assert not stream.training_due()
-    dues = [fast.process(MessageBatch([sample("plant/new", t, t)], 1)).due for t in range(100, 160)]
-    assert [20 + i for i, due in enumerate(dues, 1) if due] == [40, 60, 80]
+    stream.conclude({}, 1)
+    dues = []
+    for i in range(1, 61):
+        if fast.process(MessageBatch([sample("plant/new", 99 + i, i)], 1)).due:
+            dues.append(i)
+            stream.conclude({}, 1 + len(dues))
+    assert dues == [20, 40, 60]
     fast.journal.close()
+
+
+async def test_errors_that_grow_make_a_training_due_early(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """After a training, errors five times as large make the next one due before `every`, not before a quarter of it,
+    at the same tick in a stream that was killed and resumed; log and counter tell the cause."""
+    config = timed(retrain={"minimum": 30, "every": 4000, "window": 200}, max_ahead=None)
+    fast = fast_lane(tmp_path / "whole", config)
+    rng = np.random.default_rng(0)
+    sizes = np.where(np.arange(2000) < 600, 1.0, 5.0)
+    messages = [sample("plant/a", t, x) for t, x in enumerate((rng.normal(size=2000) * sizes).tolist())]
+    assert fast.process(MessageBatch(messages[:30], 1)).due
+    await promote(fast.streams[0], [], fast.journal, fast.lock, NOW)
+    assert not fast.process(MessageBatch(messages[30:700], 1)).due
+    save(fast)
+    assert not fast.process(MessageBatch(messages[700:1025], 1)).due
+    assert fast.streams[0].schedule.drift.series == 1
+    shutil.copytree(tmp_path / "whole", tmp_path / "killed")
+    again = resumed(tmp_path / "killed", config)
+    for one in (fast, again):
+        caplog.clear()
+        with caplog.at_level("INFO"):
+            due = [bool(one.process(MessageBatch([each], 1)).due) for each in messages[1025:1200]]
+        assert [1025 + i for i, is_due in enumerate(due) if is_due] == [1029]
+        assert "training due stream=plant cause=drift" in caplog.text
+        assert one.streams[0].counts.dues["drift"] == 1
+        one.journal.close()
 
 
 def test_a_sample_of_1970_and_one_of_today_are_no_reason_to_train(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def grow(fast: FastLane, begin: int, end: int) -> bool:
 
 def fail(stream: StreamState, times: int) -> None:
     """The newest trainings have failed, so many in a row."""
-    stream.schedule.restore(**{**stream.schedule.state(), "failures": times})
+    stream.schedule.restore(times)
 
 
 def slow_lane(fast: FastLane, trouble: str, **training: Any) -> SlowLane:
@@ -98,6 +98,16 @@ async def test_what_fails_on_a_gpu_is_trained_on_the_cpu(fast: FastLane, caplog:
     assert slow.request_of(stream).device == "auto"
 
 
+async def test_what_starves_is_trained_at_a_higher_priority(fast: FastLane, caplog: pytest.LogCaptureFixture) -> None:
+    """A training that gets no processor begins again at once, no longer idle, and is no failure; the log tells."""
+    (stream,) = fast.streams
+    caplog.set_level(logging.INFO)
+    await slow_lane(fast, "starve_or_train").attempt(stream)
+    assert stream.counts.retrainings == {("memoryless", "swapped"): 1, ("traditional", "swapped"): 1}
+    assert "no longer at idle priority stream=plant" in caplog.text
+    assert stream.schedule.failures == 0
+
+
 async def test_a_gpu_that_fails_is_not_asked_twice(fast: FastLane) -> None:
     """Where the training on the CPU fails as well, that is a failed training, not another try."""
     (stream,) = fast.streams
@@ -109,6 +119,8 @@ async def test_a_gpu_that_fails_is_not_asked_twice(fast: FastLane) -> None:
 def dues(fast: FastLane, failures: int, ticks: int) -> list[int]:
     """The ticks from now on, of that many, at which a training is due after so many failures in a row."""
     (stream,) = fast.streams
+    stream.begin_training("growth")
+    stream.fail_training()
     fail(stream, failures)
     begin = stream.series[0].tick + 1
     due = [grow(fast, t, t + 1) for t in range(begin, begin + ticks)]
@@ -116,32 +128,32 @@ def dues(fast: FastLane, failures: int, ticks: int) -> list[int]:
 
 
 async def test_failures_make_the_next_training_wait_in_ticks(fast: FastLane) -> None:
-    """Twice the ticks for each failure in a row, sixteen times at most; of the `minimum` until there is a network."""
+    """Twice the ticks for each failure in a row, sixteen times at most; of the `minimum` until there is a network. Then
+    none is due until that one has ended."""
     (stream,) = fast.streams
-    assert stream.schedule.state() == {"begun": True, "growth": 0, "failures": 0}
-    assert dues(fast, 1, 160) == [80, 160]
+    assert (stream.schedule.growth, stream.schedule.failures) == (0, 0)
+    assert dues(fast, 1, 160) == [80]
     assert dues(fast, 2, 160) == [160]
     await slow_lane(fast, "lose_gpu_or_train").attempt(stream)
-    assert dues(fast, 0, 10) == [5, 10]
-    assert dues(fast, 1, 20) == [10, 20]
+    assert dues(fast, 0, 10) == [5]
+    assert dues(fast, 1, 20) == [10]
     assert dues(fast, 4, 80) == [80]
     assert dues(fast, 50, 80) == [80]
 
 
-async def test_what_came_due_during_a_failed_training_is_withdrawn(tmp_path: Path) -> None:
-    """A stream that was queued again while its training ran does not go on at once when that one fails."""
+async def test_nothing_comes_due_while_a_training_is_under_way(tmp_path: Path) -> None:
+    """A stream that grows while its training runs is not trained again at once when that one fails."""
     fast = fast_lane(tmp_path, timed(retrain=RETRAIN, topics=["plant/a"]), timed(retrain=RETRAIN, name="other"))
     first, other = fast.streams
     slow = slow_lane(fast, "diverge")
-    begun, done = list[StreamState](), asyncio.Event()
+    grown, done = list[bool](), asyncio.Event()
 
     class Heard(logging.Handler):
-        """Queues both streams while the first one trains; the second one's training is the last."""
+        """Lets the first stream grow while it trains, and queues the second, whose training is the last."""
 
         def emit(self, record: logging.LogRecord) -> None:
             if record.getMessage().startswith("training begins stream=plant"):
-                begun.append(first)
-                slow.request(first)
+                grown.append(grow(fast, 50, 130))
                 slow.request(other)
             elif record.getMessage().startswith("training begins stream=other"):
                 done.set()
@@ -149,6 +161,7 @@ async def test_what_came_due_during_a_failed_training_is_withdrawn(tmp_path: Pat
     logger, handler = logging.getLogger("streamer.train"), Heard(logging.INFO)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    assert grow(fast, 0, 50)
     slow.request(first)
     task = asyncio.create_task(slow.run())
     await done.wait()
@@ -156,8 +169,9 @@ async def test_what_came_due_during_a_failed_training_is_withdrawn(tmp_path: Pat
     with pytest.raises(asyncio.CancelledError):
         await task
     logger.removeHandler(handler)
-    assert begun == [first]
+    assert grown == [False]
     assert first.counts.retrainings["memoryless", "diverged"] == 1
+    assert grow(fast, 130, 131)
     fast.journal.close()
 
 

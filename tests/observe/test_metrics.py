@@ -23,6 +23,7 @@ from streamer.lanes.fast import FastLane
 from streamer.mqtt.link import Link
 from streamer.observe.http import serve
 from streamer.observe.metrics import RESULTS, Readings, registry
+from streamer.stream.schedule import CAUSES
 from tests.broker import free_port, program
 from tests.streams import fast_lane, feed, message, sample, timed, untimed
 
@@ -176,6 +177,7 @@ async def test_limits_and_results_are_there_before_anything_happens(fast: FastLa
     assert got["streamer_outbox_limit_messages", frozenset()] == limits.outbox
     assert got["streamer_retrain_every_ticks", labels()] == fast.streams[0].config.retrain.every
     assert got["streamer_retrainings_total", labels(model="memoryless", result="timeout")] == 0
+    assert [got["streamer_retrainings_due_total", labels(cause=cause)] for cause in CAUSES] == [0] * len(CAUSES)
     sources = [path.read_text(encoding="utf-8") for path in SOURCES]
     reasons = set(re.findall(r'TrainingFailed\(\s*"(\w+)"', "\n".join(sources)))
     assert len(reasons) > 3

@@ -437,6 +437,20 @@ def test_version_2(tmp_path: Path) -> None:
         assert journal.deliveries() == {5: b"87654321", 300: b"12345678"}
 
 
+def test_version_3(tmp_path: Path) -> None:
+    """An outcome in a journal of version 3 is of the sizes of the newest network that there was by then, if any."""
+    with closing(connect(tmp_path / FILE, "process", MIGRATIONS[:3])) as database:
+        for version in (1, 2, 3, 4):
+            database.execute("INSERT INTO gates VALUES ('s', ?, 0.0, NULL, '{}')", (version,))
+        for version, sizes in ((2, Sizes(n=6)), (4, Sizes(n=7))):
+            row = "s", "memoryless", version, sizes.fingerprint(), "{}", "{}", b"w"
+            database.execute("INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        database.commit()
+    with closing(Journal.open(tmp_path)) as journal:
+        found = journal.database.execute("SELECT sizes FROM gates ORDER BY version").fetchall()
+    assert found == [(None,), *[(Sizes(n=6).fingerprint(),)] * 2, (Sizes(n=7).fingerprint(),)]
+
+
 def test_no_directory(tmp_path: Path) -> None:
     """A state path that is a file, and a journal to read that is not there, are StateErrors that name it."""
     (tmp_path / "file").touch()

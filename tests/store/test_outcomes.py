@@ -19,6 +19,7 @@ from streamer.store.outcomes import (
     newest_network,
     newest_version,
     outcomes_after,
+    outgrown,
 )
 
 SMALL, LARGE = Sizes(n=6), Sizes(n=7)
@@ -128,3 +129,14 @@ def test_gates_without_networks_go_in_the_end(journal: Journal) -> None:
         add_outcome(journal, "s", SMALL, outcome(version))
     kept = [one.version for one in outcomes_after(journal, "s", SMALL, 0)]
     assert kept == [1, *range(40 - VERSIONS_KEPT, 40)]
+
+
+def test_outgrown(journal: Journal) -> None:
+    """The newest outcome tells whether it is of other sizes, also where it admitted no network; without one nothing is
+    known to be."""
+    assert not outgrown(journal, "s", SMALL)
+    add_outcome(journal, "s", SMALL, outcome(1, *KINDS))
+    assert (outgrown(journal, "s", SMALL), outgrown(journal, "s", LARGE)) == (False, True)
+    add_outcome(journal, "s", LARGE, outcome(2))
+    assert (outgrown(journal, "s", SMALL), outgrown(journal, "s", LARGE)) == (True, False)
+    assert not outgrown(journal, "other", SMALL)

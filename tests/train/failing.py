@@ -9,6 +9,7 @@ from functools import partial
 
 import torch
 
+from streamer.errors import TrainingFailed
 from streamer.train.parallel import run_in_parallel
 from streamer.train.request import Request
 from streamer.train.worker import Report, main, train
@@ -26,6 +27,13 @@ def lose_gpu(request: Request, report: Report) -> None:
 def lose_gpu_or_train(request: Request, report: Report) -> None:
     if request.device != "cpu":
         lose_gpu(request, report)
+    train(request, report)
+
+
+def starve_or_train(request: Request, report: Report) -> None:
+    if request.idle:
+        report({"event": "start", "device": "cpu"})
+        raise TrainingFailed("starved")
     train(request, report)
 
 
@@ -87,6 +95,7 @@ TROUBLES: dict[str, Callable[[Request, Report], None]] = {
         lack_memory,
         lose_gpu,
         lose_gpu_or_train,
+        starve_or_train,
         blunder,
         hang,
         abort,

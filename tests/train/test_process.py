@@ -6,7 +6,7 @@ import os
 import select
 import struct
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,8 +25,10 @@ from streamer.tools.replay.signals import Signal
 from streamer.train.dataset import read_buffer
 from streamer.train.process import train
 from streamer.train.request import Request
+from streamer.train.starving import SCHEDSTAT, starving
 from streamer.train.weights import network_of
 from streamer.train.worker import BEAT_SECONDS, heartbeat
+from tests.broker import until
 from tests.train.failing import failing
 
 SIZES = Sizes(m=20, k=5, p=2, n=8, cell="rnn")
@@ -141,17 +143,85 @@ async def test_side_by_side_and_one_after_the_other_give_the_same(
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="Linux alone has it")
-async def test_it_gives_way(journal: Journal, tmp_path: Path, children: Children) -> None:
-    """The training process and its copy are idle in the daemon's own session, where alone their priority counts beside
-    the daemon's."""
-    found = set[tuple[int, int]]()
+@pytest.mark.parametrize("idle", [True, False])
+async def test_it_gives_way(journal: Journal, tmp_path: Path, children: Children, idle: bool) -> None:
+    """The training process and its copy are idle, or at least nice, in the daemon's own session, where alone their
+    priority counts beside the daemon's; where memory is short they, and not the daemon, are killed."""
+    found = set[tuple[int, int, int, bool]]()
+
+    def score(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
 
     def watch(line: dict[str, Any]) -> None:
         if line["event"] == "buffer":
-            found.update((os.sched_getscheduler(process.pid), os.getsid(process.pid)) for process in children())
+            for process in children():
+                first = score(process.pid) > score(os.getpid())
+                found.add((os.sched_getscheduler(process.pid), process.nice(), os.getsid(process.pid), first))
 
-    await train(request(tmp_path, threads=2), watch, timeout=60, stall=60)
-    assert found == {(os.SCHED_IDLE, os.getsid(0))}
+    await train(request(tmp_path, threads=2, idle=idle), watch, timeout=60, stall=60)
+    policy, steps = (os.SCHED_IDLE, 10) if idle else (os.SCHED_OTHER, 5)
+    assert found == {(policy, min(psutil.Process().nice() + steps, 19), os.getsid(0), True)}
+
+
+@pytest.fixture
+def busy_core() -> Iterator[psutil.Popen]:
+    """A process that keeps a core busy, which is the only one for all processes that the test starts."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    busy = psutil.Popen([sys.executable, "-c", "while True: pass"])
+    yield busy
+    busy.kill()
+    busy.wait()
+    os.sched_setaffinity(0, cores)
+
+
+LONG = Recipe(epochs=5000, windows=320)
+
+
+@pytest.mark.skipif(not SCHEDSTAT.exists(), reason="this system does not tell how long a process waits")
+async def test_an_idle_training_gives_up_on_a_busy_machine(
+    journal: Journal, tmp_path: Path, busy_core: psutil.Popen
+) -> None:
+    """Where another process keeps the processor busy, a training at idle priority says so before long, and ends."""
+    with pytest.raises(TrainingFailed) as failed:
+        await train(request(tmp_path, recipe=LONG), lambda _: None, timeout=300, stall=300)
+    assert failed.value.reason == "starved"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux alone has it")
+async def test_another_training_makes_progress_on_a_busy_machine(
+    journal: Journal, tmp_path: Path, children: Children, busy_core: psutil.Popen
+) -> None:
+    """There, one that is not at idle priority gets a part of the processor for which one can wait."""
+    begun = asyncio.Event()
+
+    def watch(line: dict[str, Any]) -> None:
+        if line["event"] == "progress":
+            begun.set()
+
+    def spent(process: psutil.Process) -> float:
+        return sum(process.cpu_times()[:2])
+
+    task = asyncio.create_task(train(request(tmp_path, recipe=LONG, idle=False), watch, timeout=300, stall=300))
+    await begun.wait()
+    (worker,) = children() - {busy_core}
+    before, since = spent(worker), spent(busy_core)
+    await until(lambda: spent(busy_core) - since > 2, seconds=100)
+    share = (spent(worker) - before) / (spent(worker) - before + spent(busy_core) - since)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert 0.1 < share < 0.4
+
+
+@pytest.mark.parametrize(
+    ("run", "wait", "starves"),
+    [(0.0, 9.0, False), (0.1, 11.0, True), (2.0, 11.0, False), (600.0, 7000.0, False), (60.0, 1200.0, True)],
+)
+def test_starving(run: float, wait: float, starves: bool) -> None:
+    """A training starves that has waited for long, and for nearly all of its time: one that ran well before is not
+    thrown away for a short wait."""
+    assert starving(run, wait) is starves
 
 
 @pytest.mark.parametrize("threads", [1, 2])

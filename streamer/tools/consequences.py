@@ -1,0 +1,79 @@
+"""A configuration in, what follows from it for each stream, in words, out."""
+
+from collections.abc import Iterator, Sequence
+
+from streamer.config import Metrics, Stream
+from streamer.forecast.calendar import Cycle, cycles_of
+from streamer.forecast.panel import Panel
+from streamer.ingest.topics import covers
+
+
+def consequences(streams: Sequence[Stream], metrics: Metrics) -> Iterator[str]:
+    """A line for each stream, and one for each of its filters that no message can reach it by.
+
+    Raises ConfigError for a name that no forecaster has.
+    """
+    for i, stream in enumerate(streams):
+        parts = [horizon(stream), seasons(stream), networks(stream, Panel.begin(stream, metrics).wants_networks)]
+        yield f"{stream.name}: {'; '.join(parts)}"
+        hidden = list(shadowed(stream, streams[:i]))
+        if len(hidden) == len(stream.filters):
+            yield f"{stream.name}: this stream can never match: shadowed by {', '.join(dict(hidden).values())}"
+        else:
+            yield from (f"{stream.name}: {topic} never matches here: shadowed by {name}" for topic, name in hidden)
+
+
+def horizon(stream: Stream) -> str:
+    """How far it forecasts."""
+    return f"horizon {span(stream.sizes.horizon, stream.interval)}"
+
+
+def seasons(stream: Stream) -> str:
+    """Its cycles, with their ticks where these are known."""
+    cycles = cycles_of(stream)
+    return f"seasons: {', '.join(named(cycle, stream.interval) for cycle in cycles)}" if cycles else "no season"
+
+
+def named(cycle: Cycle, interval: float | None) -> str:
+    """A cycle and its ticks."""
+    if not cycle.period:
+        return f"{cycle.slots} ticks"
+    return f"{cycle.name} ({cycle.period / interval:,.6g} ticks)" if interval else cycle.name
+
+
+def networks(stream: Stream, wanted: bool) -> str:
+    """When its networks are trained."""
+    every = stream.retrain.every
+    if not wanted:
+        return "no network, as forecasters names none"
+    if not every:
+        return "no network, as retrain.every is 0"
+    first, then = span(stream.first_training, stream.interval), span(every, stream.interval)
+    return f"first network after {first}, then every {then} at this rate, sooner where errors grow"
+
+
+def shadowed(stream: Stream, before: Sequence[Stream]) -> Iterator[tuple[str, str]]:
+    """The topics of a stream that belong, all they select, to one of the streams before it, each with its name."""
+    for topic, narrow in zip(stream.topics, stream.filters, strict=True):
+        owner = next((one.name for one in before if any(covers(wide, narrow) for wide in one.filters)), None)
+        if owner is not None:
+            yield topic, owner
+
+
+def span(ticks: int, interval: float | None) -> str:
+    """So many ticks as a time, or as samples where no interval is known."""
+    return f"{ticks:,} samples" if interval is None else duration(ticks * interval)
+
+
+def duration(seconds: float) -> str:
+    """As people say it, rounded: 1.7 days, 3 h 20 min, 45 s."""
+    if seconds >= 86_400:
+        days = seconds / 86_400
+        return "1 day" if days == 1 else f"{days:,.1f} days" if days < 9.95 else f"{days:,.0f} days"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

@@ -1,0 +1,79 @@
+"""What `streamer check` says of each stream."""
+
+from typing import Any
+
+import pytest
+
+from streamer.config import Metrics, Stream
+from streamer.tools.consequences import consequences, duration
+
+
+def stream(name: str = "s", *topics: str, **keys: Any) -> Stream:
+    return Stream(name=name, topics=[*(topics or ("t",))], **keys)
+
+
+def told(*streams: Stream) -> list[str]:
+    return list(consequences(streams, Metrics()))
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (
+            {"interval": 300.0},
+            "horizon 3 h 20 min; seasons: day (288 ticks), week (2,016 ticks); "
+            "first network after 1.7 days, then every 17 days at this rate, sooner where errors grow",
+        ),
+        (
+            {"retrain": {"minimum": 800, "every": 900}},
+            "horizon 40 samples; seasons: day, week; "
+            "first network after 800 samples, then every 900 samples at this rate, sooner where errors grow",
+        ),
+        (
+            {"interval": 0.02, "season": [7, 100], "forecasters": ["linear"]},
+            "horizon 0.8 s; seasons: 7 ticks, 100 ticks; no network, as forecasters names none",
+        ),
+        (
+            {"interval": 60.0, "season": None, "retrain": {"every": 0}},
+            "horizon 40 min; no season; no network, as retrain.every is 0",
+        ),
+    ],
+)
+def test_a_line_for_each_stream(keys: dict[str, Any], line: str) -> None:
+    """Horizon, seasons and trainings are told, in time where an interval is known, else in samples."""
+    assert told(stream(**keys)) == [f"s: {line}"]
+
+
+def test_what_can_never_match() -> None:
+    """A stream all of whose filters earlier ones cover is told, with their names; else each filter that is covered."""
+    streams = stream("all", "a/#"), stream("one", "a/b"), stream("two", "a/+/{c}", "b"), stream("three", "b", "a/x")
+    assert [line for line in told(*streams) if "shadowed" in line] == [
+        "one: this stream can never match: shadowed by all",
+        "two: a/+/{c} never matches here: shadowed by all",
+        "three: this stream can never match: shadowed by two, all",
+    ]
+
+
+def test_a_narrower_stream_before_a_wider_one_shadows_nothing() -> None:
+    """The order that is meant: the special one first."""
+    assert not any("shadowed" in line for line in told(stream("one", "a/b"), stream("all", "#"), stream("other", "$x")))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0.4 s"),
+        (59.9, "59.9 s"),
+        (60, "1 min"),
+        (90, "1 min 30 s"),
+        (3599.9, "1 h"),
+        (12_000, "3 h 20 min"),
+        (86_400, "1 day"),
+        (150_000, "1.7 days"),
+        (1_500_000, "17 days"),
+        (10**8, "1,157 days"),
+    ],
+)
+def test_duration(seconds: float, words: str) -> None:
+    """Two units at most, rounded as people round."""
+    assert duration(seconds) == words
