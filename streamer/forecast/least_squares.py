@@ -81,7 +81,7 @@ def step_all(
     phi, b, h = np.empty(FEATURES, np.float32), np.empty(FEATURES, np.float32), s.scale.shape[1]
     for i in range(len(rows)):
         row, missing, begins = rows[i], np.isnan(x[i, 0]), s.ticks[rows[i]] == 0
-        if begins and missing:
+        if begins and np.isnan(x[i]).any():
             continue
         if begins:
             begin(s, q, row, x[i])

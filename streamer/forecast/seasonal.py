@@ -76,8 +76,8 @@ class Seasons(Rows):
                 self.time[batch.rows[missing]] += self.interval
             batch, slots = batch[~missing], [slot[~missing] for slot in slots]
         rows = batch.rows
-        new = np.isnan(self.origin[rows, 0])
-        self.origin[rows[new]] = batch.x[new]
+        origin = self.origin[rows]
+        self.origin[rows] = np.where(np.isnan(origin), batch.x, origin)
         self.time[rows] = batch.time
         x = (batch.x - self.origin[rows]).astype(np.float32)
         for i, (cycle, slot) in enumerate(zip(self.calendar.cycles, slots, strict=True)):

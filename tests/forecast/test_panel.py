@@ -174,3 +174,21 @@ def test_networks_get_values_from_the_guard() -> None:
         assert mean[made.models.index("persistence")].tolist() == [wild] * HORIZON
         said.append(mean[made.models.index("memoryless")].tolist())
     assert said[0] == said[1]
+
+
+def test_a_wild_value_that_a_part_begins_with() -> None:
+    """Usual values and least squares that begin on a series which the guard knows, as after a change of the
+    configuration, at a tick with one wild element, know all elements later."""
+    config = Stream(name="plant", topics=["#"], payload={"format": "array", "d": 2}, model=SMALL, season=5)  # type: ignore[arg-type]
+    made, rng = Panel.begin(config, Metrics()), np.random.default_rng(0)
+    for part in made.parts():
+        part.grow(1)
+    values = rng.normal(size=(300, 1, 2))
+    for tick in range(100):
+        made.shared.guard.calm(ticks_of([0], values[tick], tick, tick == 0))
+    values[100, 0, 1] = 1e6
+    for tick in range(100, 300):
+        made.step(now := ticks_of([0], values[tick], tick))
+    found = dict(zip(made.models, made.predict(now)[0], strict=True))
+    for name in ("last-5", "profile-5", "linear", "linear-5"):
+        assert np.isfinite(found[name]).all(), name
