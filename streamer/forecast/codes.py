@@ -31,3 +31,9 @@ def encoded(value: np.float32, largest: np.float32, most: int) -> np.float32:
 def decoded(code: np.float32, unit: np.float32) -> np.float32:
     """The value of a code."""
     return code * abs(code) * unit
+
+
+@compiled
+def coarseness(code: np.float32, unit: np.float32) -> np.float32:
+    """How far the value may be from what its code stands for."""
+    return (abs(code) + np.float32(1)) * unit

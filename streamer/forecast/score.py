@@ -3,7 +3,8 @@
 A forecast made at tick t for t + lead is scored when the sample of t + lead arrives, never earlier, and every model
 against that same sample. Until then a ring for each scored lead keeps it: what each model predicted for tick t lies in
 slot t mod lead, as the difference from the value that it was predicted after, in 16 bits (codes.py): off by at most a
-30,000th of the largest change that any model predicted at that tick, however high the series stands. A slot takes
+30,000th of the largest change that any model predicted at that tick, however high the series stands. Where that cannot
+be told from the truth it counts as the truth: the sign of such an error would be that of its code. A slot takes
 `2·M·d` bytes, the rings of a series `2·M·d` times the sum of the leads, and `12·d` for each of the newest h ticks.
 """
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.compiled import compiled
-from streamer.forecast.codes import MOST_16, decoded, encoded, unit_of
+from streamer.forecast.codes import MOST_16, coarseness, decoded, encoded, unit_of
 from streamer.forecast.contract import REFERENCE
 from streamer.forecast.leads import LeadGrid
 from streamer.part import Arrays, Column, Rows
@@ -137,9 +138,12 @@ def score_all(s: Errors, rows: Ints, x: Floats, tick: Ints, leads: Ints, begins:
             for m in range(models):
                 square = size = 0.0
                 for c in range(d):
-                    code = s.ring[row, slot, m, c]
-                    change = decoded(np.float32(code), unit_of(s.largest[row, then, c], MOST_16))
-                    predicted = np.nan if code == NONE else s.values[row, then, c] + change
+                    code, unit = s.ring[row, slot, m, c], unit_of(s.largest[row, then, c], MOST_16)
+                    predicted = s.values[row, then, c] + decoded(np.float32(code), unit)
+                    if code == NONE:
+                        predicted = np.nan
+                    elif abs(predicted - x[i, c]) <= coarseness(np.float32(code), unit):
+                        predicted = x[i, c]
                     s.ring[row, slot, m, c] = NONE
                     s.matured[row, m, k, c] = predicted
                     error = predicted - x[i, c]

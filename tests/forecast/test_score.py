@@ -124,6 +124,7 @@ def test_ramp() -> None:
     wanted = np.abs(shift)[:, None] * np.ones(len(leads))
     np.testing.assert_allclose(rmse, wanted, atol=3e-4)
     np.testing.assert_allclose(mae, wanted, atol=3e-4)
+    assert not rmse[shift == 0].any()
 
 
 @pytest.mark.parametrize("lead", [1, 2, 3])
