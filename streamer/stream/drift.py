@@ -36,7 +36,7 @@ class State(NamedTuple):
 class Drift(Rows):
     """The test of every series of a stream. `series`: how many have drifted."""
 
-    name = "drift"
+    name = "error-drift"
     seen: Ints
     mean: Floats
     excess: Floats

@@ -19,7 +19,7 @@ FOLDERS = sorted(path.parent for path in Path(__file__).parent.glob("*/end.json"
 NEW = {
     *("scores", "skill", "mix", "guard", "pace", "linear-experts", "seasons", "linear", "yesterday", "last-week"),
     *(f"{kind}-{cycle}" for kind in ("last", "profile", "linear") for cycle in ("day", "week", "5")),
-    "drift",
+    "error-drift",
 }
 """What there was not in earlier revisions, or in another form, and begins anew."""
 CLOSE = 1e-5
