@@ -103,12 +103,20 @@ class Panel:
         """Nothing is predicted yet of these new series, for whoever reads the scores before their first sample."""
         self.scores.restart(rows)
 
+    def renew(self, rows: Ints) -> None:
+        """These series begin anew: of what was learned of them, only the guard's remains."""
+        for part in (self.scores, self.mix, *self.shared.used, *self.forecasters.values()):
+            part.renew(rows)
+
     def step(self, batch: TickBatch) -> None:
         """Score what was predicted for these ticks and learn whom to trust, then take them in.
 
-        All but scores and the reference get values from the guard.
+        All but scores and the reference get values from the guard. Where it has been wrong about the values before, a
+        series begins anew.
         """
-        calm = self.shared.guard.calm(batch)
+        calm, anew = self.shared.guard.calm(batch)
+        if len(anew):
+            self.renew(anew)
         self.scores.truth(batch)
         self.mix.truth(batch, calm, self.scores.matured)
         self.shared.step(calm)
@@ -133,6 +141,9 @@ class Panel:
         for name, forecaster in self.forecasters.items():
             mean[:, self.models.index(name)] = forecaster.forecast(batch)
         self.mix.mixture(batch.rows, mean)
+        guessing = self.shared.guard.guessing(batch.rows)
+        if guessing.any():
+            mean[guessing, -1] = mean[guessing, self.scores.reference]
         return mean
 
     def choose(self, mean: Floats) -> Ints:
