@@ -26,6 +26,9 @@ class Part(Protocol):
     def grow(self, rows: int) -> None:
         """Room for at least `rows` series."""
 
+    def renew(self, rows: NDArray[np.int64]) -> None:
+        """These series begin anew: nothing is known of them."""
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All state that decides the future, a row per series; the arrays themselves and no copies."""
 
@@ -73,6 +76,10 @@ class Rows:
                 grown = column.rows(rows)
                 grown[: len(held)] = held
                 setattr(self, name, grown)
+
+    def renew(self, rows: NDArray[np.int64]) -> None:
+        for name, column in self.columns.items():
+            getattr(self, name)[rows] = column.start
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {name: getattr(self, name) for name in self.columns}

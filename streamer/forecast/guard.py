@@ -4,6 +4,9 @@ One wild reading must not spoil means, least squares and usual values for days. 
 deviations from a running level are clipped, to CLIPPED deviations, or taken for missing (`believed`). They are believed
 when they stay: the BELIEVED-th in a row on one side up to ten times BEYOND, each further one up to ten times more. Then
 the level is where they are. Persistence, scores and the journal have values as they came.
+
+Where a series is, only the START-th value tells. The values before it are given as they came; if it turns out that one
+of them was far outside, what has learned from them begins anew.
 """
 
 from dataclasses import replace
@@ -27,13 +30,14 @@ LONGEST = 400
 """Values in a row that are counted: from there on, all are believed."""
 FAR = 1024.0
 """Running deviations from the origin of differences beyond which single precision would lose digits of a change."""
-WARM = 20
-"""Values before which none is clipped."""
+START = 7
+"""The value from which on there is a level: the median of so many, up to three of which may be wild."""
 
 
 class State(NamedTuple):
     """level, deviation, slow [N, d]: running means of x and, over LONG and SLOW ticks, of |x - level|; seen [N] values;
-    beyond [N, d] in a row, negative below; clipped [N] values so far."""
+    beyond [N, d] in a row, negative below; clipped [N] values so far. first [N, START, d]: the first values, and later
+    the distances of those that differ from a constant."""
 
     level: Floats
     deviation: Floats
@@ -41,6 +45,7 @@ class State(NamedTuple):
     seen: Ints
     beyond: NDArray[np.int16]
     clipped: Ints
+    first: Floats
 
 
 class Guard(Rows):
@@ -48,6 +53,7 @@ class Guard(Rows):
 
     name = "guard"
     deviation: Floats
+    seen: Ints
     clipped: Ints
 
     def __init__(self, config: Stream) -> None:
@@ -60,21 +66,28 @@ class Guard(Rows):
             seen=Column(dtype=np.int64),
             beyond=Column((self.d,), np.int16),
             clipped=Column(dtype=np.int64),
+            first=Column((START, self.d)),
         )
 
     def fit(self) -> list[int]:
-        return [self.d]
+        return [self.d, START]
+
+    def calm(self, batch: TickBatch) -> tuple[TickBatch, Ints]:
+        """The same ticks, their values clipped; and the rows that begin anew with them: a value before was wild, or all
+        were the same. The level follows the values.
+        """
+        x = batch.x.copy()
+        anew = calm_all(State(**self.arrays()), batch.rows, x)
+        return replace(batch, x=x), batch.rows[anew]
+
+    def guessing(self, rows: Ints) -> NDArray[np.bool_]:
+        """Whether these series have had too few values to know which of them were wild."""
+        return self.seen[rows] < START
 
     def far(self, batch: TickBatch, origin: Floats) -> NDArray[np.bool_]:
         """From which calm values an origin [b, d] of differences is too far away, [b, d]; none that are missing."""
         found: NDArray[np.bool_] = np.abs(batch.x - origin) > FAR * self.deviation[batch.rows]
         return found
-
-    def calm(self, batch: TickBatch) -> TickBatch:
-        """The same ticks, their values clipped; the level follows them."""
-        x = batch.x.copy()
-        calm_all(State(**self.arrays()), batch.rows, x)
-        return replace(batch, x=x)
 
 
 def believed(batch: TickBatch, calm: TickBatch) -> TickBatch:
@@ -83,36 +96,78 @@ def believed(batch: TickBatch, calm: TickBatch) -> TickBatch:
 
 
 @compiled
-def calm_all(s: State, rows: Ints, x: Floats) -> None:
-    """Clip values x [b, d] in place."""
+def calm_all(s: State, rows: Ints, x: Floats) -> NDArray[np.bool_]:
+    """Clip values x [b, d] in place; which of these series begin anew, [b]."""
+    anew = np.zeros(len(rows), np.bool_)
     for i in range(len(rows)):
         row = rows[i]
         if np.isnan(x[i, 0]):
             continue
         s.seen[row] += 1
-        if s.seen[row] == 1:
-            s.level[row] = x[i]
-        any_clipped = False
+        constant, clipped = s.slow[row].max() == 0, False
         for c in range(x.shape[1]):
-            level, deviation = s.level[row, c], s.deviation[row, c]
-            off, limit = x[i, c] - level, BEYOND * max(deviation, s.slow[row, c] / 10)
-            if s.seen[row] > WARM and abs(off) > limit:
-                side = 1 if off > 0 else -1
-                before = s.beyond[row, c]
-                in_row = min(abs(before) + 1, LONGEST) if before * side > 0 else 1
-                reach = BEYOND * max(deviation, s.slow[row, c]) * 10.0 ** (in_row - BELIEVED + 1)
-                if in_row >= BELIEVED and (abs(off) <= reach or limit == 0):
-                    s.level[row, c], s.beyond[row, c] = x[i, c], 0
-                    s.deviation[row, c] = max(deviation, abs(off) / BEYOND)
-                    continue
-                s.beyond[row, c] = side * in_row
-                x[i, c] = level + side * limit * (CLIPPED / BEYOND)
-                any_clipped = True
-            else:
-                s.beyond[row, c] = 0
-            size = min(abs(off), limit) if s.seen[row] > WARM else abs(off)
-            s.level[row, c] = level + (x[i, c] - level) / min(s.seen[row], LONG)
-            s.deviation[row, c] = deviation + (size - deviation) / min(s.seen[row], LONG)
-            s.slow[row, c] += (size - s.slow[row, c]) / min(s.seen[row], SLOW)
-        if any_clipped:
-            s.clipped[row] += 1
+            if s.seen[row] <= START:
+                anew[i] |= begin(s, row, c, x[i, c])
+            if s.seen[row] < START:
+                continue
+            if s.slow[row, c] == 0:
+                anew[i] |= moves(s, row, c, x[i, c]) and constant
+            seen, x[i, c] = x[i, c], calmed(s, row, c, x[i, c])
+            clipped |= seen != x[i, c]
+        s.clipped[row] += clipped
+    return anew
+
+
+@compiled
+def begin(s: State, row: int, c: int, x: float) -> bool:
+    """Level and deviation of the first values: medians. Whether the START-th tells that one before it was wild."""
+    seen = s.seen[row]
+    s.first[row, seen - 1, c] = x
+    values = s.first[row, :seen, c].copy()
+    level = np.median(values)
+    off = np.abs(values - level)
+    deviation = np.median(off)
+    s.level[row, c], s.deviation[row, c], s.slow[row, c] = level, deviation, deviation
+    wild: bool = seen == START and off[:-1].max() > BEYOND * deviation
+    return wild
+
+
+@compiled
+def moves(s: State, row: int, c: int, x: float) -> bool:
+    """Whether a constant ends: the BELIEVED-th value that differs from it gives its median distance as deviation."""
+    off, count = abs(x - s.level[row, c]), s.beyond[row, c]
+    if off == 0:
+        return False
+    s.first[row, count, c], s.beyond[row, c] = off, count + 1
+    if count + 1 < BELIEVED:
+        return False
+    deviation = np.median(s.first[row, :BELIEVED, c].copy())
+    s.deviation[row, c], s.slow[row, c], s.beyond[row, c] = deviation, deviation, 0
+    return True
+
+
+@compiled
+def calmed(s: State, row: int, c: int, x: float) -> float:
+    """A value, clipped if it is far outside and not believed; level and deviations follow it."""
+    level: float = s.level[row, c]
+    deviation: float = s.deviation[row, c]
+    off, limit = x - level, BEYOND * max(deviation, s.slow[row, c] / 10)
+    if limit == 0:
+        return level
+    if abs(off) > limit:
+        side, before = 1 if off > 0 else -1, s.beyond[row, c]
+        in_row = min(abs(before) + 1, LONGEST) if before * side > 0 else 1
+        reach = BEYOND * max(deviation, s.slow[row, c]) * 10.0 ** (in_row - BELIEVED + 1)
+        if in_row >= BELIEVED and abs(off) <= reach:
+            s.level[row, c], s.beyond[row, c] = x, 0
+            s.deviation[row, c] = max(deviation, abs(off) / BEYOND)
+            return x
+        s.beyond[row, c] = side * in_row
+        x = level + side * limit * (CLIPPED / BEYOND)
+    else:
+        s.beyond[row, c] = 0
+    size, seen = min(abs(off), limit), s.seen[row]
+    s.level[row, c] = level + (x - level) / min(seen, LONG)
+    s.deviation[row, c] = deviation + (size - deviation) / min(seen, LONG)
+    s.slow[row, c] += (size - s.slow[row, c]) / min(seen, SLOW)
+    return x

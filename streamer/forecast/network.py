@@ -44,6 +44,10 @@ class NetworkForecaster(Rows):
         self.scale.grow(rows)
         super().grow(rows)
 
+    def renew(self, rows: Ints) -> None:
+        self.scale.renew(rows)
+        super().renew(rows)
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         return {**super().arrays(), **self.scale.arrays()}
 

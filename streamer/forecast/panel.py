@@ -115,6 +115,11 @@ class Panel:
         """Nothing is predicted yet of these new series, for whoever reads the scores before their first sample."""
         self.scores.restart(rows)
 
+    def renew(self, rows: Ints) -> None:
+        """These series begin anew: of what was learned of them, only the guard's remains."""
+        for part in (self.scores, self.skill, self.mix, *self.shared.used, *self.forecasters.values()):
+            part.renew(rows)
+
     def fill(self, batch: TickBatch) -> TickBatch:
         """The same with the last value at filled ticks, which have a time and no value yet."""
         filled = np.isnan(batch.x[:, 0]) & ~np.isnan(batch.time)
@@ -124,9 +129,11 @@ class Panel:
         """Score what was predicted for these ticks and learn whom to trust, then take them in.
 
         Scores and the reference get values as they came, networks from the guard clipped, all others without those that
-        it does not believe.
+        it does not believe. Where it has been wrong about the values before, a series begins anew.
         """
-        calm = self.shared.guard.calm(batch)
+        calm, anew = self.shared.guard.calm(batch)
+        if len(anew):
+            self.renew(anew)
         self.scores.truth(batch)
         self.skill.truth(batch, self.scores.matured[batch.rows][:, :, self.shown])
         self.mix.truth(batch, calm, self.scores.matured)
@@ -152,6 +159,9 @@ class Panel:
         for name, forecaster in self.forecasters.items():
             mean[:, self.models.index(name)] = forecaster.forecast(batch)
         self.mix.mixture(batch.rows, mean)
+        guessing = self.shared.guard.guessing(batch.rows)
+        if guessing.any():
+            mean[guessing, -1] = mean[guessing, self.scores.reference]
         return mean
 
     def choose(self, mean: Floats) -> Ints:

@@ -47,6 +47,10 @@ class Scale(Rows):
             self.mean[row] = mean
             self.m2[row] = np.square(sd) * self.follow
 
+    def renew(self, rows: Ints) -> None:
+        """Those that hold go on to do so."""
+        super().renew(rows[self.count[rows] < self.follow])
+
     def learn(self, rows: Ints, x: Floats) -> None:
         """Take in samples x [b, d], one per row, for the series that do not hold yet."""
         open_ = (self.count[rows] < self.follow) & ~np.isnan(x[:, 0])

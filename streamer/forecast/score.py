@@ -103,6 +103,10 @@ class Scores(Rows):
         """Keep what every model predicts from these ticks on: mean [b, M, h, d]."""
         keep_all(self.state, batch.rows, batch.x, batch.tick, self.leads, self.begins, mean)
 
+    def renew(self, rows: Ints) -> None:
+        super().renew(rows)
+        self.restart(rows)
+
     def restart(self, rows: Ints) -> None:
         """Forget pending forecasts of series that begin, or start anew."""
         self.ring[rows] = NONE

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.config import Stream
-from streamer.forecast.guard import BELIEVED, WARM, Guard
+from streamer.forecast.guard import BELIEVED, START, Guard
 from tests.forecast.ticks import ticks_of
 
 
@@ -18,7 +18,7 @@ def guard(d: int = 1) -> Guard:
 
 def calm(made: Guard, *values: float) -> list[float]:
     """What becomes of the values of one series."""
-    return [float(made.calm(ticks_of([0], np.array([[x]]))).x[0, 0]) for x in values]
+    return [float(made.calm(ticks_of([0], np.array([[x]])))[0].x[0, 0]) for x in values]
 
 
 def usual(count: int, seed: int = 0) -> list[float]:
@@ -95,15 +95,75 @@ def test_wild_on_both_sides_is_not_believed() -> None:
     assert all(abs(x - 20) < 30 for x in calm(made, 900.0, -900.0, 900.0, -900.0))
 
 
-def test_a_wild_first_value_is_outgrown() -> None:
-    """A device that first sends 65535 has sensible bounds within some hundred samples."""
+def began(made: Guard, *values: float) -> list[int]:
+    """At which of the values, counted from 1, the series began anew."""
+    return [i for i, x in enumerate(values, 1) if len(made.calm(ticks_of([0], np.array([[x]])))[1])]
+
+
+@pytest.mark.parametrize("wild", [6553.5, 85.0, 1e6, -1e30, 0.0])
+@pytest.mark.parametrize("where", [[0], [5], [0, 1, 2], [1, 3, 5]])
+def test_a_wild_start_begins_anew(wild: float, where: list[int]) -> None:
+    """Wild readings among the first are known at the START-th value: the series begins there, and has its bounds."""
+    made, values = guard(), usual(200)
+    for i in where:
+        values[i] = wild
+    assert began(made, *values) == [START]
+    assert calm(made, *usual(50, 1)) == usual(50, 1)
+    assert abs(calm(made, wild)[0] - 20) < 5
+
+
+def test_bounds_right_after_the_start() -> None:
+    """The START-th value and those that follow it are clipped as later ones, and nothing begins anew for them."""
+    for place in range(START - 1, 20):
+        values = usual(40)
+        values[place] = 1e6
+        made = guard()
+        assert began(made, *values) == []
+        seen = calm(guard(), *values)
+        assert [i for i, (x, y) in enumerate(zip(seen, values, strict=True)) if x != y] == [place]
+        assert abs(seen[place] - 20) < 10
+
+
+def test_a_usual_start_goes_on() -> None:
+    """Of 1,000 series of noise some 3 in 100 begin anew at the START-th value, and none later."""
     made = guard()
-    calm(made, 65535.0, *usual(1500))
-    assert abs(calm(made, 65535.0)[0] - 20) < 1000
+    made.grow(1000)
+    x, rows = np.random.default_rng(0).normal(size=(50, 1000, 1)), np.arange(1000)
+    counts = [len(made.calm(ticks_of(rows, now))[1]) for now in x]
+    assert 10 < counts[START - 1] < 60
+    assert sum(counts) == counts[START - 1]
+
+
+@pytest.mark.parametrize("apart", [0, 1, 30])
+def test_the_end_of_a_constant(apart: int) -> None:
+    """The third value that differs from what a series has been since its start is believed, in a row or not; with it
+    the series begins anew, once."""
+    made = guard()
+    values = [5.0] * 50 + ([6.0] + [5.0] * apart) * 20
+    wanted = list(values)
+    third = 50 + 2 * (apart + 1)
+    wanted[50:third] = [5.0] * (third - 50)
+    assert calm(made, *values) == wanted
+    assert began(guard(), *values) == [third + 1]
+
+
+def test_a_wild_end_of_a_constant() -> None:
+    """Of the three values that end a constant one may be wild: it does not decide what is far outside."""
+    made = guard()
+    night = [0.0] * 50
+    calm(made, *night, 1.0, 1e6, 2.0, *(1 + x / 20 for x in usual(50)))
+    assert abs(calm(made, 1e6)[0]) < 100
+
+
+def test_one_element_does_not_begin_another_anew() -> None:
+    """A flag that is set after a thousand ticks leaves what was learned of the other elements."""
+    made = guard(2)
+    values = np.stack([usual(1100), np.repeat([0.0, 1.0], [1000, 100])], 1)
+    assert not any(len(made.calm(ticks_of([0], x[None]))[1]) for x in values)
 
 
 @settings(max_examples=30)
-@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=WARM), st.sampled_from([1.0, 1e-9, 1e9]))
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=START - 1), st.sampled_from([1.0, 1e-9, 1e9]))
 def test_nothing_is_clipped_at_first(values: list[float], unit: float) -> None:
     """Before there is a scale everything is taken as it comes."""
     assert calm(guard(), *(unit * x for x in values)) == [unit * x for x in values]

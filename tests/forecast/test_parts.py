@@ -137,3 +137,19 @@ def test_columns_are_restored_by_name(name: str) -> None:
     other.restore(labels, saved)
     for key, array in part.arrays().items():
         np.testing.assert_array_equal(other.arrays()[key], array, err_msg=key)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_renewed_rows_are_as_new_ones(name: str) -> None:
+    """Of a series that begins anew nothing remains, and of the others everything does; only the scale that a network
+    was trained under holds."""
+    stream, new, some = whole_stream("rnn"), whole_stream("rnn"), np.array([3, 0, 41])
+    go(stream, at_random(np.random.default_rng(0), np.full(ROWS, -1), 30, D))
+    part, others = part_of(stream, name), np.setdiff1d(np.arange(ROWS), some)
+    before = {key: array.copy() for key, array in part.arrays().items()}
+    part.renew(some)
+    for key, array in part.arrays().items():
+        scale = name in KINDS and key in ("count", "mean", "m2")
+        held = before if scale else part_of(new, name).arrays()
+        np.testing.assert_array_equal(array[some], held[key][some], err_msg=key)
+        np.testing.assert_array_equal(array[others], before[key][others], err_msg=key)

@@ -1,9 +1,10 @@
 """Real series with faults in, the errors of what is published relative to an undisturbed twin's out.
 
-Each data set is run twice, with one column per fault beside its twin, all series of their own; the fault comes after
-40 % of the data. First wild readings. Then a sensor that stands at 0, or at its newest value, for a day; a step of 20
-mean deviations; and the series summed up, as a counter that resets. Errors are those of the 1,000 forecasts from the
-first clean sample on, and also without the first 5 of them.
+Wild readings first, with one column per fault beside the clean one, all series of their own. They come after 40 % of
+the data, or after some of the first samples, once also at a level of 1e8. Then, after 40 % of the data, a sensor that
+stands at 0, or at its newest value, for a day; a step of 20 mean deviations; and the series summed up, as a counter
+that resets. Errors are those of the 1,000 forecasts from the first clean sample on, and after longer faults also
+without the first 5 of them.
 """
 
 import argparse
@@ -21,6 +22,9 @@ from tests.studies.accuracy.datasets import Data, filled, load
 SETS = ("traffic_i94", "glucose_cgm", "pv_serf", "soil_moisture")
 WILD = (6553.5, 85.0, 1e6, -1e30, 0.0)
 COUNTS = (1, 3)
+PLACES = (0, 1, 5, 15, None)
+"""Samples before the fault; None for 40 % of the data."""
+HIGH = 1e8
 FOLLOWED = 1000
 SETTLED = 5
 """Samples after which a step must have been followed."""
@@ -30,29 +34,31 @@ TWINS = {"stuck at 0": "clean", "stuck": "clean", "step": "clean", "reset": "cou
 
 @dataclass(frozen=True, slots=True)
 class Disturbed(Data):
-    """Copies of one series; `first` is the position of the first clean sample after the fault."""
+    """Copies of one series; after: [s] position of the first clean sample after the fault."""
 
-    first: int
+    after: Ints
 
     @property
     def origins(self) -> Ints:
-        return np.arange(self.first, len(self.x) - self.spec.horizon)
+        return np.arange(self.after[0], len(self.x) - self.spec.horizon)
 
 
-def disturb(data: Data) -> Disturbed:
-    """The first series of a data set, and a copy of it for each fault."""
-    x = data.x[:, 0]
-    at = data.start + np.flatnonzero(~np.isnan(x[data.start :]))
-    first = int(at[max(COUNTS)])
-    columns, names = [x], ["clean"]
+def disturb(data: Data, place: int | None, level: float) -> Disturbed:
+    """The first series of a data set raised by a level, and a copy of it for each fault, after so many samples."""
+    x = data.x[:, 0] + level
+    at = np.flatnonzero(~np.isnan(x))
+    begin = int(np.searchsorted(at, data.start)) if place is None else place
+    columns, names, after = [x], ["clean"], [at[begin]]
     for count in COUNTS:
         for i, wild in enumerate(WILD):
             copy = x.copy()
-            copy[at[max(COUNTS) - count : max(COUNTS)]] = wild
+            copy[at[begin : begin + count]] = wild
             columns.append(copy)
             names.append(f"{count}-{i}")
-    until = first + FOLLOWED + data.spec.horizon
-    return Disturbed(data.name, data.spec, tuple(names), data.time[:until], np.stack(columns, 1)[:until], first)
+            after.append(at[begin + count])
+    until = int(after[-1]) + FOLLOWED + data.spec.horizon
+    values = np.stack(columns, 1)[:until]
+    return Disturbed(data.name, data.spec, tuple(names), data.time[:until], values, np.array(after))
 
 
 def disturb_long(data: Data) -> Disturbed:
@@ -71,7 +77,7 @@ def disturb_long(data: Data) -> Disturbed:
     columns["reset"] = counter - after * counter[first]
     until = first + FOLLOWED + data.spec.horizon
     every = np.array([*columns.values()]).T[:until]
-    return Disturbed(data.name, data.spec, tuple(columns), data.time[:until], every, first)
+    return Disturbed(data.name, data.spec, tuple(columns), data.time[:until], every, np.full(len(columns), first))
 
 
 def published(data: Disturbed) -> Floats:
@@ -86,12 +92,23 @@ def errors(off: Floats) -> Floats:
     return np.stack([np.nanmean(off, (1, 2)), np.nanmean(off[:, :, 0], 1)], 1)
 
 
+def ratios(data: Disturbed) -> Floats:
+    """Errors of each copy over those of the first at the same origins, after its own fault, [faults, 2]."""
+    off, found = published(data), []
+    for i, begin in enumerate(data.after - data.after[0]):
+        one, clean = errors(off[[i, 0], begin : begin + FOLLOWED])
+        found.append(one / clean)
+    return np.array(found[1:])
+
+
 def wild(data: Data) -> Iterator[str]:
-    """The table of wild readings."""
-    clean, *found = errors(published(disturb(data)))
-    for i, value in enumerate(WILD):
-        shown = (f"{a:.3f} / {b:.3f}" for a, b in (found[i] / clean, found[i + len(WILD)] / clean))
-        yield f"{data.name:14} {value:10g}   {'   '.join(shown)}"
+    """The table of wild readings, by the samples before them."""
+    for place, level in (*((place, 0.0) for place in PLACES), (0, HIGH)):
+        found = ratios(disturb(data, place, level))
+        where = "40 %" if place is None else f"{place}, at {level:g}" if level else str(place)
+        for i, value in enumerate(WILD):
+            shown = (f"{a:.3f} / {b:.3f}" for a, b in (found[i], found[i + len(WILD)]))
+            yield f"{data.name:14} {where:>10} {value:10g}   {'   '.join(shown)}"
 
 
 def long(data: Data) -> Iterator[str]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streamer.records import Floats, Ints
 from streamer.tools.replay.signals import Signal
@@ -106,7 +105,7 @@ def errors(data: Crowd, plan: Plan) -> tuple[dict[str, Floats], dict[str, int]]:
     return {name: of(one[:ORDERLY], truth) for name, one in found.by_model.items()}, found.trainings
 
 
-def of(forecast: NDArray[np.float32], truth: Floats) -> Floats:
+def of(forecast: Floats, truth: Floats) -> Floats:
     off = np.abs(forecast - truth)
     return np.stack([np.nanmean(off, (1, 2)), np.nanmean(off[:, :, 0], 1)], 1)
 

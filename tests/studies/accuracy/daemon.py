@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streamer.config import Metrics, Stream
 from streamer.config.loader import parse
@@ -20,7 +19,7 @@ from streamer.forecast.panel import Panel
 from streamer.lanes.machine import prepare
 from streamer.lanes.slow import SlowLane
 from streamer.models import KINDS
-from streamer.records import Candidate, ForecastBatch, Message
+from streamer.records import Candidate, Floats, ForecastBatch, Message
 from streamer.stream.state import StreamState
 from streamer.tools.backtest.audit import PUBLISHED
 from streamer.tools.backtest.run import Backtest
@@ -96,7 +95,7 @@ def held(data: Data, first: int, max_gap: int = 100) -> int:
 class Forecasts:
     """By model, `published` among them: [s, o, h], NaN where it said nothing. trainings: what came of them, counted."""
 
-    by_model: dict[str, NDArray[np.float32]]
+    by_model: dict[str, Floats]
     trainings: dict[str, int]
 
 
@@ -125,7 +124,7 @@ class Run(Backtest):
         self.place = np.full(len(data.x), -1)
         self.place[data.origins] = np.arange(len(data.origins))
         shape = (len(data.names), len(data.origins), len(self.models), data.spec.horizon)
-        self.kept = np.full(shape, np.nan, np.float32)
+        self.kept = np.full(shape, np.nan)
 
     def forecast(self, stream: StreamState, batch: ForecastBatch) -> None:
         super().forecast(stream, batch)
