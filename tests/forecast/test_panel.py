@@ -94,7 +94,7 @@ def test_a_swap_forgets_the_scores_of_the_networks_it_replaces() -> None:
             by_truth(errors_of(made[name], 52, lead), errors_of(made["persistence"], 52, lead), WINDOW)
             for lead in LEADS
         ]
-        np.testing.assert_allclose(new.skill.ratio("persistence")[i], wanted, rtol=1e-5, err_msg=name)
+        np.testing.assert_allclose(new.skill.ratio("persistence")[i], wanted, rtol=1e-3, err_msg=name)  # 16-bit codes
 
 
 def test_a_swap_leaves_the_panel_as_it_was() -> None:
