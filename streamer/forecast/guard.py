@@ -53,6 +53,9 @@ class Guard(Rows):
     """The level and the deviation of all series."""
 
     name = "guard"
+    level: Floats
+    deviation: Floats
+    slow: Floats
     seen: Ints
     clipped: Ints
 
@@ -80,6 +83,12 @@ class Guard(Rows):
         x = batch.x.copy()
         anew = calm_all(State(**self.arrays()), batch.rows, x)
         return TickBatch(batch.rows, x, batch.tick, batch.time, batch.fresh, batch.arrived), batch.rows[anew]
+
+    def bounds(self, rows: Ints) -> tuple[Floats, Floats]:
+        """Least and largest values [b, d] that a forecast of these series can have; until START values, any."""
+        level, reach = self.level[rows], BEYOND * np.maximum(self.deviation[rows], self.slow[rows])
+        reach[self.guessing(rows)] = np.inf
+        return level - reach, level + reach
 
     def guessing(self, rows: Ints) -> NDArray[np.bool_]:
         """Whether these series have had too few values to know which of them were wild."""
