@@ -5,8 +5,8 @@ deviations from a running level are clipped, to CLIPPED deviations, or taken for
 when they stay: the BELIEVED-th in a row on one side up to ten times BEYOND, each further one up to ten times more. Then
 the level is where they are. Persistence, scores and the journal have values as they came.
 
-Where a series is, only the START-th value tells. The values before it are given as they came; if it turns out that one
-of them was far outside, what has learned from them begins anew.
+Where a series is, its first START values tell, the more the surer. What is far outside is clipped from the third on. If
+one turns out to be far outside that was given as it came, what has learned from it begins anew.
 """
 
 from dataclasses import replace
@@ -31,13 +31,16 @@ LONGEST = 400
 FAR = 1024.0
 """Running deviations from the origin of differences beyond which single precision would lose digits of a change."""
 START = 7
-"""The value from which on there is a level: the median of so many, up to three of which may be wild."""
+"""Values whose median is the first level: up to three of them may be wild."""
+FEWEST = 3
+"""Values from which on one can be far outside: up to START, BEYOND counts 10^0.5 times as much for each one less."""
 
 
 class State(NamedTuple):
     """level, deviation, slow [N, d]: running means of x and, over LONG and SLOW ticks, of |x - level|; seen [N] values;
     beyond [N, d] in a row, negative below; clipped [N] values so far. first [N, START, d]: the first values, and later
-    the distances of those that differ from a constant."""
+    the distances of those that differ from a constant. given [N, START, d]: the first values after clipping, NaN where
+    the series has begun anew since."""
 
     level: Floats
     deviation: Floats
@@ -46,13 +49,16 @@ class State(NamedTuple):
     beyond: NDArray[np.int16]
     clipped: Ints
     first: Floats
+    given: Floats
 
 
 class Guard(Rows):
     """The level and the deviation of all series."""
 
     name = "guard"
+    level: Floats
     deviation: Floats
+    slow: Floats
     seen: Ints
     clipped: Ints
 
@@ -67,6 +73,7 @@ class Guard(Rows):
             beyond=Column((self.d,), np.int16),
             clipped=Column(dtype=np.int64),
             first=Column((START, self.d)),
+            given=Column((START, self.d)),
         )
 
     def fit(self) -> list[int]:
@@ -79,6 +86,12 @@ class Guard(Rows):
         x = batch.x.copy()
         anew = calm_all(State(**self.arrays()), batch.rows, x)
         return replace(batch, x=x), batch.rows[anew]
+
+    def bounds(self, rows: Ints) -> tuple[Floats, Floats]:
+        """Least and largest values [b, d] that a forecast of these series can have; until START values, any."""
+        level, reach = self.level[rows], BEYOND * np.maximum(self.deviation[rows], self.slow[rows])
+        reach[self.guessing(rows)] = np.inf
+        return level - reach, level + reach
 
     def guessing(self, rows: Ints) -> NDArray[np.bool_]:
         """Whether these series have had too few values to know which of them were wild."""
@@ -104,32 +117,43 @@ def calm_all(s: State, rows: Ints, x: Floats) -> NDArray[np.bool_]:
         if np.isnan(x[i, 0]):
             continue
         s.seen[row] += 1
-        constant, clipped = s.slow[row].max() == 0, False
+        constant, clipped, seen = s.slow[row].max() == 0, False, s.seen[row]
         for c in range(x.shape[1]):
-            if s.seen[row] <= START:
-                anew[i] |= begin(s, row, c, x[i, c])
-            if s.seen[row] < START:
-                continue
-            if s.slow[row, c] == 0:
-                anew[i] |= moves(s, row, c, x[i, c]) and constant
-            seen, x[i, c] = x[i, c], calmed(s, row, c, x[i, c])
-            clipped |= seen != x[i, c]
+            came = x[i, c]
+            if seen <= START:
+                x[i, c], wild = begin(s, row, c, came)
+                anew[i] |= wild
+            if seen >= START:
+                if s.slow[row, c] == 0:
+                    anew[i] |= moves(s, row, c, came) and constant
+                x[i, c] = calmed(s, row, c, came)
+            clipped |= came != x[i, c]
+        if anew[i]:
+            s.given[row, : seen - 1] = np.nan
         s.clipped[row] += clipped
     return anew
 
 
 @compiled
-def begin(s: State, row: int, c: int, x: float) -> bool:
-    """Level and deviation of the first values: medians. Whether the START-th tells that one before it was wild."""
-    seen = s.seen[row]
-    s.first[row, seen - 1, c] = x
-    values = s.first[row, :seen, c].copy()
+def begin(s: State, row: int, c: int, x: float) -> tuple[float, bool]:
+    """One of the first values, clipped if it is far outside, and whether one is that was given before.
+
+    Level and deviation are medians of all values so far.
+    """
+    newest = s.seen[row] - 1
+    s.first[row, newest, c] = s.given[row, newest, c] = x
+    values = s.first[row, : newest + 1, c].copy()
     level = np.median(values)
-    off = np.abs(values - level)
-    deviation = np.median(off)
+    deviation = np.median(np.abs(values - level))
     s.level[row, c], s.deviation[row, c], s.slow[row, c] = level, deviation, deviation
-    wild: bool = seen == START and off[:-1].max() > BEYOND * deviation
-    return wild
+    if newest + 1 < START and (newest + 1 < FEWEST or deviation == 0):
+        return x, False
+    limit, wild = BEYOND * 10 ** ((START - 1 - newest) / 2) * deviation, False
+    for j in range(newest):
+        wild |= abs(s.given[row, j, c] - level) > limit
+    if abs(x - level) > limit:
+        x = s.given[row, newest, c] = level + np.sign(x - level) * deviation * CLIPPED
+    return x, wild
 
 
 @compiled

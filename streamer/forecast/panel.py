@@ -153,11 +153,18 @@ class Panel:
         return ForecastBatch(batch, mean, self.choose(mean), self.intervals(batch.rows))
 
     def predict(self, batch: TickBatch) -> Floats:
-        """What every model says after these samples: [b, M, h, d], NaN where it says nothing."""
+        """What every model says after these samples: [b, M, h, d], NaN where it says nothing.
+
+        All but the reference keep to the bounds that the guard has for forecasts. Until it knows where a series is, the
+        mixture is the reference.
+        """
         sizes = self.config.sizes
         mean = np.full((len(batch.rows), len(self.models), sizes.horizon, sizes.d), np.nan)
         for name, forecaster in self.forecasters.items():
             mean[:, self.models.index(name)] = forecaster.forecast(batch)
+        low, high = self.shared.guard.bounds(batch.rows)
+        others = mean[:, 1:-1]
+        np.clip(others, low[:, None, None], high[:, None, None], out=others)
         self.mix.mixture(batch.rows, mean)
         guessing = self.shared.guard.guessing(batch.rows)
         if guessing.any():

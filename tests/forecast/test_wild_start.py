@@ -41,8 +41,8 @@ def days(count: int) -> Floats:
 
 @pytest.mark.parametrize("level", [0.0, 1e8])
 def test_wild_readings_at_the_start(level: float) -> None:
-    """One or three wild readings among the first twenty: over the next 1,000 clean samples the error of what is
-    published is at most 1.05 times an undisturbed twin's, over all leads and at lead 1, also at a level of 1e8."""
+    """One or three wild readings among the first twenty cost little over the next 1,000 clean samples, over all leads
+    and at lead 1, also at a level of 1e8: at most a tenth of the errors of an undisturbed twin."""
     clean = level + days(20 + FOLLOWED + HORIZON)
     faults = [(at, n, wild) for at in (0, 1, 5, 6, 15) for n in (1, 3) for wild in (6553.5, 1e6, -1e30)]
     x = np.repeat(clean[:, None], 1 + len(faults), 1)
@@ -55,7 +55,7 @@ def test_wild_readings_at_the_start(level: float) -> None:
         after = slice(max(at + n, 1), at + n + FOLLOWED)
         for leads in (slice(None), slice(1)):
             ratio = off[after, i, leads].mean() / off[after, 0, leads].mean()
-            assert ratio < 1.05, (at, n, wild, leads)
+            assert ratio < 1.1, (at, n, wild, leads)
 
 
 def test_until_a_start_is_known_persistence_speaks() -> None:
@@ -67,10 +67,49 @@ def test_until_a_start_is_known_persistence_speaks() -> None:
     assert (said[START + 5 :, 0, 0] != x[START + 5 :, 0]).all()
 
 
-def test_a_sensor_that_first_sends_zeros() -> None:
-    """After 30 zeros in place of values, forecasts of a week later are as good as without them."""
+@pytest.mark.parametrize("value", [0.0, 65535.0, -1e30])
+def test_a_sensor_that_is_not_ready(value: float) -> None:
+    """After 30 times the same in place of values, forecasts of a week later are as good as without them."""
     clean = days(600)
     x = np.repeat(clean[:, None], 2, 1)
-    x[:30, 1] = 0.0
+    x[:30, 1] = value
     off = np.abs(run(x)[200:-1, :, 0] - clean[201:, None]).mean(0)
     assert off[1] < 1.05 * off[0]
+
+
+def test_no_forecast_leaves_the_range_of_its_series() -> None:
+    """Where a night of noise is followed by a day ten thousand times as large, least squares say 1e6 at first; what
+    is given of any forecaster but persistence is within ten deviations of the level."""
+    night = [-2.86, -2.79, -2.93, -2.75, -3.04, -2.79, -2.70, -2.73, -2.68, -3.04, -2.70, -2.82, -2.79, -2.43, -2.75]
+    day = [
+        -2.93,
+        -2.79,
+        -2.77,
+        -3.69,
+        -5.29,
+        -5.68,
+        82,
+        165,
+        266,
+        616,
+        515,
+        765,
+        498,
+        507,
+        521,
+        425,
+        322,
+        398,
+        552,
+        511,
+    ]
+    made, furthest = panel(1), 0.0
+    for t, x in enumerate([*night, *day, 511, 427, 883, 1315, 1154, 1508, 1817, 1988, 3187, 3218, 2829]):
+        time = np.array([900.0 * t])
+        made.step(batch := TickBatch(np.array([0]), np.array([[x]]), np.array([t]), time, time == 0, time))
+        mean = made.forecast(batch).mean[0, 1:-1]
+        guard = made.shared.guard
+        level, deviation = guard.level[0, 0], max(guard.deviation[0, 0], guard.slow[0, 0])
+        furthest = max(furthest, float(np.nanmax(np.abs(mean - level) / deviation, initial=0.0)))
+        assert furthest <= 10.001
+    assert furthest == pytest.approx(10)
