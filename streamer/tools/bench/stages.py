@@ -87,8 +87,10 @@ class Subject:
             return means[b]
 
         def score(wave: TickBatch) -> None:
+            calm, _ = panel.shared.guard.calm(wave)
             panel.scores.truth(wave)
-            panel.mix.truth(wave, wave, panel.scores.matured)
+            panel.skill.truth(wave, panel.scores.matured[wave.rows][:, :, panel.shown])
+            panel.mix.truth(wave, calm, panel.scores.matured)
             panel.scores.predicted(wave, mean(wave))
             panel.mix.mixture(wave.rows, mean(wave))
             panel.choose(mean(wave))
@@ -111,8 +113,9 @@ class Subject:
         }
 
     def decode(self, wave: TickBatch) -> None:
+        now = subject.START + len(self.payloads)
         for payload in self.payloads[: len(wave.rows)]:
-            self.state.intake.read(Message("a", payload, 0, False, 1, subject.START, False))
+            self.state.intake.read(Message("a", payload, 0, False, 1, now, False))
 
     def grid(self, wave: TickBatch) -> None:
         columns = (wave.rows.tolist(), wave.x.tolist(), wave.time.tolist())
