@@ -53,11 +53,11 @@ def test_a_retraining_is_timed() -> None:
 
 
 def test_memory_of_a_series(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rings take 4 bytes per model and tick of each lead, for 11 models and the leads 1, 2, 3, 5, 8, 12, 20, 30, 40
+    """Rings take 2 bytes per model and tick of each lead, for 11 models and the leads 1, 2, 3, 5, 8, 12, 20, 30, 40
     and, by `metrics.leads`, 10; the process gains more than those."""
     monkeypatch.setattr(memory, "SERIES_QUICK", 4096)
     (row,) = memory.measure(Settings(cell="rnn", quick=True), lambda _: None)
-    assert row["rings"] == 4 * 11 * (121 + 10)
+    assert row["rings"] == 2 * 11 * (121 + 10)
     assert row["rings"] < row["arrays"]
     assert row["resident"] > row["rings"]
 
