@@ -36,6 +36,7 @@ Glossary, each word with one meaning:
     lead          how many ticks ahead; horizon: k·p leads, the length of a forecast (letters: records.Sizes)
     forecaster    whatever forecasts all series of a stream; model: its name in messages, metrics and on the axis M
     network       a trained torch model, of a kind: memoryless or traditional
+    known inputs  what a network is told of a tick that is to come: where it lies in the day and the week
     panel         the forecasters of a stream, their scores, and the mixture of them that is published
     reference     a forecaster that all models are compared with: persistence, and the value of one cycle before
     skill         1 - mean absolute error / that of persistence, on the truths that both had predicted

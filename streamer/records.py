@@ -8,7 +8,7 @@ Axes: b samples or rows, d elements per sample, h leads (k·p values), L scored 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,12 +19,16 @@ Ints = NDArray[np.int64]
 
 Kind = Literal["memoryless", "traditional"]
 CellName = Literal["rnn", "gru", "lstm"]
+Form = Literal["paper", "residual"]
 InitialState = Literal["carried", "zero", "mixed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """The letters of the paper: elements d, inputs m, block k, rounds p, neurons n, and r = n1/n2."""
+    """The letters of the paper: elements d, inputs m, block k, rounds p, neurons n, and r = n1/n2.
+
+    form: of the memoryless network (streamer/models/residual.py); c: known inputs of that form.
+    """
 
     d: int = 1
     m: int = 70
@@ -33,6 +37,8 @@ class Sizes:
     n: int = 50
     r: float = 1.0
     cell: CellName = "lstm"
+    form: Form = "paper"
+    c: int = 0
 
     @property
     def horizon(self) -> int:
@@ -40,8 +46,12 @@ class Sizes:
         return self.k * self.p
 
     def fingerprint(self) -> str:
-        """The sizes as JSON text: weights fit a network of the very same sizes alone."""
-        return json.dumps({name: getattr(self, name) for name in self.__slots__})
+        """The sizes as JSON text: weights fit a network of the very same sizes alone.
+
+        Those of the paper's form are written as they were before there was another.
+        """
+        names = [name for name in self.__slots__ if self.form != "paper" or name not in ("form", "c")]
+        return json.dumps({name: getattr(self, name) for name in names})
 
     @property
     def split(self) -> tuple[int, int]:
@@ -87,6 +97,12 @@ RECIPES: dict[CellName, Recipe] = {
     "lstm": Recipe(),
 }
 """The measured best for each cell; a vanilla cell wants smaller and more steps than a gated one."""
+GPU_RECIPES: dict[CellName, Recipe] = {
+    **RECIPES,
+    "rnn": replace(RECIPES["rnn"], batch=256, learning_rate=3e-3),
+    "lstm": replace(RECIPES["lstm"], batch=128, learning_rate=6e-3),
+}
+"""The same for a GPU, on which a step takes nearly as long with few windows as with many."""
 
 
 @dataclass(slots=True)

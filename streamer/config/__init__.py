@@ -5,6 +5,7 @@ wherever they are shown.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -108,11 +109,11 @@ class Training(Section):
     stall: Annotated[float, Field(gt=0)] = 600.0
     """Seconds without a step after which a training is stopped as hung. It must allow for reading the buffer."""
 
-    def recipe(self, cell: CellName) -> Recipe:
+    def recipe(self, cell: CellName, measured: Mapping[CellName, Recipe] = RECIPES) -> Recipe:
         """The recipe for a cell: the keys given here, and the best values measured for the others."""
         names = [name for name in Recipe.__slots__ if name in Training.model_fields]
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return replace(RECIPES[cell], **given)
+        return replace(measured[cell], **given)
 
 
 class Config(BaseSettings):

@@ -8,8 +8,9 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator, model_validator
 
 from streamer.config.base import LABEL, QoS, Section, Ticks, check_template, label_names, plain
+from streamer.config.cycles import known_inputs
 from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
-from streamer.records import CellName, Sizes
+from streamer.records import CellName, Form, Sizes
 
 DAY = 86_400.0
 """Seconds."""
@@ -25,6 +26,8 @@ class Model(Section):
 
     cell: CellName = "lstm"
     """Recurrent cell: rnn (plain tanh, as in the paper), gru or lstm. streamer/train/README.md compares them."""
+    form: Form = "residual"
+    """Form of the memoryless network: residual predicts changes and knows the calendar; paper is eq. (14) alone."""
     m: Ticks = 70
     """Inputs of a training window, in ticks."""
     k: Ticks = 10
@@ -290,4 +293,5 @@ class Stream(Section):
 
     @property
     def sizes(self) -> Sizes:
-        return Sizes(d=self.payload.d, **self.model.model_dump())
+        known = known_inputs(self.season, self.interval) if self.model.form == "residual" else 0
+        return Sizes(d=self.payload.d, c=known, **self.model.model_dump())

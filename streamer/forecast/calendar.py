@@ -1,6 +1,5 @@
 """Times and ticks in, slots of the day, the week and other cycles out: pure functions of time."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -8,18 +7,12 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from streamer.config import Stream
+from streamer.config.cycles import DAY, WEEK, Cycle, Dated, cycles_of
 from streamer.records import Floats, Ints
 
 if TYPE_CHECKING:
     from holidays import HolidayBase
 
-DAY, WEEK = 86_400.0, 604_800.0
-"""Seconds."""
-MOST_SLOTS = 96
-"""Slots of a day at most: a quarter of an hour each."""
-SHORTEST = 1.0
-"""Seconds of the shortest interval at which the day and the week are kept by default."""
 QUARTER = 900
 """Seconds after which the offset of a time zone may change."""
 LAST = 281_500_000
@@ -32,40 +25,11 @@ SUNDAY = 6
 FIRST_MONDAY = date(1970, 1, 5).toordinal()
 
 
-@dataclass(frozen=True, slots=True)
-class Cycle:
-    """A season, cut into slots.
-
-    name: as in the names of forecasters. slots: how many. period: seconds of local civil time, or 0 where a slot is a
-    tick.
-    """
-
-    name: str
-    slots: int
-    period: float = 0.0
-
-
-def cycles_of(config: Stream) -> tuple[Cycle, ...]:
-    """The cycles of a stream: the day and the week where its interval makes slots of them, or those given in ticks."""
-    match config.season:
-        case None:
-            return ()
-        case "auto":
-            per_day = MOST_SLOTS if config.interval is None else min(MOST_SLOTS, round(DAY / config.interval))
-            if per_day < 2 or (config.interval is not None and config.interval < SHORTEST):
-                return ()
-            return Cycle("day", per_day, DAY), Cycle("week", 7 * per_day, WEEK)
-        case int(ticks):
-            return (Cycle(str(ticks), ticks),)
-        case several:
-            return tuple(Cycle(str(ticks), ticks) for ticks in several)
-
-
 class Calendar:
     """The cycles of a stream, in its time zone; `holidays` is the country whose holidays are Sundays, None for none."""
 
-    def __init__(self, config: Stream) -> None:
-        self.cycles = cycles_of(config)
+    def __init__(self, config: Dated) -> None:
+        self.cycles = cycles_of(config.season, config.interval)
         self.zone, self.holidays = config.timezone, config.holidays
 
     def fit(self) -> list[Any]:
@@ -82,6 +46,14 @@ class Calendar:
                 if cycle.period == WEEK:
                     slots[i] = self.on_sundays(slots[i], cycle, local)
         return slots
+
+    def phases(self, tick: Ints, time: Floats) -> list[Floats]:
+        """For each cycle how much of it has passed at these ticks and times, from 0 to 1."""
+        local = self.local(time) if any(cycle.period for cycle in self.cycles) else time
+        return [
+            (local % cycle.period) / cycle.period if cycle.period else (tick % cycle.slots) / cycle.slots
+            for cycle in self.cycles
+        ]
 
     def on_sundays(self, slot: Ints, week: Cycle, local: Floats) -> Ints:
         """The slots of a week, those of holidays as if they were of a Sunday."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -200,3 +200,32 @@ def segments(
         whole = np.full((int(at[-1] - at[0]) + 1, values.shape[1]), np.nan)
         whole[at - at[0]] = x
         yield whole
+
+
+class Stretch(NamedTuple):
+    """Consecutive ticks of one series: their numbers [T] and values x [T, d], NaN where missing.
+
+    times [T]: of ticks with a sample of their own, NaN for the others.
+    """
+
+    ticks: Ints
+    times: Floats
+    x: Floats
+
+    def after(self, count: int) -> "Stretch":
+        """Without so many of the first ticks."""
+        return Stretch(self.ticks[count:], self.times[count:], self.x[count:])
+
+    def dated(self, interval: float) -> Floats:
+        """A time for every tick [T], from that of the first sample and the seconds between two ticks."""
+        known = int(np.argmax(~np.isnan(self.times)))
+        found: Floats = self.times[known] + (np.arange(len(self.times)) - known) * interval
+        return found
+
+
+def stretches(ticks: Ints, times: Floats, values: Floats, grid: Grid, *, until: int | None = None) -> Iterable[Stretch]:
+    """The stretches of one series without a long gap, as `segments` has them."""
+    table = np.column_stack([ticks, times, values])
+    for part in segments(ticks, table, grid.max_gap, fill=grid.fill, until=until):
+        numbers = int(part[0, 0]) + np.arange(len(part))
+        yield Stretch(numbers, np.where(numbers == part[:, 0], part[:, 1], np.nan), part[:, 2:])

@@ -11,7 +11,7 @@ from typing import Any
 from streamer.config import Config
 from streamer.errors import TrainingFailed
 from streamer.models import KINDS
-from streamer.records import Candidate
+from streamer.records import GPU_RECIPES, Candidate
 from streamer.store.journal import Journal
 from streamer.stream.state import StreamState
 from streamer.swap.gate import admit, verdict
@@ -79,10 +79,12 @@ class SlowLane:
             stream.counts.retrain(failed.reason)
             log.warning("training failed stream=%s reason=%s: %s", stream.name, failed.reason, failed)
         finally:
-            stream.counts.spend(asyncio.get_running_loop().time() - started)
+            spent = asyncio.get_running_loop().time() - started
+            stream.counts.spend(spent)
             self.activity = Activity()
         if not done:
             stream.fail_training()
+        log.info("training ended stream=%s seconds=%.1f", stream.name, spent)
 
     async def retrain(self, stream: StreamState) -> bool:
         """One training of both networks, and the swap of those that the gate admits: whether any came of it.
@@ -144,11 +146,16 @@ class SlowLane:
             window=stream.config.retrain.window,
             max_gap=stream.config.max_gap,
             fill=stream.config.fill is not None,
+            season=stream.config.season,
+            interval=stream.config.interval,
+            timezone=stream.config.timezone,
+            holidays=stream.config.holidays,
             held_out=training.held_out,
             device=training.device,
             threads=training.threads or usual_threads(len(os.sched_getaffinity(0))),
             sizes=stream.config.sizes,
             recipe=training.recipe(stream.config.sizes.cell),
+            gpu_recipe=training.recipe(stream.config.sizes.cell, GPU_RECIPES),
         )
 
     def watch(self, stream: StreamState) -> Callable[[dict[str, Any]], None]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from streamer.models import sums
 from streamer.models.unroll import unroll
 from streamer.records import CellName
 
@@ -88,6 +89,16 @@ class Cell(nn.Module, ABC):
             seen.append(self.visible(s))
         return torch.stack(seen)
 
+    def climb(self, predictor: nn.Linear, s: Tensor, z: Tensor, u: Tensor) -> Tensor:
+        """The residual closed loop z' = z + P(s), s' = F([z'; u], s): z [b, d], u [h - 1, b, c] -> all z' [h, b, d]."""
+        z = z + predictor(self.visible(s))
+        seen = [z]
+        for known in u:
+            s = self(torch.cat([z, known], 1), s)
+            z = z + predictor(self.visible(s))
+            seen.append(z)
+        return torch.stack(seen)
+
     def visible(self, s: Tensor) -> Tensor:
         """The part of the state that the predictor P reads: [.., S] -> [.., n]."""
         return s[..., : self.n]
@@ -133,6 +144,15 @@ class Rnn(Cell):
             w, b, u, b_hh = self.weights()
             return native(torch.rnn_tanh, x.expand(k, -1, -1), x.new_zeros(len(x), self.n), [w, u, b, b_hh])
         return unroll(self.joined(), x.t().expand(k, -1, -1), x.new_zeros(len(x), self.n), True)
+
+    def climb(self, predictor: nn.Linear, s: Tensor, z: Tensor, u: Tensor) -> Tensor:
+        w, hh, b = sums.plain(self.weights(), predictor)
+        x, first = torch.cat([z.expand(len(u), -1, -1), u], 2), torch.cat([s, torch.zeros_like(z)], 1)
+        if s.is_cuda:
+            after = native(torch.rnn_tanh, x, first, [w, hh, b, torch.zeros_like(b)])
+        else:
+            after = unroll(torch.cat([hh, w, b[:, None]], 1), x.transpose(1, 2), first, True)
+        return sums.levels(predictor, z, torch.cat([first.unsqueeze(0), after]))
 
     def joined(self) -> Tensor:
         """[U, W, b] with both biases added: [n, n + d + 1]."""
@@ -220,6 +240,12 @@ class Lstm(Cell):
     def hold(self, x: Tensor, k: int) -> Tensor:
         w, b, u, b_hh = self.weights()
         return native(torch.lstm, x.expand(k, -1, -1), x.new_zeros(len(x), self.state_size), [w, u, b, b_hh])
+
+    def climb(self, predictor: nn.Linear, s: Tensor, z: Tensor, u: Tensor) -> Tensor:
+        (w, hh, b), none = sums.gated(self.weights(), predictor), torch.zeros_like(z)
+        x, (h, c) = torch.cat([z.expand(len(u), -1, -1), u], 2), s.chunk(2, 1)
+        after = native(torch.lstm, x, torch.cat([h, none, c, none], 1), [w, hh, b, torch.zeros_like(b)])
+        return sums.levels(predictor, z, torch.cat([torch.cat([h, none], 1).unsqueeze(0), after]))
 
     @staticmethod
     def gate(g: Tensor, c: Tensor) -> Tensor:

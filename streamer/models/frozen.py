@@ -8,18 +8,14 @@ Products are torch's. tanh is numpy's, ten times faster than torch's on processo
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
 
-from streamer.models.cells import Cell
 from streamer.models.contract import Network
+from streamer.models.folded import F32, Act, Folded, fold, product
 from streamer.models.memoryless import Memoryless
+from streamer.models.residual import Residual
 from streamer.models.traditional import Traditional
 
 Shape = tuple[int, int]
@@ -32,119 +28,20 @@ processor's second-level cache."""
 LARGEST = max(t * w for t, w in SHAPES)
 """Most series that one loop takes."""
 
-F32 = NDArray[np.float32]
-Act = Callable[[], object]
-HALF = np.float32(0.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Folded:
-    """A cell as gates g = U·h + W·x + b [G], and `update`, which makes the new state from g.
-
-    Arguments of sigmoids are halved: σ(v) = ½ + ½·tanh(½·v), so that tanh is the only function needed.
-    """
-
-    u: Tensor
-    w: Tensor
-    b: Tensor
-    update: Callable[[F32, F32, F32], Act]
-
-    @property
-    def n(self) -> int:
-        return self.u.shape[1]
-
-    def closed(self, predictor: nn.Linear) -> Tensor:
-        """The matrix [G + d, 1 + n] from (1, s) to the gates of F(P(s), s) and, in the last rows, P(s)."""
-        p, p0 = predictor.weight.double(), predictor.bias.double()
-        biases = torch.cat([self.b + self.w @ p0, p0])
-        return torch.cat([biases[:, None], torch.cat([self.u + self.w @ p, p])], 1)
-
-
-def fold(cell: Cell) -> Folded:
-    """Folds a cell, in double precision; `product` rounds the result to single precision."""
-    w, b, u, c = (weight.detach().double() for weight in cell.weights())
-    n, zeros = cell.n, torch.zeros
-    if cell.gates == 1:
-        return Folded(u, w, b + c, rnn)
-    if cell.gates == 3:
-        r, new = slice(2 * n), slice(2 * n, 3 * n)
-        return Folded(
-            torch.cat([u[r] / 2, zeros(n, n), u[new]]),
-            torch.cat([w[r] / 2, w[new], zeros(n, w.shape[1])]),
-            torch.cat([(b + c)[r] / 2, b[new], c[new]]),
-            gru,
-        )
-    i_f_o_g = torch.cat([torch.arange(2 * n), torch.arange(3 * n, 4 * n), torch.arange(2 * n, 3 * n)])
-    halved = torch.cat([torch.full((3 * n,), 0.5), torch.ones(n)]).double()
-    return Folded(u[i_f_o_g] * halved[:, None], w[i_f_o_g] * halved[:, None], (b + c)[i_f_o_g] * halved, lstm)
-
-
-def finish_sigmoid(v: F32) -> None:
-    """Replaces v by ½ + ½·v, the last step of a sigmoid."""
-    np.multiply(v, HALF, out=v)
-    np.add(v, HALF, out=v)
-
-
-def rnn(g: F32, h: F32, c: F32) -> Act:
-    """Replaces the state h [t, n, w] from gates g [t, G, w]; c is not used."""
-    return partial(np.tanh, g, out=h)
-
-
-def gru(g: F32, h: F32, c: F32) -> Act:
-    """As `rnn`, with gates in the order reset, update, W·x + b and U·h + b of the new state."""
-    n = h.shape[1]
-    rz, (r, z, new, old) = g[:, : 2 * n], (g[:, at : at + n] for at in range(0, 4 * n, n))
-
-    def update() -> None:
-        np.tanh(rz, out=rz)
-        finish_sigmoid(rz)
-        np.multiply(r, old, out=old)
-        np.add(new, old, out=new)
-        np.tanh(new, out=new)
-        np.subtract(h, new, out=h)
-        np.multiply(h, z, out=h)
-        np.add(h, new, out=h)
-
-    return update
-
-
-def lstm(g: F32, h: F32, c: F32) -> Act:
-    """As `rnn`, with gates in the order input, forget, output, new; c [t, n, w] is replaced too."""
-    n = h.shape[1]
-    ifo, (i, f, o, new) = g[:, : 3 * n], (g[:, at : at + n] for at in range(0, 4 * n, n))
-
-    def update() -> None:
-        np.tanh(g, out=g)
-        finish_sigmoid(ifo)
-        np.multiply(i, new, out=new)
-        np.multiply(c, f, out=c)
-        np.add(c, new, out=c)
-        np.tanh(c, out=new)
-        np.multiply(o, new, out=h)
-
-    return update
-
-
-def product(a: Tensor, s: Tensor, y: Tensor, b: Tensor | None = None) -> Act:
-    """A function that sets y = a·s + b for each tile: a [G, K], s [t, K, w], y and b [t, G, w]."""
-    factors = a.float().contiguous().expand(len(s), -1, -1), s
-    return partial(torch.bmm, *factors, out=y) if b is None else partial(torch.baddbmm, b, *factors, out=y)
-
 
 class Loop(ABC):
     """The buffers of a network for t tiles of w series, and the functions that work on them.
 
     s: [t, S, w] states, which the caller sets before a step and reads after it; x: [t, d, w] a sample of each series,
-    without NaN. A row of ones lies between them, so that a bias is one more column of its matrix.
+    without NaN, written after s; u: [t, c, w] known inputs of the next tick. A row of ones lies among them, so that a
+    bias is one more column of its matrix.
     """
 
-    def __init__(self, cell: Folded, size: int, d: int, shape: Shape) -> None:
-        t, w = shape
-        buffer, gates = torch.ones(t, d + 1 + size, w), torch.empty(t, len(cell.b), w)
-        self.tensor, self.x, self.s = buffer[:, d:], buffer[:, :d].numpy(), buffer[:, d + 1 :].numpy()
-        folded = torch.cat([cell.w, cell.b[:, None], cell.u], 1)
-        self.compute_gates = product(folded, buffer[:, : d + 1 + cell.n], gates)
-        self.update = cell.update(gates.numpy(), self.s[:, : cell.n], self.s[:, cell.n :])
+    s: F32
+    x: F32
+    u: F32
+    compute_gates: Act
+    update: Act
 
     def step(self) -> None:
         """Replaces s by F(x, s)."""
@@ -152,11 +49,27 @@ class Loop(ABC):
         self.update()
 
     @abstractmethod
-    def forecast(self, z: F32) -> None:
-        """Writes the next h values of each series into z [h, t, d, w]; destroys the states if h > 1."""
+    def forecast(self, z: F32, known: F32) -> None:
+        """Writes the next h values of each series into z [h, t, d, w]; destroys the states if h > 1.
+
+        known: [h - 1, t, c, w], known inputs of the ticks after the next.
+        """
 
 
-class MemorylessLoop(Loop):
+class PaperLoop(Loop):
+    """What both networks in the paper's form share; they know nothing beforehand, so u has no rows."""
+
+    def __init__(self, cell: Folded, size: int, d: int, shape: Shape) -> None:
+        t, w = shape
+        buffer, gates = torch.ones(t, d + 1 + size, w), torch.empty(t, len(cell.b), w)
+        self.tensor, self.x, self.s = buffer[:, d:], buffer[:, :d].numpy(), buffer[:, d + 1 :].numpy()
+        self.u = self.x[:, :0]
+        folded = torch.cat([cell.w, cell.b[:, None], cell.u], 1)
+        self.compute_gates = product(folded, buffer[:, : d + 1 + cell.n], gates)
+        self.update = cell.update(gates.numpy(), self.s[:, : cell.n], self.s[:, cell.n :])
+
+
+class MemorylessLoop(PaperLoop):
     """Eq. (14) with the closed loop folded: one product gives the prediction and the gates after it."""
 
     def __init__(self, network: Memoryless, shape: Shape) -> None:
@@ -168,7 +81,7 @@ class MemorylessLoop(Loop):
         self.predicted = y.numpy()[:, size:]
         self.advance = cell.update(y.numpy()[:, :size], self.s[:, :n], self.s[:, n:])
 
-    def forecast(self, z: F32) -> None:
+    def forecast(self, z: F32, known: F32) -> None:
         for i in range(len(z)):
             if i:
                 self.advance()
@@ -176,7 +89,41 @@ class MemorylessLoop(Loop):
             z[i] = self.predicted
 
 
-class TraditionalLoop(Loop):
+class ResidualLoop(Loop):
+    """x̄' = x + P(s) and the gates of F([x̄'; u], s) in one product of (u, 1, x, s); x lies within the state."""
+
+    def __init__(self, network: Residual, shape: Shape) -> None:
+        cell, d, c = fold(network.F), network.sizes.d, network.sizes.c
+        (t, w), n, size = shape, cell.n, len(cell.b)
+        buffer, gates, y = (
+            torch.ones(t, c + 1 + network.state_size, w),
+            torch.empty(t, size, w),
+            torch.empty(t, size + d, w),
+        )
+        self.u, self.s = buffer[:, :c].numpy(), buffer[:, c + 1 :].numpy()
+        self.x, h, more = self.s[:, :d], self.s[:, d : d + n], self.s[:, d + n :]
+        wx, wu, p, p0 = cell.w[:, :d], cell.w[:, d:], network.P.weight.double(), network.P.bias.double()
+        taken, given = torch.cat([wu, cell.b[:, None], wx, cell.u], 1), buffer[:, : c + 1 + d + n]
+        self.compute_gates = product(taken, given, gates)
+        self.update = cell.update(gates.numpy(), h, more)
+        closed = torch.cat([wu, (cell.b + wx @ p0)[:, None], wx, cell.u + wx @ p], 1)
+        predicted = torch.cat([torch.zeros(d, c), p0[:, None], torch.eye(d), p], 1)
+        self.predict = product(torch.cat([closed, predicted]), given, y)
+        self.predicted = y.numpy()[:, size:]
+        self.advance = cell.update(y.numpy()[:, :size], h, more)
+
+    def forecast(self, z: F32, known: F32) -> None:
+        for i in range(len(z)):
+            if i:
+                self.x[:] = self.predicted
+                self.advance()
+            if i < len(known):
+                self.u[:] = known[i]
+            self.predict()
+            z[i] = self.predicted
+
+
+class TraditionalLoop(PaperLoop):
     """Blocks of k values, each by a decoder that starts afresh from s; all blocks but the last are fed back."""
 
     def __init__(self, network: Traditional, shape: Shape) -> None:
@@ -205,7 +152,7 @@ class TraditionalLoop(Loop):
             self.predict()
             z[i] = self.predicted
 
-    def forecast(self, z: F32) -> None:
+    def forecast(self, z: F32, known: F32) -> None:
         for done in range(0, len(z), self.k):
             if done:
                 for x in z[done - self.k : done]:
@@ -219,6 +166,8 @@ def freeze(network: Network, shape: Shape) -> Loop:
     with torch.no_grad():
         if isinstance(network, Memoryless):
             return MemorylessLoop(network, shape)
+        if isinstance(network, Residual):
+            return ResidualLoop(network, shape)
         assert isinstance(network, Traditional)
         return TraditionalLoop(network, shape)
 
@@ -257,7 +206,8 @@ def tried(loop: Loop, s: F32, x: F32, h: int) -> F32:
     (t, d, w), first = loop.x.shape, slice(room(loop))
     for buffer, given in (loop.s, s), (loop.x, x):
         buffer[:] = given[:, first].reshape(-1, t, w).transpose(1, 0, 2)
-    z = np.zeros((h, t, d, w), np.float32)
+    loop.u[:] = loop.x[:, :1]
+    z, known = np.zeros((h, t, d, w), np.float32), np.tile(loop.u, (h - 1, 1, 1, 1))
     loop.step()
-    loop.forecast(z)
+    loop.forecast(z, known)
     return z.transpose(0, 2, 1, 3).reshape(h, d, -1)

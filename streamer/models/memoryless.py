@@ -19,12 +19,12 @@ class Memoryless(Network):
         self.P = nn.Linear(sizes.n, sizes.d)
         self.state_size = self.F.state_size
 
-    def step(self, x: Tensor, s: Tensor) -> Tensor:
+    def step(self, x: Tensor, s: Tensor, u: Tensor | None = None) -> Tensor:
         return self.F(x, s)  # type: ignore[no-any-return]
 
-    def run(self, x: Tensor, s: Tensor) -> Tensor:
+    def run(self, x: Tensor, s: Tensor, u: Tensor | None = None) -> Tensor:
         return self.F.run(x, s)
 
-    def forecast(self, s: Tensor, h: int) -> Tensor:
+    def forecast(self, s: Tensor, h: int, u: Tensor | None = None) -> Tensor:
         """Eq. (14) with the closed loop folded: h - 1 steps of the cell, then P on all states at once."""
         return self.P(self.F.loop(self.P, s, h)).transpose(0, 1)  # type: ignore[no-any-return]

@@ -22,17 +22,17 @@ class Traditional(Network):
         self.P = nn.Linear(n2, sizes.d)
         self.state_size = self.F1.state_size
 
-    def step(self, x: Tensor, s: Tensor) -> Tensor:
+    def step(self, x: Tensor, s: Tensor, u: Tensor | None = None) -> Tensor:
         return self.F1(x, s)  # type: ignore[no-any-return]
 
-    def run(self, x: Tensor, s: Tensor) -> Tensor:
+    def run(self, x: Tensor, s: Tensor, u: Tensor | None = None) -> Tensor:
         return self.F1.run(x, s)
 
     def block(self, s: Tensor, k: int) -> Tensor:
         """The next k <= sizes.k values, from a decoder that starts at σ_0 = 0 with input s: [b, S] -> [b, k, d]."""
         return self.P(self.F2.hold(s, k)).transpose(0, 1)  # type: ignore[no-any-return]
 
-    def forecast(self, s: Tensor, h: int) -> Tensor:
+    def forecast(self, s: Tensor, h: int, u: Tensor | None = None) -> Tensor:
         """Rounds of k values; each predicted block is fed back through F1 for the next (p rounds in eq. (15))."""
         blocks: list[Tensor] = []
         for done in range(0, h, self.sizes.k):

@@ -237,6 +237,11 @@ class Journal:
 
         Both are empty, values [0, 0], for a series without samples.
         """
+        ticks, _, values = self.dated(series, count, until)
+        return ticks, values
+
+    def dated(self, series: int, count: int, until: int = NEWEST) -> tuple[Ints, Floats, Floats]:
+        """Ticks, times and values of the same samples."""
         with failures(self.path):
             return self.samples.newest(series, count, until)
 

@@ -153,8 +153,8 @@ class Samples:
         """Drops chunks that lie entirely before a tick: (series, first tick to keep), within a transaction."""
         self.database.executemany("DELETE FROM chunks WHERE series = ? AND tick < ?", oldest)
 
-    def newest(self, series: int, count: int, until: int) -> tuple[Ints, Floats]:
-        """Ticks [T] and values [T, d] of the newest `count` samples of a series up to tick `until`, oldest first."""
+    def newest(self, series: int, count: int, until: int) -> tuple[Ints, Floats, Floats]:
+        """Ticks [T], times [T] and values [T, d] of the newest `count` samples up to tick `until`, oldest first."""
         log = self.tail(series)
         rows = self.database.execute(
             "SELECT series.d, samples FROM chunks JOIN series ON series.id = series WHERE series = ?1 AND tick <="
@@ -170,7 +170,7 @@ class Samples:
         samples = joined(found[::-1], log)
         samples = samples[samples["tick"] <= until]
         samples = samples[max(0, len(samples) - count) :]
-        return samples["tick"].astype(np.int64), samples["x"].astype(np.float64)
+        return samples["tick"].astype(np.int64), samples["time"].astype(np.float64), samples["x"].astype(np.float64)
 
     def between(self, series: int, after: int, until: int, most: int) -> tuple[list[int], list[float], Floats]:
         """Ticks, times and values [T, d] of the oldest `most` samples with after < tick <= until."""

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.forecast.network import NetworkForecaster
-from streamer.forecast.scale import Scale
-from streamer.ingest.grid import Grid, Series, segments
+from streamer.ingest.grid import Grid, Series, Stretch, stretches
 from streamer.models.frozen import LARGEST
 from streamer.records import Floats, Ints, TickBatch
 from streamer.store.journal import Journal
@@ -22,8 +21,8 @@ WARM_WINDOWS = 4
 """States are warmed on this many times m ticks, well past what a trained network remembers."""
 
 T = TypeVar("T")
-Run = tuple[Floats, NDArray[np.bool_]]
-"""Ticks of one series: values [T, d], NaN where missing, and where it starts anew [T]."""
+Run = tuple[Stretch, NDArray[np.bool_]]
+"""Ticks of one series, and where it starts anew [T]."""
 
 
 def forecaster_of(row: NetworkRow, created: float, stream: StreamState) -> NetworkForecaster:
@@ -32,11 +31,10 @@ def forecaster_of(row: NetworkRow, created: float, stream: StreamState) -> Netwo
     `created`: when its training outcome was. Series that no training has seen follow their own first samples.
     """
     sizes = stream.config.sizes
-    scale = Scale(sizes.d, stream.config.first_training)
-    made = NetworkForecaster(network_of(row.kind, sizes, row.weights), scale, row.version, created)
+    made = NetworkForecaster.of(network_of(row.kind, sizes, row.weights), stream.config, row.version, created)
     made.grow(stream.room)
     row_of = {series.ident: series.row for series in stream.series}
-    scale.fix({row_of[ident]: scale for ident, scale in row.scales.items() if ident in row_of})
+    made.scale.fix({row_of[ident]: scale for ident, scale in row.scales.items() if ident in row_of})
     return made
 
 
@@ -70,25 +68,23 @@ def warm_newest(
     for tile in tiles(series):
         runs: dict[int, Run] = {}
         for one in tile:
-            ticks, values = journal.newest(one.ident, count, upto[one.ident])
+            ticks, times, values = journal.dated(one.ident, count, upto[one.ident])
             if len(ticks):
-                firsts[one.ident], tail = newest_stretch(ticks, values, stream.grid, upto[one.ident], count)
+                tail = newest_stretch(ticks, times, values, stream.grid, upto[one.ident], count)
+                firsts[one.ident] = int(tail.ticks[0])
                 runs[one.row] = joined([tail])
         step_all(networks, runs, halt)
     return firsts
 
 
-def newest_stretch(ticks: Ints, values: Floats, grid: Grid, upto: int, count: int) -> tuple[int, Floats]:
-    """The first tick and the values [T, d] of the newest stretch without a long gap in these samples of a series.
+def newest_stretch(ticks: Ints, times: Floats, values: Floats, grid: Grid, upto: int, count: int) -> Stretch:
+    """The newest stretch without a long gap in these samples of a series.
 
     Where ticks are filled it ends at the tick `upto` and begins at a sample, the first of the newest `count` ticks.
     """
-    if not grid.fill:
-        *_, tail = segments(ticks, values, grid.max_gap)
-        return int(ticks[-1]) - len(tail) + 1, tail
-    begin = min(int(np.searchsorted(ticks, upto - count, "right")), len(ticks) - 1)
-    *_, tail = segments(ticks[begin:], values[begin:], grid.max_gap, fill=True, until=upto)
-    return upto - len(tail) + 1, tail
+    begin = min(int(np.searchsorted(ticks, upto - count, "right")), len(ticks) - 1) if grid.fill else 0
+    *_, tail = stretches(ticks[begin:], times[begin:], values[begin:], grid, until=upto if grid.fill else None)
+    return tail
 
 
 def warm_between(
@@ -101,11 +97,11 @@ def warm_between(
         runs: dict[int, Run] = {}
         for one in tile:
             first, last = spans[one.ident]
-            ticks, values = journal.newest(one.ident, last - first + 1, last)
+            ticks, times, values = journal.dated(one.ident, last - first + 1, last)
             inside = ticks >= first
             if inside.any():
-                known = ticks[inside], values[inside]
-                runs[one.row] = joined(list(segments(*known, grid.max_gap, fill=grid.fill, until=last)))
+                parts = stretches(ticks[inside], times[inside], values[inside], grid, until=last)
+                runs[one.row] = joined(list(parts))
         step_all(networks, runs, halt)
 
 
@@ -114,21 +110,22 @@ def tiles(series: Sequence[Series]) -> list[Sequence[Series]]:
     return [series[begin : begin + LARGEST] for begin in range(0, len(series), LARGEST)]
 
 
-def joined(parts: Sequence[Floats]) -> Run:
-    """Segments of a series one after another, each a new start."""
-    fresh = np.concatenate([np.arange(len(part)) == 0 for part in parts])
-    return np.concatenate(parts), fresh
+def joined(parts: Sequence[Stretch]) -> Run:
+    """Stretches of a series one after another, each a new start."""
+    fresh = np.concatenate([np.arange(len(part.x)) == 0 for part in parts])
+    return Stretch(*(np.concatenate(columns) for columns in zip(*parts, strict=True))), fresh
 
 
 def step_all(networks: Sequence[NetworkForecaster], runs: Mapping[int, Run], halt: threading.Event) -> None:
     """One tile of series by row, tick by tick, their newest ticks side by side."""
-    for back in range(max((len(x) for x, _ in runs.values()), default=0), 0, -1):
+    for back in range(max((len(fresh) for _, fresh in runs.values()), default=0), 0, -1):
         if halt.is_set():
             return
-        rows = [row for row, (x, _) in runs.items() if len(x) >= back]
-        x = np.stack([runs[row][0][-back] for row in rows])
-        fresh = np.array([runs[row][1][-back] for row in rows])
-        none = np.full(len(rows), np.nan)
-        batch = TickBatch(np.array(rows, np.int64), x, np.full(len(rows), -1), none, fresh, none)
+        rows = [row for row, (_, fresh) in runs.items() if len(fresh) >= back]
+        columns = [
+            (run.x[-back], run.ticks[-back], run.times[-back], new[-back]) for run, new in (runs[row] for row in rows)
+        ]
+        x, tick, time, fresh = (np.array(column) for column in zip(*columns, strict=True))
+        batch = TickBatch(np.array(rows, np.int64), x, tick, time, fresh, time)
         for network in networks:
             network.step(batch)

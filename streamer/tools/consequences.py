@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from streamer.config import Metrics, Stream
-from streamer.forecast.calendar import Cycle, cycles_of
+from streamer.config.cycles import Cycle, cycles_of
 from streamer.forecast.panel import Panel
 from streamer.ingest.topics import covers
 
@@ -30,7 +30,7 @@ def horizon(stream: Stream) -> str:
 
 def seasons(stream: Stream) -> str:
     """Its cycles, with their ticks where these are known."""
-    cycles = cycles_of(stream)
+    cycles = cycles_of(stream.season, stream.interval)
     return f"seasons: {', '.join(named(cycle, stream.interval) for cycle in cycles)}" if cycles else "no season"
 
 

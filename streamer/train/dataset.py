@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from streamer.errors import TrainingFailed
-from streamer.forecast.scale import LIMIT, spread
-from streamer.ingest.grid import segments
+from streamer.forecast.known import Known
+from streamer.forecast.scale import LIMIT, running_units, spread
+from streamer.ingest.grid import Grid, Stretch, stretches
 from streamer.models import KINDS, Kind
 from streamer.records import Floats, Ints
 from streamer.store.journal import Journal
@@ -29,14 +30,15 @@ Scales = dict[int, tuple[Floats, Floats]]
 class Dataset:
     """The data of a training.
 
-    raw: segments [T, d] of each series, by id, in its own units. scales: mean and standard deviation [d] by id.
-    buffer: all segments, scaled. choice_origins, gate_origins: the two halves of the held-out origins; the best epoch
-    is chosen on the first, the gate compares on the second. live: the newest network of each kind, None for none.
+    raw: stretches of each series, by id, in its own units. scales: mean and standard deviation [d] by id.
+    buffers: all stretches, scaled, as the network of each kind sees them. choice_origins, gate_origins: the two halves
+    of the held-out origins; the best epoch is chosen on the first, the gate compares on the second. live: the newest
+    network of each kind, None for none.
     """
 
-    raw: dict[int, list[Floats]]
+    raw: dict[int, list[Stretch]]
     scales: Scales
-    buffer: Buffer
+    buffers: Mapping[Kind, Buffer]
     choice_origins: Tensor
     gate_origins: Tensor
     live: Mapping[Kind, NetworkRow | None]
@@ -50,31 +52,33 @@ def gather(request: Request, device: torch.device) -> Dataset:
         live = {kind: newest_network(journal, request.stream, kind, sizes) for kind in KINDS}
     scales = measure(raw, request.held_out)
     buffer = scaled(raw, scales, request.held_out, device)
+    buffers: dict[Kind, Buffer] = {"memoryless": buffer, "traditional": buffer}
+    if sizes.form == "residual":
+        buffers["memoryless"] = running(buffer, raw, scales, request)
     origins = buffer.origins(sizes.m, sizes.horizon, request.recipe.origins)
     if not len(buffer.starts(sizes.m, sizes.k)):
         raise TrainingFailed("no_data", "no series has m + k ticks without a long gap before its held-out part")
     if len(origins) < 2:
         raise TrainingFailed("no_data", "no series has more than k·p ticks without a long gap in its held-out part")
     half = len(origins) // 2
-    return Dataset(raw, scales, buffer, origins[:half], origins[half:], live)
+    return Dataset(raw, scales, buffers, origins[:half], origins[half:], live)
 
 
-def read_buffer(journal: Journal, request: Request) -> dict[int, list[Floats]]:
-    """Segments [T, d] of the series, by id, in their own units; stops once `request.most` ticks are read.
+def read_buffer(journal: Journal, request: Request) -> dict[int, list[Stretch]]:
+    """Stretches of the series, by id, in their own units; stops once `request.most` ticks are read.
 
     Of each series that is at most `request.window` ticks, also those without a sample, and no more than `fair` leaves.
     """
-    need = request.sizes.m + request.sizes.k
-    raw: dict[int, list[Floats]] = {}
+    need, grid = request.sizes.m + request.sizes.k, Grid(request.interval, request.max_gap, request.fill)
+    raw: dict[int, list[Stretch]] = {}
     ticks_read = 0
     for ident in request.series:
-        ticks, values = journal.newest(ident, request.window)
+        ticks, times, values = journal.dated(ident, request.window)
         first = len(ticks) - within(ticks, request.window, request.max_gap, fill=request.fill)
-        parts = segments(ticks[first:], values[first:], request.max_gap, fill=request.fill)
-        kept = [part for part in parts if len(part) >= need]
+        kept = [part for part in stretches(ticks[first:], times[first:], values[first:], grid) if len(part.x) >= need]
         if kept:
             raw[ident] = kept
-            ticks_read += sum(map(len, kept))
+            ticks_read += sum(len(part.x) for part in kept)
         if ticks_read >= request.most:
             break
     if not raw:
@@ -91,13 +95,13 @@ def within(ticks: Ints, window: int, max_gap: int, *, fill: bool = False) -> int
     return 1 + int(np.count_nonzero(np.cumsum(np.where(advance > max_gap + 1, too_long, advance)) < window))
 
 
-def fair(raw: Mapping[int, list[Floats]], need: int) -> dict[int, list[Floats]]:
+def fair(raw: Mapping[int, list[Stretch]], need: int) -> dict[int, list[Stretch]]:
     """The newest of each series: no more samples, and no more ticks, than three quarters of the series have.
 
     One that sends more often, or so rarely that nearly all its ticks are bridged, would crowd the others out.
     Segments of fewer than `need` ticks are left out.
     """
-    samples = {ident: np.concatenate([~np.isnan(part[:, 0]) for part in parts]) for ident, parts in raw.items()}
+    samples = {ident: np.concatenate([~np.isnan(part.x[:, 0]) for part in parts]) for ident, parts in raw.items()}
     most_samples, most_ticks = (
         int(np.quantile([count(here) for here in samples.values()], USUAL, method="higher")) for count in (np.sum, len)
     )
@@ -105,38 +109,54 @@ def fair(raw: Mapping[int, list[Floats]], need: int) -> dict[int, list[Floats]]:
     for ident, parts in raw.items():
         newer = np.cumsum(samples[ident][::-1])[::-1]  # samples from each tick on
         first = max(len(newer) - most_ticks, int(np.count_nonzero(newer > most_samples)))
-        cuts = first - np.cumsum([0, *map(len, parts[:-1])])
-        newest = [part[max(0, cut) :] for part, cut in zip(parts, cuts, strict=True)]
-        kept[ident] = [part for part in newest if len(part) >= need]
+        cuts = first - np.cumsum([0, *(len(part.x) for part in parts[:-1])])
+        newest = [part.after(max(0, cut)) for part, cut in zip(parts, cuts.tolist(), strict=True)]
+        kept[ident] = [part for part in newest if len(part.x) >= need]
     return {ident: parts for ident, parts in kept.items() if parts}
 
 
-def split_of(parts: list[Floats], held_out: float) -> list[int]:
+def split_of(parts: list[Stretch], held_out: float) -> list[int]:
     """Index at which the held-out part begins in each segment of a series: `held_out` is its share of all ticks."""
-    begin = round((1 - held_out) * sum(map(len, parts)))
+    begin = round((1 - held_out) * sum(len(part.x) for part in parts))
     splits = []
     for part in parts:
-        splits.append(min(max(begin, 0), len(part)))
-        begin -= len(part)
+        splits.append(min(max(begin, 0), len(part.x)))
+        begin -= len(part.x)
     return splits
 
 
-def measure(raw: dict[int, list[Floats]], held_out: float) -> Scales:
+def measure(raw: dict[int, list[Stretch]], held_out: float) -> Scales:
     """Mean and standard deviation of each series over the ticks before its held-out part."""
     scales = {}
     for ident, parts in raw.items():
-        trained = np.concatenate([part[:split] for part, split in zip(parts, split_of(parts, held_out), strict=True)])
+        trained = np.concatenate([part.x[:split] for part, split in zip(parts, split_of(parts, held_out), strict=True)])
         step = trained - trained[0]  # of a constant 0, where sums of its values are rounded
         mean = trained[0] + np.nanmean(step, 0)
         scales[ident] = mean, spread(np.nanvar(step, 0), mean)
     return scales
 
 
-def scaled(raw: dict[int, list[Floats]], scales: Scales, held_out: float, device: torch.device) -> Buffer:
+def scaled(raw: dict[int, list[Stretch]], scales: Scales, held_out: float, device: torch.device) -> Buffer:
     """All segments, scaled, as one buffer."""
     parts, splits = [], []
     for ident, whole in raw.items():
         mean, sd = scales[ident]
-        parts += [((part - mean) / sd).clip(-LIMIT, LIMIT).astype(np.float32) for part in whole]
+        parts += [((part.x - mean) / sd).clip(-LIMIT, LIMIT).astype(np.float32) for part in whole]
         splits += split_of(whole, held_out)
     return Buffer.of(parts, splits, device)
+
+
+def running(buffer: Buffer, raw: dict[int, list[Stretch]], scales: Scales, request: Request) -> Buffer:
+    """The buffer as a network sees it that predicts changes: in running units, with known inputs of the next tick."""
+    sizes = request.sizes
+    known = Known(request, sizes) if sizes.c else None
+    units, inputs = [], []
+    for ident, parts in raw.items():
+        mean, sd = scales[ident]
+        whole = np.concatenate([part.x for part in parts])
+        units.append(np.stack(running_units(((whole - mean) / sd).clip(-LIMIT, LIMIT))))
+        for part in parts:
+            none = np.zeros((len(part.x), 0), np.float32)
+            inputs.append(known.next(part.ticks, part.dated(request.interval or 0.0)) if known else none)
+    both = np.concatenate(units, 1)
+    return buffer.seen_in(both[0], both[1], np.concatenate(inputs), sizes.horizon)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from streamer.models import Kind, Network, Sizes, build
+from streamer.models import Kind, Network, Residual, Sizes, build
 from streamer.records import Recipe
 from streamer.train.adam import Adam
 from streamer.train.graph import Repeated
-from streamer.train.windows import Buffer, Carry, window
+from streamer.train.windows import Buffer, Carry
 
 Progress = Callable[[int, float], None]
 """Called after every epoch with its number, from 1, and its E_p."""
@@ -27,15 +27,16 @@ def fit(
     progress: Progress,
     beat: Beat = lambda: None,
 ) -> tuple[Network, float]:
-    """Trains a network; returns that of the epoch with the least E_p at the origins, and this E_p.
+    """Trains a network; returns that of the epoch with the least loss at the origins, and its E_p.
 
     E_p is infinite if it is finite in no epoch. The same seed gives the same weights on the same machine.
     """
     torch.manual_seed(recipe.seed)
     network = build(kind, sizes).to(buffer.x.device)
-    carry, starts = Carry(network, buffer), buffer.starts(sizes.m, sizes.k)
-    epoch = Epoch(network, buffer, recipe)
-    best, best_weights = math.inf, network.state_dict()
+    length = taught(network, buffer)
+    carry, starts = Carry(network, buffer), buffer.starts(sizes.m, length)
+    epoch = Epoch(network, buffer, recipe, length)
+    best, least, best_weights = math.inf, math.inf, network.state_dict()
     chosen = draw(starts, recipe)
     initial = carry.states(chosen)
     for done in range(1, recipe.epochs + 1):
@@ -44,12 +45,14 @@ def fit(
         chosen = draw(starts, recipe)
         reached = carry.states(torch.cat([origins, chosen]))  # one pass for both
         initial = reached[len(origins) :]
-        e_p = forecast_error(network, buffer, origins, reached[: len(origins)])
+        residual, real = residuals(network, buffer, origins, reached[: len(origins)])
+        e_p, size = root_mean_square(residual, real), float(loss_of(residual, real, buffer.naive))
         progress(done, e_p)
         if math.isnan(e_p):
             break  # weights that are NaN stay NaN
-        if e_p < best:
-            best, best_weights = e_p, {name: weight.clone() for name, weight in network.state_dict().items()}
+        if size < least and math.isfinite(e_p):
+            best, least = e_p, size
+            best_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
     network.load_state_dict(best_weights)
     return network, best
 
@@ -57,9 +60,9 @@ def fit(
 class Epoch(Repeated):
     """The steps of an epoch, each on `batch` of its windows; what a step reads lies in tensors that stay (graph.py)."""
 
-    def __init__(self, network: Network, buffer: Buffer, recipe: Recipe) -> None:
+    def __init__(self, network: Network, buffer: Buffer, recipe: Recipe, length: int) -> None:
         super().__init__(buffer.x.device)
-        self.network, self.buffer, self.steps = network, buffer, recipe.steps
+        self.network, self.buffer, self.steps, self.length = network, buffer, recipe.steps, length
         self.adam = Adam(network, recipe.learning_rate, recipe.clip, recipe.epochs * recipe.steps)
         self.starts = torch.zeros(recipe.steps, recipe.batch, dtype=torch.long, device=buffer.x.device)
         self.initial = buffer.x.new_zeros(recipe.steps, recipe.batch, network.state_size)
@@ -77,7 +80,7 @@ class Epoch(Repeated):
     def work(self) -> None:
         """One step."""
         starts, initial = (tensor.index_select(0, self.at).squeeze(0) for tensor in (self.starts, self.initial))
-        self.adam.step(window_loss(self.network, self.buffer, starts, initial))
+        self.adam.step(window_loss(self.network, self.buffer, starts, initial, self.length))
         self.at += 1
 
 
@@ -86,11 +89,29 @@ def draw(starts: Tensor, recipe: Recipe) -> Tensor:
     return starts[torch.randint(len(starts), (recipe.steps * recipe.batch,)).to(starts.device)]
 
 
-def window_loss(network: Network, buffer: Buffer, starts: Tensor, initial: Tensor) -> Tensor:
-    """Mean squared error of the k values after each window, over truths that are real samples."""
-    x, truth, real = window(buffer, network.sizes, starts)
-    residual = (network.forecast(network.run(x, initial), network.sizes.k) - truth) * real
-    return residual.square().sum() / real.sum().clamp(min=1) / network.sizes.d
+def taught(network: Network, buffer: Buffer) -> int:
+    """Values after a window that a network learns from: k, or all k·p where it predicts changes and data suffice."""
+    sizes = network.sizes
+    longer = isinstance(network, Residual) and len(buffer.starts(sizes.m, sizes.horizon))
+    return sizes.horizon if longer else sizes.k
+
+
+def window_loss(network: Network, buffer: Buffer, starts: Tensor, initial: Tensor, length: int) -> Tensor:
+    """The loss of windows of m ticks and the `length` values after them, over truths that are real samples."""
+    m = network.sizes.m
+    at = starts[:, None] + torch.arange(m, device=starts.device)
+    s = network.run(buffer.z[at], initial, buffer.u[at])
+    newest = starts + (m - 1)
+    truths = newest[:, None] + torch.arange(1, length + 1, device=starts.device)
+    return loss_of(buffer.forecast(network, s, newest, length) - buffer.x[truths], buffer.real[truths], buffer.naive)
+
+
+def loss_of(residual: Tensor, real: Tensor, naive: Tensor | None) -> Tensor:
+    """Mean square of residuals [b, h, d] whose truths are real [b, h]; or, by lead, size in units of naive [h]."""
+    residual, count = residual * real.unsqueeze(2), real.sum().clamp(min=1) * residual.shape[2]
+    if naive is None:
+        return residual.square().sum() / count
+    return (residual.abs() / naive[: residual.shape[1], None]).sum() / count
 
 
 def error(carry: Carry, origins: Tensor, units: Tensor | None = None) -> float:
@@ -98,16 +119,19 @@ def error(carry: Carry, origins: Tensor, units: Tensor | None = None) -> float:
 
     `units` [T, d] are factors that convert residuals to another scale.
     """
-    return forecast_error(carry.network, carry.buffer, origins, carry.states(origins), units)
+    network, buffer = carry.network, carry.buffer
+    residual, real = residuals(network, buffer, origins, carry.states(origins))
+    if units is not None:
+        residual = residual * units[origins[:, None] + torch.arange(residual.shape[1], device=origins.device)]
+    return root_mean_square(residual, real)
 
 
 @torch.no_grad()
-def forecast_error(network: Network, buffer: Buffer, origins: Tensor, s: Tensor, units: Tensor | None = None) -> float:
-    """E_p as in `error`, from given states s [o, S] at the origins."""
+def residuals(network: Network, buffer: Buffer, origins: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+    """Errors [o, h, d] of the k·p values from states s [o, S] at the origins; whether each truth is real [o, h]."""
     h = network.sizes.horizon
     truths = origins[:, None] + torch.arange(h, device=origins.device)
-    residual = network.forecast(s, h) - buffer.x[truths]
-    return root_mean_square(residual if units is None else residual * units[truths], buffer.real[truths])
+    return buffer.forecast(network, s, origins - 1, h) - buffer.x[truths], buffer.real[truths]
 
 
 def persistence_error(buffer: Buffer, origins: Tensor, h: int) -> float:

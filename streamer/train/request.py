@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from streamer.config.cycles import Season
 from streamer.models import KINDS
 from streamer.records import Recipe, Sizes
 
@@ -14,7 +15,8 @@ class Request:
     directory: the state directory; series: ids of series, read in this order until `most` ticks are together; window:
     newest ticks read of a series, without those of longer gaps; max_gap: longest gap, in ticks, within a segment;
     held_out: share of each series' newest ticks that only measures errors; device: auto, cpu or cuda; threads: CPU
-    threads of both networks together; fill: ticks in a gap have the value before it; idle: run at idle priority, and
+    threads of both networks together; gpu_recipe: in place of recipe on a GPU; fill: ticks in a gap have the value
+    before it; season, interval, timezone and holidays as in the stream's configuration; idle: run at idle priority, and
     give up as `starved` where that gets no processor.
     """
 
@@ -29,7 +31,12 @@ class Request:
     threads: int
     sizes: Sizes
     recipe: Recipe
+    gpu_recipe: Recipe | None = None
     fill: bool = False
+    season: Season = None
+    interval: float | None = None
+    timezone: str = "UTC"
+    holidays: str | None = None
     idle: bool = True
 
     @property
@@ -39,5 +46,6 @@ class Request:
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> "Request":
-        nested = {"sizes": Sizes(**document["sizes"]), "recipe": Recipe(**document["recipe"])}
+        recipes = {name: Recipe(**given) for name in ("recipe", "gpu_recipe") if (given := document[name])}
+        nested = {"sizes": Sizes(**document["sizes"]), **recipes}
         return cls(**{**document, **nested})

@@ -7,31 +7,42 @@ of any length takes `CHUNK` steps.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from streamer.models import Network, Sizes
+from streamer.forecast.scale import LIMIT
+from streamer.models import Network
+from streamer.records import Floats
 from streamer.train.graph import Repeated
 
 CHUNK = 256
 """Ticks of a chunk."""
+LEAST = 1e-3
+"""Least unit that errors at a lead count in, as a share of the largest."""
 
 
 @dataclass(slots=True)
 class Buffer:
-    """All segments end to end.
+    """All segments end to end, T ticks, as a network sees them.
 
     x: [T, d] scaled values, missing ticks interpolated linearly; real: [T] whether the tick had a sample; bounds:
-    [(begin, split, end)] of each segment, whose ticks from `split` on are held out.
+    [(begin, split, end)] of each segment, whose ticks from `split` on are held out. z: [T, d] the network's inputs,
+    (x - mean) / unit; mean, unit: [T, d], 0 and 1 in the paper's form; u: [T, c] known inputs of the next tick.
+    naive: [h] persistence's mean absolute error by lead, in which errors count; None where squared errors count.
     """
 
     x: Tensor
     real: Tensor
     bounds: list[tuple[int, int, int]]
+    z: Tensor
+    mean: Tensor
+    unit: Tensor
+    u: Tensor
+    naive: Tensor | None = None
 
     @classmethod
     def of(cls, segments: Iterable[NDArray[np.float32]], splits: Iterable[int], device: torch.device) -> "Buffer":
@@ -46,11 +57,33 @@ class Buffer:
             end = begin + len(segment)
             bounds.append((begin, begin + split, end))
             begin = end
-        return cls(
-            torch.from_numpy(np.concatenate(filled)).to(device),
-            torch.from_numpy(np.concatenate(real)).to(device),
-            bounds,
-        )
+        x = torch.from_numpy(np.concatenate(filled)).to(device)
+        none = x.new_zeros(len(x), 0)
+        known = torch.from_numpy(np.concatenate(real)).to(device)
+        return cls(x, known, bounds, x, torch.zeros_like(x), torch.ones_like(x), none)
+
+    def seen_in(self, mean: Floats, unit: Floats, u: NDArray[np.float32], h: int) -> "Buffer":
+        """The same, seen in running units [T, d], and with known inputs [T, c] of the next tick."""
+        shift, scale, known = (torch.from_numpy(part.astype(np.float32)).to(self.x.device) for part in (mean, unit, u))
+        z = ((self.x - shift) / scale).clamp(-LIMIT, LIMIT)
+        return replace(self, z=z, mean=shift, unit=scale, u=known, naive=self.persistence(h))
+
+    def persistence(self, h: int) -> Tensor:
+        """Mean absolute errors of persistence at h leads, before the held-out parts; at least LEAST of the largest."""
+        newest = self.starts(1, h)
+        errors = []
+        for lead in range(1, h + 1):
+            real = self.real[newest + lead].unsqueeze(1)
+            size = (self.x[newest + lead] - self.x[newest]).abs() * real
+            errors.append(size.sum() / real.sum().clamp(min=1) / size.shape[1])
+        found = torch.stack(errors)
+        return found.clamp(min=LEAST * float(found.max()) or 1.0)
+
+    def forecast(self, network: Network, s: Tensor, newest: Tensor, h: int) -> Tensor:
+        """The next h values [b, h, d] as in x, from states s [b, S] after the samples at `newest` [b]."""
+        after = newest[:, None] + torch.arange(1, h, device=newest.device)
+        z = network.forecast(s, h, self.u[after])
+        return self.mean[newest].unsqueeze(1) + self.unit[newest].unsqueeze(1) * z
 
     def starts(self, m: int, k: int) -> Tensor:
         """All positions whose m inputs and k truths lie before the held-out part."""
@@ -91,7 +124,8 @@ class Carry(Repeated):
         self.length = min(CHUNK, max(b - a for a, b in cuts))
         self.follows = torch.tensor(follows, device=device)
         index = self.first + torch.arange(self.length, device=device)[:, None]
-        self.x = buffer.x[index.clamp_(max=len(buffer.x) - 1)]
+        index.clamp_(max=len(buffer.x) - 1)
+        self.z, self.u = buffer.z[index], buffer.u[index]
         self.heads = network.zero_state(len(cuts))
         self.whole = buffer.x.is_cuda if whole is None else whole
         self.all = self.heads.new_empty(self.length if self.whole else 0, *self.heads.shape)
@@ -125,15 +159,7 @@ class Carry(Repeated):
     def sweep(self) -> Iterator[Tensor]:
         """The states of all chunks [chunks, S], tick by tick; at the end, each chunk's last begins the one after it."""
         s = self.heads
-        for x in self.x:
+        for z, u in zip(self.z, self.u, strict=True):
             yield s
-            s = self.network.step(x, s)
+            s = self.network.step(z, s, u)
         self.heads.copy_(torch.where(self.follows[:, None], s.roll(1, 0), 0.0))
-
-
-def window(buffer: Buffer, sizes: Sizes, starts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Inputs [b, m, d], truths [b, k, d], and whether each truth is a real sample [b, k, 1]."""
-    at = starts[:, None]
-    inputs = at + torch.arange(sizes.m, device=starts.device)
-    truths = at + torch.arange(sizes.m, sizes.m + sizes.k, device=starts.device)
-    return buffer.x[inputs], buffer.x[truths], buffer.real[truths].unsqueeze(2)

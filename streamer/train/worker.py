@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,7 +23,7 @@ import numpy as np
 import torch
 
 from streamer.errors import StreamerError, TrainingFailed
-from streamer.models import KINDS, Kind, Network, Traditional
+from streamer.models import KINDS, Kind, Network, Residual, Traditional
 from streamer.store.outcomes import NetworkRow
 from streamer.train.dataset import Dataset, gather, scaled
 from streamer.train.failures import reason_of
@@ -60,9 +61,11 @@ def train(request: Request, report: Report) -> None:
     Raises TrainingFailed: no_data, no_device.
     """
     device = choose_device(request.device)
+    if device.type == "cuda" and request.gpu_recipe:
+        request = replace(request, recipe=request.gpu_recipe)
     report({"event": "start", "device": device.type})
     dataset = gather(request, device)
-    report({"event": "buffer", "ticks": len(dataset.buffer.x), "series": len(dataset.raw)})
+    report({"event": "buffer", "ticks": len(dataset.buffers[KINDS[0]].x), "series": len(dataset.raw)})
     works = [partial(candidate, kind, request, dataset, report) for kind in KINDS]
     if device.type == "cpu" and request.threads >= len(works):
         run_in_parallel(works, request.threads_each)
@@ -77,12 +80,13 @@ def candidate(kind: Kind, request: Request, dataset: Dataset, report: Report) ->
     network = learn(kind, request, dataset, report)
     if network is None:
         return
-    live, naive = dataset.live[kind], persistence_error(dataset.buffer, dataset.gate_origins, request.sizes.horizon)
+    buffer, live = dataset.buffers[kind], dataset.live[kind]
+    naive = persistence_error(buffer, dataset.gate_origins, request.sizes.horizon)
     report(
         {
             "event": "candidate",
             "kind": kind,
-            "e_p": settled_error(network, dataset.buffer, dataset.gate_origins),
+            "e_p": settled_error(network, buffer, dataset.gate_origins),
             "e_p_live": live and live_error(live, request, dataset),
             "e_p_persistence": naive,
             "scales": {ident: (mean.tolist(), sd.tolist()) for ident, (mean, sd) in dataset.scales.items()},
@@ -94,7 +98,7 @@ def candidate(kind: Kind, request: Request, dataset: Dataset, report: Report) ->
 def learn(kind: Kind, request: Request, dataset: Dataset, report: Report) -> Network | None:
     """Trains one network, and tunes its decoder if the recipe says so; None if it diverged."""
     recipe, beat = request.recipe, heartbeat(report)
-    buffer, origins = dataset.buffer, dataset.choice_origins
+    buffer, origins = dataset.buffers[kind], dataset.choice_origins
 
     def progress(epoch: int, e_p: float) -> None:
         report({"event": "progress", "kind": kind, "epoch": epoch, "epochs": recipe.epochs, "e_p": e_p})
@@ -127,16 +131,19 @@ def settled_error(network: Network, buffer: Buffer, origins: torch.Tensor, units
 
 def live_error(live: NetworkRow, request: Request, dataset: Dataset) -> float:
     """E_p of the live network, run under its own scales, in the candidate's scaled units, so that the two compare."""
+    network = network_of(live.kind, request.sizes, live.weights).to(dataset.gate_origins.device)
+    if isinstance(network, Residual):  # running units are the same in every scale
+        return settled_error(network, dataset.buffers[live.kind], dataset.gate_origins)
     raw, scales, device = dataset.raw, dataset.scales, dataset.gate_origins.device
     own = {ident: live.scales.get(ident, scale) for ident, scale in scales.items()}
     buffer = scaled(raw, own, request.held_out, device)
     ratios = [
-        np.broadcast_to(own[ident][1] / scales[ident][1], part.shape) for ident, parts in raw.items() for part in parts
+        np.broadcast_to(own[ident][1] / scales[ident][1], part.x.shape)
+        for ident, parts in raw.items()
+        for part in parts
     ]
     units = torch.from_numpy(np.concatenate(ratios).astype(np.float32)).to(device)
-    return settled_error(
-        network_of(live.kind, request.sizes, live.weights).to(device), buffer, dataset.gate_origins, units
-    )
+    return settled_error(network, buffer, dataset.gate_origins, units)
 
 
 def main(work: Callable[[Request, Report], None] = train) -> None:

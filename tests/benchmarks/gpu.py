@@ -26,7 +26,7 @@ from streamer.errors import TrainingFailed
 from streamer.models import KINDS, Network, Sizes, build
 from streamer.records import RECIPES, Kind, Recipe
 from streamer.tools.bench.machine import cores, describe
-from streamer.train.fit import Epoch, draw, fit, forecast_error, window_loss
+from streamer.train.fit import Epoch, draw, fit, residuals, window_loss
 from streamer.train.graph import Repeated
 from streamer.train.windows import Buffer, Carry
 from tests.benchmarks import retraining
@@ -92,7 +92,7 @@ def correct(given: Given) -> Iterator[Finding]:
                     network.to(device)
                     buffer, _ = buffer_of(0, device)
                     starts = torch.arange(0, 1280, 20, device=device)
-                    loss = window_loss(network, buffer, starts, network.zero_state(64))
+                    loss = window_loss(network, buffer, starts, network.zero_state(64), sizes.k)
                     gradients = torch.autograd.grad(loss, list(network.parameters()))
                     values.append((loss.item(), torch.cat([part.cpu().ravel() for part in gradients])))
                 (a, g), (b, other) = values
@@ -179,7 +179,7 @@ def parts_of(kind: Kind, sizes: Sizes, buffer: Buffer, recipe: Recipe, row: Find
     device = buffer.x.device
     torch.manual_seed(0)
     network = build(kind, sizes).to(device)
-    epoch, carry = Epoch(network, buffer, recipe), Carry(network, buffer)
+    epoch, carry = Epoch(network, buffer, recipe, LSTM.k), Carry(network, buffer)
     starts, s = buffer.starts(sizes.m, sizes.k)[: recipe.batch], network.zero_state(recipe.batch)
     x = buffer.x[starts[:, None] + torch.arange(sizes.m, device=device)]
     weights = list(network.parameters())
@@ -202,7 +202,7 @@ def parts_of(kind: Kind, sizes: Sizes, buffer: Buffer, recipe: Recipe, row: Find
     works: dict[str, Callable[[], None]] = {
         "window": lambda: gradient(network.run(x, s).square().mean()),
         "closed_loop": lambda: gradient(network.forecast(s, sizes.k).square().mean()),
-        "gradient": lambda: gradient(window_loss(network, buffer, starts, s)),
+        "gradient": lambda: gradient(window_loss(network, buffer, starts, s, sizes.k)),
         "optimiser": lambda: epoch.adam.step(sum((w.square().sum() for w in weights), s.new_zeros(()))),
     }
     for name, work in works.items():
@@ -210,7 +210,7 @@ def parts_of(kind: Kind, sizes: Sizes, buffer: Buffer, recipe: Recipe, row: Find
         epoch.adam.done.zero_()
     row["step"] = microseconds(lambda: epoch.run(chosen, zero, lambda: None), device, 1) / recipe.steps
     row["pass"] = microseconds(lambda: carry.states(origins), device, 5)
-    row["error"] = microseconds(lambda: forecast_error(network, buffer, origins, reached), device, 5)
+    row["error"] = microseconds(lambda: residuals(network, buffer, origins, reached), device, 5)
 
 
 def microseconds(work: Callable[[], object], device: torch.device, times: int = 20) -> float:
@@ -240,7 +240,7 @@ def sizes_of(given: Given) -> Iterator[Finding]:
 def step_time(sizes: Sizes, buffer: Buffer, recipe: Recipe) -> float:
     """Microseconds of a step of training."""
     network = build("memoryless", sizes).to(buffer.x.device)
-    epoch, chosen = Epoch(network, buffer, recipe), draw(buffer.starts(sizes.m, sizes.k), recipe)
+    epoch, chosen = Epoch(network, buffer, recipe, LSTM.k), draw(buffer.starts(sizes.m, sizes.k), recipe)
     initial = buffer.x.new_zeros(len(chosen), network.state_size)
     work = partial(epoch.run, chosen, initial, lambda: None)
     return round(microseconds(work, buffer.x.device, 4) / recipe.steps, 1)
@@ -257,7 +257,7 @@ def many(given: Given) -> Iterator[Finding]:
     starts, epochs = buffer.starts(LSTM.m, LSTM.k), 1 if given.tiny else 3
     for streams in (1, 2) if given.tiny else (1, 8, 64):
         networks = [build(kind, LSTM).to(device) for kind in KINDS for _ in range(streams)]
-        works = [(Epoch(network, buffer, recipe), Carry(network, buffer)) for network in networks]
+        works = [(Epoch(network, buffer, recipe, LSTM.k), Carry(network, buffer)) for network in networks]
         chosen = draw(starts, recipe)
         begun = 0.0
         for done in range(4 + epochs):

@@ -174,6 +174,7 @@ async def ours(sizes: Sizes, recipe: Recipe, threads: int, folder: Path, device:
         threads=threads,
         sizes=sizes,
         recipe=recipe,
+        idle=False,
     )
     candidates = await train(asked, progress, Training().timeout, Training().stall)
     ended, cpu = time.perf_counter(), used() - cpu

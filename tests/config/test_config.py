@@ -19,6 +19,7 @@ from streamer.config import Config, Mqtt, Section, schema
 from streamer.config.loader import broker, load, parse, reference
 from streamer.config.stream import Retrain, Stream
 from streamer.errors import ConfigError
+from streamer.ingest.grid import Stretch
 from streamer.train.dataset import split_of
 from streamer.train.windows import Buffer
 
@@ -414,7 +415,7 @@ def test_minimum_is_enough(model: dict[str, int], held_out: float, more: int) ->
     """With that many ticks, or some more, a training has a window and two forecasts to judge by, as it demands."""
     sizes = parse(one_stream(model=model, retrain={"every": 0}), "test").streams[0].sizes
     ticks = least(model, held_out) + more
-    whole = [np.zeros((ticks, 1))]
+    whole = [Stretch(np.arange(ticks), np.zeros(ticks), np.zeros((ticks, 1)))]
     buffer = Buffer.of([np.zeros((ticks, 1), np.float32)], split_of(whole, held_out), torch.device("cpu"))
     assert len(buffer.starts(sizes.m, sizes.k)) >= 1
     assert len(buffer.origins(sizes.m, sizes.horizon, 1000)) >= 2

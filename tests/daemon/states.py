@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from streamer.models import KINDS
-from streamer.records import Floats, Sizes
+from streamer.records import Sizes
 from streamer.store.journal import Journal, Source
 from streamer.store.outcomes import Span, newest_network, outcomes_after
 from streamer.store.snapshots import newest_first
 from streamer.train.weights import network_of
-from tests.models.reference import REFERENCES
+from tests.models.reference import live, traditional
 from tests.process import SIZES
 
 
@@ -22,7 +22,7 @@ def swapped(journal: Journal, version: int, sizes: Sizes) -> Mapping[int, Span]:
 
 def check_states(state: Path, samples: int) -> None:
     """The saved states against numpy, from the journal's samples and the newest weights."""
-    sizes = Sizes(**SIZES)  # type: ignore[arg-type]
+    sizes = Sizes(**SIZES, form="residual", c=8)  # type: ignore[arg-type]
     journal = Journal.read(state)
     try:
         (series,) = journal.series(Source("waves", "value", 1, 1.0))
@@ -34,11 +34,14 @@ def check_states(state: Path, samples: int) -> None:
             model = newest_network(journal, "waves", kind, sizes)
             assert model is not None
             first = swapped(journal, model.version, sizes)[series.ident].first
-            ticks, values = journal.newest(series.ident, samples - first, series.tick)
+            ticks, times, values = journal.dated(series.ident, samples - first, series.tick)
             assert ticks[0] == first
-            mean, sd = model.scales[series.ident]
-            z: Floats = (values - mean) / sd
-            expected, _ = REFERENCES[kind](network_of(kind, sizes, model.weights), z, 1)
+            network = network_of(kind, sizes, model.weights)
+            if kind == "memoryless":
+                expected, _ = live(network, values[:, 0], times, 1.0, 1)
+            else:
+                mean, sd = model.scales[series.ident]
+                expected, _ = traditional(network, (values - mean) / sd, 1)
             np.testing.assert_allclose(saved.arrays[f"{kind}.s"][0], expected, atol=1e-5)
             compared += 1
         assert compared == 2

@@ -47,7 +47,7 @@ async def test_a_replay_with_three_retrainings_loses_no_forecast(mosquitto: Mosq
             some = [next(samples) for _ in range(450)]
             await play(some, publisher.publish, Pace(speed=1000), Form("waves/sine", qos=1))
             sent += len(some)
-            await daemon.logged("gate stream=waves model=traditional")
+            await daemon.logged("training ended stream=waves")
         last = [next(samples) for _ in range(200)]
         await play(last, publisher.publish, Pace(speed=1000), Form("waves/sine", qos=1))
         sent += len(last)

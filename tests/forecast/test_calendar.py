@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.config import Stream
-from streamer.forecast.calendar import Calendar, Cycle, cycles_of
+from streamer.config.cycles import Cycle
+from streamer.forecast.calendar import Calendar
 
 
 def stream(**fields: Any) -> Stream:
@@ -35,7 +36,7 @@ def stream(**fields: Any) -> Stream:
 )
 def test_cycles(fields: dict[str, Any], slots: dict[str, int]) -> None:
     """The day and the week have slots of the interval, or of a quarter of an hour; other cycles have one a tick."""
-    assert {cycle.name: cycle.slots for cycle in cycles_of(stream(**fields))} == slots
+    assert {cycle.name: cycle.slots for cycle in Calendar(stream(**fields)).cycles} == slots
 
 
 @given(

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from streamer.config import Metrics, Stream
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.panel import Panel
-from streamer.forecast.scale import Scale
 from streamer.models import KINDS, Kind, build
 from streamer.records import ForecastBatch, TickBatch
 from tests.forecast.common_truths import by_hand as by_truth
@@ -34,7 +33,7 @@ def panel(**publish: Any) -> Panel:
 
 def network(of: Panel, kind: Kind, seed: int, version: int = 1) -> NetworkForecaster:
     torch.manual_seed(seed)
-    made = NetworkForecaster(build(kind, of.config.sizes).requires_grad_(False), Scale(1, 5), version)
+    made = NetworkForecaster.of(build(kind, of.config.sizes).requires_grad_(False), of.config, version)
     made.grow(1)
     return made
 

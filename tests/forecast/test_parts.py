@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from streamer.config import Metrics, Stream
 from streamer.forecast.network import NetworkForecaster
-from streamer.forecast.scale import Scale
 from streamer.models import KINDS, Kind, build
 from streamer.part import Part
 from streamer.records import CellName, TickBatch
@@ -41,7 +40,7 @@ def whole_stream(cell: CellName) -> StreamState:
     networks: dict[Kind, NetworkForecaster] = {}
     for seed, kind in enumerate(KINDS):
         torch.manual_seed(seed)
-        networks[kind] = NetworkForecaster(build(kind, config.sizes).requires_grad_(False), Scale(D, 5), 1)
+        networks[kind] = NetworkForecaster.of(build(kind, config.sizes).requires_grad_(False), config, 1)
         networks[kind].grow(stream.room)
     stream.conclude(networks, 1)
     return stream

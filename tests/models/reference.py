@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from streamer.forecast.scale import TICKS
 from streamer.models import Network
 from streamer.records import Floats
 
@@ -79,3 +80,41 @@ def traditional(network: Network, xs: Floats, horizon: int) -> tuple[Floats, Flo
 
 
 REFERENCES = {"memoryless": memoryless, "traditional": traditional}
+
+
+def residual(network: Network, xs: Floats, us: Floats, horizon: int) -> tuple[Floats, Floats]:
+    """x̄ = x + P(s): as `memoryless`, with known inputs us [T + horizon, c], of each tick those of the next one."""
+    weights, n, d = numbers(network), network.sizes.n, network.sizes.d
+    F, (P, p0) = cell(weights, "F", network.sizes.cell), (weights["P.weight"], weights["P.bias"])
+    s, last = np.zeros(network.state_size - d), np.zeros(d)
+    for x, u in zip(xs, us, strict=False):
+        last = last + P @ s[:n] + p0 if np.isnan(x).any() else x
+        s = F(np.concatenate([last, u]), s)
+    reached, out = np.concatenate([last, s]), []
+    for u in us[len(xs) :]:
+        last = last + P @ s[:n] + p0
+        out.append(last)
+        s = F(np.concatenate([last, u]), s)
+    return reached, np.array(out[:horizon])
+
+
+def live(network: Network, x: Floats, times: Floats, interval: float, horizon: int) -> tuple[Floats, Floats]:
+    """A residual network on samples x [T] of these times, NaN bridged: its state, and its forecast in their unit."""
+    mean = variance = slow = count = 0.0
+    z, unit = [], 1.0
+    for value in x:
+        if not np.isnan(value):
+            count += 1
+            share, step = max(1 / TICKS, 1 / count), value - mean
+            mean += share * step
+            variance = (1 - share) * (variance + share * step**2)
+            slow = (1 - 1 / count) * (slow + step**2 / count)
+        unit = np.sqrt(max(variance, 1e-4 * slow)) or 1.0
+        z.append((value - mean) / unit)
+    after = (
+        np.concatenate([times, times[-1] + interval * np.arange(1, horizon + 1)])[1:] - 4 * 86_400
+    )  # from a Monday on
+    angles = [2 * np.pi * k * np.append(after, after[-1]) / cycle for cycle in (86_400, 604_800) for k in (1, 2)]
+    us = np.stack([wave(angle) for angle in angles for wave in (np.cos, np.sin)], 1)
+    state, ahead = residual(network, np.array(z)[:, None], us, horizon)
+    return state, mean + unit * ahead

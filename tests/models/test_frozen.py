@@ -29,7 +29,7 @@ def columns(rows: torch.Tensor, loop: Loop) -> np.ndarray:
 def ahead(loop: Loop, h: int) -> torch.Tensor:
     """The next h values, [t·w, h, d]."""
     z = np.zeros((h, *loop.x.shape), np.float32)
-    loop.forecast(z)
+    loop.forecast(z, loop.u[None][:0])
     return torch.from_numpy(z.transpose(1, 3, 0, 2).reshape(-1, h, loop.x.shape[1]))
 
 

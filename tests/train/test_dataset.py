@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
-from streamer.records import Floats
+from streamer.ingest.grid import Stretch
 from streamer.train.dataset import fair, within
 
 NEED = 20
 
 
-def measured(count: int, every: int = 1) -> Floats:
+def measured(count: int, every: int = 1) -> Stretch:
     """So many samples, each `every` ticks."""
     x = np.full((count * every, 1), np.nan)
     x[every - 1 :: every, 0] = np.arange(count)
-    return x
+    ticks = np.arange(len(x))
+    return Stretch(ticks, ticks.astype(np.float64), x)
 
 
 def test_a_series_that_sends_more_often_contributes_no_more() -> None:
@@ -22,15 +23,15 @@ def test_a_series_that_sends_more_often_contributes_no_more() -> None:
         7: [measured(300), measured(60), measured(15), measured(55)]
     }
     kept = fair(raw, NEED)
-    assert all(kept[ident][0].tolist() == raw[ident][0].tolist() for ident in range(7))
-    assert [len(part) for part in kept[7]] == [30, 55]
-    assert kept[7][0][:, 0].tolist() == list(range(30, 60))
+    assert all(kept[ident][0].x.tolist() == raw[ident][0].x.tolist() for ident in range(7))
+    assert [len(part.x) for part in kept[7]] == [30, 55]
+    assert kept[7][0].x[:, 0].tolist() == list(range(30, 60))
 
 
 def test_bridged_ticks_count_too() -> None:
     """A series with a sample every 101 ticks contributes no more ticks than the others have."""
     kept = fair({ident: [measured(300)] for ident in range(7)} | {7: [measured(50, 101)]}, NEED)
-    assert [len(part) for part in kept[7]] == [300]
+    assert [len(part.x) for part in kept[7]] == [300]
 
 
 @pytest.mark.parametrize(("window", "samples"), [(1, 1), (101, 1), (102, 2), (10_000, 100)])
@@ -49,14 +50,14 @@ def test_the_window_counts_filled_ticks(window: int, samples: int) -> None:
 def test_short_series_take_nothing_from_long_ones() -> None:
     """Where most of the series are new, those that are there for longer keep all they have."""
     raw = {ident: [measured(30 if ident < 5 else 1000)] for ident in range(8)}
-    assert {ident: len(parts[0]) for ident, parts in fair(raw, NEED).items()} == {
-        ident: len(parts[0]) for ident, parts in raw.items()
+    assert {ident: len(parts[0].x) for ident, parts in fair(raw, NEED).items()} == {
+        ident: len(parts[0].x) for ident, parts in raw.items()
     }
 
 
 def test_few_series_are_not_cut() -> None:
     """One series alone, and two of which one is far longer, are taken whole."""
     for raw in ({1: [measured(500, 3)]}, {1: [measured(100)], 2: [measured(5000)]}):
-        assert {ident: len(parts[0]) for ident, parts in fair(raw, NEED).items()} == {
-            ident: len(parts[0]) for ident, parts in raw.items()
+        assert {ident: len(parts[0].x) for ident, parts in fair(raw, NEED).items()} == {
+            ident: len(parts[0].x) for ident, parts in raw.items()
         }

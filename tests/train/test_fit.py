@@ -29,14 +29,14 @@ def test_epochs_take_the_steps_of_a_plain_loop(kind: Kind, cell: CellName) -> No
     steps = RECIPE.epochs * RECIPE.steps
     optimiser = torch.optim.Adam(theirs.parameters(), lr=RECIPE.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, RECIPE.learning_rate, total_steps=steps)
-    epoch = Epoch(ours, made, RECIPE)
+    epoch = Epoch(ours, made, RECIPE, sizes.k)
     for _ in range(RECIPE.epochs):
         starts = torch.randint(200, (RECIPE.steps * RECIPE.batch,))
         initial = torch.randn(len(starts), ours.state_size)
         epoch.run(starts, initial, lambda: None)
         for at, s in zip(starts.split(RECIPE.batch), initial.split(RECIPE.batch), strict=True):  # type: ignore[no-untyped-call]
             optimiser.zero_grad()
-            window_loss(theirs, made, at, s).backward()  # type: ignore[no-untyped-call]
+            window_loss(theirs, made, at, s, sizes.k).backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(theirs.parameters(), RECIPE.clip)
             optimiser.step()
             if schedule.last_epoch < steps - 1:

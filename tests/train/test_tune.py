@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -72,7 +73,7 @@ def test_the_error_at_the_origins_never_rises(cell: CellName) -> None:
 def test_a_buffer_too_short_for_all_rounds_leaves_the_network_alone() -> None:
     """Without a window of m and k·p ticks before the held-out part there is nothing to tune on."""
     buffer, sizes = waves(750), Sizes(m=600, k=1, p=60, n=6, cell="rnn")
-    buffer = Buffer(buffer.x, buffer.real, [(0, 620, 750)])
+    buffer = replace(buffer, bounds=[(0, 620, 750)])
     origins = buffer.origins(sizes.m, sizes.horizon, 50)
     network = Traditional(sizes)
     tuned, before, after = tune(network, buffer, origins, Recipe(windows=64))

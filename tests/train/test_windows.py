@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from streamer.models import KINDS, Kind, Sizes, build
-from streamer.train.fit import error, persistence_error
-from streamer.train.windows import CHUNK, Buffer, Carry, window
+from streamer.train.fit import error, loss_of, persistence_error
+from streamer.train.windows import CHUNK, Buffer, Carry
 
 SIZES = Sizes(m=6, k=2, p=2, n=5, cell="rnn")
 CPU = torch.device("cpu")
@@ -65,10 +65,10 @@ def test_missing_ticks_are_filled_as_inputs_and_not_counted_as_truths() -> None:
     segment[[7, 8]] = np.nan
     made = Buffer.of([segment], [16], CPU)
     assert made.x.ravel().tolist() == list(range(20))
-    x, truth, real = window(made, SIZES, torch.tensor([1]))
-    assert x.shape == (1, 6, 1)
-    assert truth.ravel().tolist() == [7, 8]
-    assert real.ravel().tolist() == [False, False]
+    assert made.real.tolist() == [tick not in (7, 8) for tick in range(20)]
+    for naive, expected in ((None, 2.5), (torch.tensor([1.0, 2.0, 4.0]), 0.5)):
+        residual = torch.tensor([[[9.0], [1.0], [2.0]]])
+        assert float(loss_of(residual, torch.tensor([[False, True, True]]), naive)) == expected
 
 
 def test_persistence_error_is_that_of_the_last_value() -> None:

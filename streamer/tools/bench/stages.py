@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from streamer.config import Metrics, Stream
 from streamer.forecast.network import NetworkForecaster
-from streamer.forecast.scale import Scale
 from streamer.ingest.grid import Grid, Series
 from streamer.ingest.ticks import TickBatcher
 from streamer.models import KINDS, Kind, build
@@ -46,7 +45,7 @@ class Subject:
             self.state.add(row, subject.topic(row))
         torch.manual_seed(0)
         networks: dict[Kind, NetworkForecaster] = {
-            kind: NetworkForecaster(build(kind, stream.sizes).requires_grad_(False), Scale(d, 50), 1) for kind in KINDS
+            kind: NetworkForecaster.of(build(kind, stream.sizes).requires_grad_(False), stream, 1) for kind in KINDS
         }
         for network in networks.values():
             network.grow(self.state.room)
