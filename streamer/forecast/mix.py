@@ -150,9 +150,11 @@ def learn_all(
 def learn(s: Regrets, row: int, lead: int, c: int, r: F32, largest: np.float32, times: np.float32) -> None:
     """The regrets r [K] of one truth, of which `largest` is the largest size; they count up to `times` the usual size.
 
-    After truths that all models met exactly, the first other one only gives that size.
+    After truths that all models met exactly, the first other one only gives that size, unless it is not believed.
     """
     size, bound = s.size[row, lead, c], s.bound[row, lead, c]
+    if not size and times < WILD:
+        return
     limit = times * size if size > 0 else largest
     s.met[row, lead, c] += 1
     s.size[row, lead, c] = size + (min(largest, limit) - size) / min(s.met[row, lead, c], np.float32(LONG))
