@@ -58,6 +58,7 @@ def request(where: Path, **changes: Any) -> Request:
         "threads": 1,
         "sizes": SIZES,
         "recipe": Recipe(epochs=3, windows=320, batch=32, seed=5),
+        "idle": False,
     }
     return Request(**{**fields, **changes})
 
@@ -184,7 +185,7 @@ async def test_an_idle_training_gives_up_on_a_busy_machine(
 ) -> None:
     """Where another process keeps the processor busy, a training at idle priority says so before long, and ends."""
     with pytest.raises(TrainingFailed) as failed:
-        await train(request(tmp_path, recipe=LONG), lambda _: None, timeout=300, stall=300)
+        await train(request(tmp_path, recipe=LONG, idle=True), lambda _: None, timeout=300, stall=300)
     assert failed.value.reason == "starved"
 
 
