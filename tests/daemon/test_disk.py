@@ -1,7 +1,7 @@
 """The daemon on a full disk: it acknowledges nothing that it could not journal, and goes on when there is space."""
 
 import asyncio
-import os
+import errno
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -35,10 +35,14 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """Take all the space that is left; the file that holds it."""
+    """Take all the space that is left, however much the daemon writes meanwhile; the file that holds it."""
     ballast = folder / "ballast"
-    free = os.statvfs(folder)
-    ballast.write_bytes(bytes(free.f_bavail * free.f_bsize))
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(2**16))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC  # noqa: PT017
     return ballast
 
 
