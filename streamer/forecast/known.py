@@ -27,7 +27,7 @@ class Known:
         return self.parts(self.waves(tick, time))
 
     def coming(self, tick: Ints, time: Floats) -> F32:
-        """Those of the k·p - 1 ticks after the next, [b, h - 1, c]; summer time begins and ends when it is there."""
+        """Those of the k·p - 1 ticks after the next, [b, h - 1, c]; a change to summer time is not foreseen."""
         return self.parts(self.waves(tick, time)[:, None] * self.turned)
 
     def waves(self, tick: Ints, time: Floats) -> NDArray[np.complex128]:

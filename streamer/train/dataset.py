@@ -126,13 +126,17 @@ def split_of(parts: list[Stretch], held_out: float) -> list[int]:
 
 
 def measure(raw: dict[int, list[Stretch]], held_out: float) -> Scales:
-    """Mean and standard deviation of each series over the ticks before its held-out part."""
+    """Mean and standard deviation of each series before its held-out part, or of all of it if no sample is before."""
     scales = {}
     for ident, parts in raw.items():
         trained = np.concatenate([part.x[:split] for part, split in zip(parts, split_of(parts, held_out), strict=True)])
-        step = trained - trained[0]  # of a constant 0, where sums of its values are rounded
-        mean = trained[0] + np.nanmean(step, 0)
-        scales[ident] = mean, spread(np.nanvar(step, 0), mean)
+        known = trained[~np.isnan(trained).any(1)]
+        if not len(known):
+            whole = np.concatenate([part.x for part in parts])
+            known = whole[~np.isnan(whole).any(1)]
+        step = known - known[0]  # of a constant 0, where sums of its values are rounded
+        mean = known[0] + step.mean(0)
+        scales[ident] = mean, spread(step.var(0), mean)
     return scales
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from streamer.ingest.grid import Stretch
-from streamer.train.dataset import fair, within
+from streamer.train.dataset import fair, measure, within
 
 NEED = 20
 
@@ -61,3 +61,13 @@ def test_few_series_are_not_cut() -> None:
         assert {ident: len(parts[0].x) for ident, parts in fair(raw, NEED).items()} == {
             ident: len(parts[0].x) for ident, parts in raw.items()
         }
+
+
+def test_a_series_that_begins_with_missing_ticks_has_a_scale() -> None:
+    """Mean and deviation are those of samples, where the first ticks, or all before the held-out part, have none."""
+    late, rare = measured(40, 3), measured(1, 90)
+    scales = measure({1: [late], 2: [rare]}, 0.2)
+    taught = late.x[:96][~np.isnan(late.x[:96])]
+    assert np.isnan(late.x[0, 0])
+    np.testing.assert_allclose(scales[1], [[taught.mean()], [taught.std()]])
+    assert np.isfinite(scales[2]).all()
