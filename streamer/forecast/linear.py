@@ -77,6 +77,10 @@ class LinearExperts(Rows):
             usual[..., 1 + i] = self.seasons.origin[batch.rows] + self.seasons.usual(i)[batch.rows, slot]
         step_all(*self.state, batch.rows, batch.x, batch.tick, batch.fresh, usual, self.grid.leads)
 
+    def move(self, rows: Ints, by: Floats) -> None:
+        """All past values of these rows are higher by so much, [b, d]."""
+        self.origin[rows] += by
+
     def move_origin(self, rows: Ints, origin: Floats) -> None:
         """Keep values of these rows as differences from another origin [b, d]; residuals have none but the first's."""
         by = origin - self.origin[rows]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from streamer.compiled import compiled
 from streamer.forecast.contract import REFERENCE
+from streamer.forecast.guard import Calm
 from streamer.forecast.leads import LeadGrid
 from streamer.part import Arrays, Column, Rows
 from streamer.records import Floats, Ints, TickBatch
@@ -87,13 +88,15 @@ class Mix(Rows):
     def state(self) -> Regrets:
         return Regrets(**self.arrays())
 
-    def truth(self, batch: TickBatch, calm: TickBatch, matured: Floats) -> None:
+    def truth(self, batch: TickBatch, calm: Calm, matured: Floats) -> None:
         """Learn from these ticks: matured [N, K + 1, L, d] is what models and mixture had predicted for them.
 
-        Where `calm` differs, the guard does not believe the value. What was predicted for it, and later what was
-        predicted after it, counts up to once the usual size of r.
+        Where the calm value differs, the guard does not believe this one. What was predicted for it, and later what was
+        predicted after it, counts up to once the usual size of r. So does what was predicted before a series jumped.
         """
-        learn_all(self.state, batch.rows, batch.x, calm.x, batch.tick, batch.fresh, self.grid.leads, matured)
+        if calm.moved.any():
+            self.doubted[batch.rows] |= (calm.moved != 0)[:, None]
+        learn_all(self.state, batch.rows, batch.x, calm.ticks.x, batch.tick, batch.fresh, self.grid.leads, matured)
 
     def weights(self, rows: Ints, speaks: NDArray[np.bool_]) -> Floats:
         """The weight of each model, [b, K, L, d], which add up to 1; speaks [b, K]."""

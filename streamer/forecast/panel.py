@@ -120,6 +120,11 @@ class Panel:
         for part in (self.scores, self.skill, self.mix, *self.shared.used, *self.forecasters.values()):
             part.renew(rows)
 
+    def move(self, rows: Ints, by: Floats) -> None:
+        """What was learned of these series holds from now on where they have jumped to, by [b, d]."""
+        for part in (*self.shared.used, *(network.scale for network in self.networks.values())):
+            part.move(rows, by)
+
     def fill(self, batch: TickBatch) -> TickBatch:
         """The same with the last value at filled ticks, which have a time and no value yet."""
         filled = np.isnan(batch.x[:, 0]) & ~np.isnan(batch.time)
@@ -131,15 +136,17 @@ class Panel:
         Scores and the reference get values as they came, networks from the guard clipped, all others without those that
         it does not believe. Where it has been wrong about the values before, a series begins anew.
         """
-        calm, anew = self.shared.guard.calm(batch)
-        if len(anew):
-            self.renew(anew)
         self.scores.truth(batch)
+        calm = self.shared.guard.calm(batch, self.scores.leads, self.scores.matured[batch.rows, -1])
+        if len(calm.anew):
+            self.renew(calm.anew)
         self.skill.truth(batch, self.scores.matured[batch.rows][:, :, self.shown])
         self.mix.truth(batch, calm, self.scores.matured)
+        if calm.moved.any():
+            self.move(batch.rows, calm.moved)
         self.shared.step(believed(batch, calm))
         for name, forecaster in self.forecasters.items():
-            forecaster.step(batch if name == REFERENCE else calm)
+            forecaster.step(batch if name == REFERENCE else calm.ticks)
 
     def forecast(self, batch: TickBatch) -> ForecastBatch:
         """The forecasts of all models after these samples, kept to be scored, and which of them to publish."""

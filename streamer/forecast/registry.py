@@ -51,12 +51,13 @@ class Shared:
     def step(self, believed: TickBatch) -> None:
         """Take in one tick of each row: what the guard believes of it.
 
-        The origin that differences are kept from moves to the newest value once it is far away from it.
+        Seasons wait until a series has settled. The origin that differences are kept from moves to the newest value
+        once it is far away from it.
         """
         for pace in self.always:
             pace.take_in(believed)
         for one in self.used:
-            one.take_in(believed)
+            one.take_in(believed if one is self.experts else self.guard.settled(believed))
             origin = one.origin[believed.rows]
             far = self.guard.far(believed, origin)
             if far.any():

@@ -43,6 +43,10 @@ class Units(Rows):
     def learn(self, rows: Ints, x: Floats) -> None:
         """Take in samples x [b, d], one per row, NaN where there is none."""
 
+    def move(self, rows: Ints, by: Floats) -> None:
+        """These series have jumped by so much, [b, d]; a network sees them as if they had not."""
+        self.mean[rows] += by
+
     @abstractmethod
     def sd(self, rows: Ints) -> Floats:
         """Standard deviations [b, d]."""

@@ -90,6 +90,10 @@ class Seasons(Rows):
             last[rows, slot] = np.where(np.isnan(x), last[rows, slot], x)
             seen[rows, slot] = np.minimum(count, 254) + 1
 
+    def move(self, rows: Ints, by: Floats) -> None:
+        """All values of these rows are higher by so much, [b, d]."""
+        self.origin[rows] += by
+
     def move_origin(self, rows: Ints, origin: Floats) -> None:
         """Keep differences of these rows from another origin [b, d]."""
         by = origin - self.origin[rows]

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.config import Stream
-from streamer.forecast.guard import BELIEVED, FEWEST, START, Guard
+from streamer.forecast.guard import Guard
+from streamer.forecast.levels import BELIEVED, FEWEST, LONG, START, TRIPS
 from tests.forecast.ticks import ticks_of
 
 
@@ -18,7 +19,7 @@ def guard(d: int = 1) -> Guard:
 
 def calm(made: Guard, *values: float) -> list[float]:
     """What becomes of the values of one series."""
-    return [float(made.calm(ticks_of([0], np.array([[x]])))[0].x[0, 0]) for x in values]
+    return [float(made.calm(ticks_of([0], np.array([[x]]))).ticks.x[0, 0]) for x in values]
 
 
 def usual(count: int, seed: int = 0) -> list[float]:
@@ -97,15 +98,15 @@ def test_wild_on_both_sides_is_not_believed() -> None:
 
 def began(made: Guard, *values: float) -> list[int]:
     """At which of the values, counted from 1, the series began anew."""
-    return [i for i, x in enumerate(values, 1) if len(made.calm(ticks_of([0], np.array([[x]])))[1])]
+    return [i for i, x in enumerate(values, 1) if len(made.calm(ticks_of([0], np.array([[x]]))).anew)]
 
 
 def held(made: Guard, *values: float) -> list[float]:
     """What has been given since the series last began."""
     given: list[float] = []
     for x in values:
-        calm, anew = made.calm(ticks_of([0], np.array([[x]])))
-        given = [*([] if len(anew) else given), float(calm.x[0, 0])]
+        calm = made.calm(ticks_of([0], np.array([[x]])))
+        given = [*([] if len(calm.anew) else given), float(calm.ticks.x[0, 0])]
     return given
 
 
@@ -150,7 +151,7 @@ def test_a_usual_start_goes_on() -> None:
     made = guard()
     made.grow(1000)
     x, rows = np.random.default_rng(0).normal(size=(50, 1000, 1)), np.arange(1000)
-    counts = [len(made.calm(ticks_of(rows, now))[1]) for now in x]
+    counts = [len(made.calm(ticks_of(rows, now)).anew) for now in x]
     assert 10 < counts[START - 1] < 60
     assert sum(counts[: START - 1]) < 10
     assert sum(counts[START:]) == 0
@@ -181,7 +182,7 @@ def test_one_element_does_not_begin_another_anew() -> None:
     """A flag that is set after a thousand ticks leaves what was learned of the other elements."""
     made = guard(2)
     values = np.stack([usual(1100), np.repeat([0.0, 1.0], [1000, 100])], 1)
-    assert not any(len(made.calm(ticks_of([0], x[None]))[1]) for x in values)
+    assert not any(len(made.calm(ticks_of([0], x[None])).anew) for x in values)
 
 
 @settings(max_examples=30)
@@ -199,3 +200,81 @@ def test_a_constant_and_a_missing_value() -> None:
     assert np.isnan(calm(made, np.nan)).all()
     for name, array in made.arrays().items():
         np.testing.assert_array_equal(array, before[name])
+
+
+def moves(made: Guard, values: list[float]) -> dict[int, float]:
+    """At which of the values what was learned of one series moves, and by how much."""
+    moved = [float(made.calm(ticks_of([0], np.array([[x]]))).moved[0, 0]) for x in values]
+    return {at: by for at, by in enumerate(moved) if by}
+
+
+@pytest.mark.parametrize("jump", [30.0, -30.0, -5e8])
+def test_away_and_back(jump: float) -> None:
+    """What was learned moves with a jump once it is believed, by what the value differs from the last one before, and
+    back at the first value at the old level; what the level was before is exact but for rounding."""
+    made = guard()
+    before = usual(200)
+    calm(made, *before)
+    level = made.level[0, 0]
+    away = [x + jump for x in usual(100, 1)]
+    ((at, by),) = moves(made, away).items()
+    assert at == BELIEVED - 1 + max(0, int(np.log10(abs(jump) / 10)))
+    assert by == pytest.approx(away[at] - before[-1])
+    assert moves(made, usual(100, 2)) == {0: pytest.approx(-by)}
+    assert made.away[0, 0] == 0
+    assert abs(made.level[0, 0] - level) < 0.5
+
+
+def test_back_by_and_by() -> None:
+    """A pump that takes some ticks to its old level is back there as exactly as one that is there at once."""
+    made = guard()
+    calm(made, *usual(200))
+    away = [x - 100 for x in usual(12, 1)]
+    back = [-60.0, -45.0, -30.0, -15.0, 0.0, 10.0]
+    moved = moves(made, away + back + usual(50, 2))
+    assert sum(moved.values()) == pytest.approx(0, abs=1e-9)
+    assert made.away[0, 0] == 0
+
+
+def test_what_jumps_often_is_taken_as_it_comes() -> None:
+    """After TRIPS jumps there and back, the next one is the nature of the series: nothing moves any more."""
+    made = guard()
+    calm(made, *usual(200))
+    found = [len(moves(made, [x + 50 for x in usual(20, i)] + usual(300, i))) for i in range(TRIPS + 2)]
+    assert found == [2] * TRIPS + [0] * 2
+
+
+def test_before_a_day_nothing_is_a_jump() -> None:
+    """The first sunrise is no jump: until a series has been through a day it is taken as it comes."""
+    made = Guard(Stream(name="a", topics=["#"], interval=900.0))
+    made.grow(1)
+    night, day = usual(40), [x + 500 for x in usual(40, 1)]
+    assert moves(made, night + day) == {}
+    calm(made, *usual(400, 2))
+    assert len(moves(made, day)) == 1
+
+
+def test_slow_is_no_jump() -> None:
+    """A series that climbs faster than its level follows is believed, and nothing moves."""
+    made = guard()
+    calm(made, *usual(200))
+    climb = [20 + i + x / 10 for i, x in enumerate(usual(100))]
+    assert moves(made, climb) == {}
+    assert calm(made, 121.0) == [121.0]
+
+
+def test_usual_values_wait_until_a_series_has_settled() -> None:
+    """Values of a series that is away are kept from usual values for LONG ticks, or until it is back."""
+    made = guard()
+    calm(made, *usual(200))
+
+    def waits(values: list[float]) -> int:
+        waiting = 0
+        for x in values:
+            ticks = made.calm(ticks_of([0], np.array([[x]]))).ticks
+            waiting += bool(np.isnan(made.settled(ticks).x[0, 0]))
+        return waiting
+
+    assert waits([x + 50 for x in usual(20, 1)]) == 20 - (BELIEVED - 1)
+    assert waits(usual(20, 2)) == 0
+    assert waits([x + 50 for x in usual(LONG + 50, 1)]) == LONG

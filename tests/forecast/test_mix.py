@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.forecast.guard import Calm
 from streamer.forecast.leads import LeadGrid
 from streamer.forecast.mix import FORGET, LONG, WILD, Mix
-from streamer.records import Floats
+from streamer.records import Floats, TickBatch
 from tests.forecast.ticks import ticks_of
 
 MODELS = ("persistence", "good", "bad")
@@ -31,10 +32,15 @@ def issue(made: Mix, forecasts: Floats) -> Floats:
     return mixed
 
 
+def as_calm(ticks: TickBatch, moved: float = 0.0) -> Calm:
+    """What the guard makes of ticks that it has clipped, or not, to these."""
+    return Calm(ticks, np.zeros(0, np.int64), np.full(ticks.x.shape, moved))
+
+
 def truth(made: Mix, x: float, predicted: Floats) -> None:
     """One truth: predicted [K + 1, L] by the models and the mixture for it."""
     ticks = ticks_of([0], np.array([[x]]))
-    made.truth(ticks, ticks, predicted[None, :, :, None])
+    made.truth(ticks, as_calm(ticks), predicted[None, :, :, None])
 
 
 def plainly(history: list[tuple[float, Floats, float]]) -> Floats:
@@ -136,7 +142,7 @@ def test_a_truth_that_is_not_believed_counts_as_a_usual_one() -> None:
     play(made, 3.0, 200, rng)
     before, size = made.regret.copy(), made.size.max()
     ticks, calm = (ticks_of([0], np.array([[x]])) for x in (1e6, 1.0))
-    made.truth(ticks, calm, np.array([[[50.0], [0.0], [-50.0], [0.0]]] * 2).reshape(1, 4, 2, 1))
+    made.truth(ticks, as_calm(calm), np.array([[[50.0], [0.0], [-50.0], [0.0]]] * 2).reshape(1, 4, 2, 1))
     moved = np.abs(made.regret - (1 - FORGET) * before)
     assert 0.9 * size < moved.max() <= 1.001 * size
 
@@ -145,18 +151,39 @@ def test_what_was_predicted_after_a_value_that_is_not_believed_counts_as_usual()
     """Forecasts from such a value move no regret by more than its usual size, at any lead; later ones may again."""
     made, rng = mix(), np.random.default_rng(0)
     play(made, 3.0, 200, rng)
-    unbelieved = ticks_of([0], np.array([[1e6]]), 200), ticks_of([0], np.array([[1.0]]), 200)
-    made.truth(*unbelieved, np.zeros((1, 4, 2, 1)))
+    wild, calm = (ticks_of([0], np.array([[x]]), 200) for x in (1e6, 1.0))
+    made.truth(wild, as_calm(calm), np.zeros((1, 4, 2, 1)))
     moved = []
     for tick in range(201, 206):
         before, size = made.regret.copy(), made.size.copy()
         ticks = ticks_of([0], np.array([[0.0]]), tick)
-        made.truth(ticks, ticks, np.tile([[1e6], [0.0], [0.0], [1.0]], 2)[None, :, :, None])
+        made.truth(ticks, as_calm(ticks), np.tile([[1e6], [0.0], [0.0], [1.0]], 2)[None, :, :, None])
         moved.append((np.abs(made.regret - np.float32(1 - FORGET) * before).max((0, 1, 3)) / size[0, :, 0]).round(3))
     assert [[lead <= 1 for lead in leads] for leads in moved] == [
         [True, False],
         [False, False],
         [False, True],
+        [False, False],
+        [False, False],
+    ]
+
+
+def test_what_was_predicted_before_a_jump_counts_as_usual() -> None:
+    """Nobody could know a jump: forecasts that were made before it move no regret by more than its usual size."""
+    made, rng = mix(), np.random.default_rng(0)
+    play(made, 3.0, 200, rng)
+    moved = []
+    for tick in range(200, 206):
+        before, size = made.regret.copy(), made.size.copy()
+        ticks = ticks_of([0], np.array([[100.0]]), tick)
+        calm = as_calm(ticks, 100.0 if tick == 200 else 0.0)
+        made.truth(ticks, calm, np.tile([[80.0], [0.0], [0.0], [1.0]], 2)[None, :, :, None])
+        moved.append((np.abs(made.regret - np.float32(1 - FORGET) * before).max((0, 1, 3)) / size[0, :, 0]).round(3))
+    assert [[lead <= 1 for lead in leads] for leads in moved] == [
+        [True, True],
+        [False, True],
+        [False, True],
+        [False, False],
         [False, False],
         [False, False],
     ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from streamer.config import Metrics, Stream
-from streamer.forecast.guard import START
+from streamer.forecast.levels import START
 from streamer.forecast.panel import Panel
 from streamer.records import Floats, TickBatch
 
@@ -113,3 +113,56 @@ def test_no_forecast_leaves_the_range_of_its_series() -> None:
         furthest = max(furthest, float(np.nanmax(np.abs(mean - level) / deviation, initial=0.0)))
         assert furthest <= 10.001
     assert furthest == pytest.approx(10)
+
+
+def test_a_night_off_leaves_no_trace() -> None:
+    """A sensor that stands at a far value for half a day, and returns, is forecast as if it had not been off: within
+    5 % of an undisturbed twin over the next 1,000 ticks, and within 10 % at lead 1."""
+    clean = days(600 + FOLLOWED + HORIZON)
+    x = np.repeat(clean[:, None], 4, 1)
+    x[480:492, 1:] = -400.0, 1e6, 6553.5
+    for all_leads, near in after(x, 492):
+        assert all_leads < 1.05
+        assert near < 1.1
+
+
+@pytest.mark.parametrize("jump", [200.0, -5e5])
+def test_a_step_is_followed(jump: float) -> None:
+    """Five ticks after a step, forecasts are within 5 % of those of a twin that has always been there."""
+    clean = days(600 + FOLLOWED + HORIZON)
+    x = np.repeat(clean[:, None], 2, 1)
+    x[480:, 1] += jump
+    ((all_leads, near),) = after(x, 486)
+    assert all_leads < 1.05
+    assert near < 1.1
+
+
+@pytest.mark.parametrize("wild", [0.0, 1e9])
+def test_a_counter_with_a_wild_reading(wild: float) -> None:
+    """A counter that shows 0 or 1e9 once has at most 1.5 times the errors of one that has not."""
+    clean = days(600 + FOLLOWED + HORIZON).cumsum()
+    x = np.repeat(clean[:, None], 2, 1)
+    x[480, 1] = wild
+    ((all_leads, near),) = after(x, 481)
+    assert all_leads < 1.5
+    assert near < 1.5
+
+
+def test_a_counter_that_resets() -> None:
+    """Five ticks after a counter has begun at 0 again, its errors are at most twice those of one that goes on; had the
+    jump been learned, they would be 30 times as large."""
+    clean = days(600 + FOLLOWED + HORIZON).cumsum()
+    x = np.repeat(clean[:, None], 2, 1)
+    x[480:, 1] -= clean[480]
+    ((all_leads, near),) = after(x, 486)
+    assert all_leads < 2
+    assert near < 2
+
+
+def after(x: Floats, begin: int) -> list[tuple[float, float]]:
+    """Errors of the columns of x over those of the first, from a tick on: over all leads, and at lead 1."""
+    said = run(x)
+    truth = np.lib.stride_tricks.sliding_window_view(x[1:], HORIZON, 0)
+    off = np.abs(said[: len(truth)] - truth)[begin : begin + FOLLOWED]
+    ratios = np.array([off.mean((0, 2)), off[:, :, 0].mean(0)]).T / [off[:, 0].mean(), off[:, 0, 0].mean()]
+    return [(float(every), float(near)) for every, near in ratios[1:]]

@@ -86,7 +86,7 @@ class Subject:
             return means[b]
 
         def score(wave: TickBatch) -> None:
-            calm, _ = panel.shared.guard.calm(wave)
+            calm = panel.shared.guard.calm(wave)
             panel.scores.truth(wave)
             panel.skill.truth(wave, panel.scores.matured[wave.rows][:, :, panel.shown])
             panel.mix.truth(wave, calm, panel.scores.matured)

@@ -80,7 +80,7 @@ def epochs(moments: list[tuple[str, float]]) -> Iterator[tuple[str, float]]:
 
 
 def request(directory: str, stream: Stream, device: str, recipe: Recipe) -> Request:
-    """The request of the slow lane, with default settings."""
+    """The request of the slow lane, with default settings, but for idle priority: there is no fast lane beside it."""
     training = Training()
     return Request(
         directory=directory,
@@ -95,4 +95,5 @@ def request(directory: str, stream: Stream, device: str, recipe: Recipe) -> Requ
         threads=usual_threads(cores()),
         sizes=stream.sizes,
         recipe=recipe,
+        idle=False,
     )
