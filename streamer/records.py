@@ -188,16 +188,28 @@ class ForecastBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Errors:
+    """Errors of a network on the held-out truths that the gate compares on.
+
+    e_p: E_p, eq. (15), in scaled units over all series, and persistence: that of persistence. ratio: the mean absolute
+    error over that of persistence, the median over series; infinite where persistence makes no errors.
+    """
+
+    e_p: float
+    persistence: float
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """What a training gives for one network: weights, the scales it was trained under, its errors.
 
-    scales: series id -> (mean [d], standard deviation [d]); errors are E_p, eq. (15), on the held-out part of the
-    buffer in scaled units: of the candidate, of the live network (None where there is none) and of persistence.
+    scales: series id -> (mean [d], standard deviation [d]). live: errors of the live network on the same truths, None
+    where there is none.
     """
 
     kind: Kind
     weights: bytes
     scales: Mapping[int, tuple[Floats, Floats]]
-    e_p: float
-    e_p_live: float | None
-    e_p_persistence: float
+    errors: Errors
+    live: Errors | None = None

@@ -69,4 +69,4 @@ class Counts:
 
     def gate(self, candidate: Candidate) -> None:
         """The errors that the gate compared."""
-        self.gated |= {candidate.kind: candidate.e_p, "persistence": candidate.e_p_persistence}
+        self.gated |= {candidate.kind: candidate.errors.e_p, "persistence": candidate.errors.persistence}

@@ -2,28 +2,30 @@
 
 import math
 
-from streamer.records import Candidate
+from streamer.records import Candidate, Errors
 
 
 def admit(candidate: Candidate) -> bool:
-    """Whether a candidate replaces the live network: its E_p on the held-out part of the buffer is the better one.
+    """Whether a candidate replaces the live network: beside persistence, its error on the median series is smaller.
 
-    With no live network, or one whose error is no number, any candidate with a finite error goes live: there it has no
+    With no live network, or one whose error is no number, any candidate with a finite E_p goes live: there it has no
     weight in the mixture until it has earned it.
     """
-    live = candidate.e_p_live
-    return math.isfinite(candidate.e_p) and (live is None or math.isnan(live) or candidate.e_p < live)
+    own, live = candidate.errors, candidate.live
+    if not math.isfinite(own.e_p):
+        return False
+    return live is None or math.isnan(live.e_p) or own.ratio < live.ratio
 
 
 def verdict(candidate: Candidate) -> str:
     """The errors that were compared, all of the same held-out truths, as a person would say it."""
-    naive, live = candidate.e_p_persistence, candidate.e_p_live
-    before = "there is no live network" if live is None else f"the live network has {beside(live, naive)}"
-    return f"{beside(candidate.e_p, naive)}, {before}; e_p={candidate.e_p:.4f} in scaled units"
+    own, live = candidate.errors, candidate.live
+    before = "there is no live network" if live is None else f"the live network has {beside(live)}"
+    return f"{beside(own)} on the median series, {before}; e_p={own.e_p:.4f} in scaled units"
 
 
-def beside(error: float, naive: float) -> str:
+def beside(errors: Errors) -> str:
     """An error beside that of persistence on the same truths."""
-    if not naive:
-        return f"an error of {error:.4g}, where 'no change' has none"
-    return f"{error / naive:.2f} times the error of 'no change'"
+    if math.isinf(errors.ratio):
+        return f"an error of {errors.e_p:.4g}, where 'no change' has none"
+    return f"{errors.ratio:.2f} times the error of 'no change'"

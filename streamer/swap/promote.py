@@ -31,7 +31,7 @@ async def promote(
     promotions, name, sizes = stream.promotions, stream.name, stream.config.sizes
     version = max(promotions.version, newest_version(journal, name)) + 1
     rows = tuple(
-        NetworkRow(c.kind, version, {c.kind: c.e_p, "persistence": c.e_p_persistence}, c.scales, c.weights)
+        NetworkRow(c.kind, version, {c.kind: c.errors.e_p, "persistence": c.errors.persistence}, c.scales, c.weights)
         for c in candidates
     )
     async with lock:

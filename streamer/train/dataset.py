@@ -31,9 +31,10 @@ class Dataset:
     """The data of a training.
 
     raw: stretches of each series, by id, in its own units. scales: mean and standard deviation [d] by id.
-    buffers: all stretches, scaled, as the network of each kind sees them. choice_origins, gate_origins: the two halves
-    of the held-out origins; the best epoch is chosen on the first, the gate compares on the second. live: the newest
-    network of each kind, None for none.
+    buffers: all stretches, scaled, as the network of each kind sees them. choice_origins, gate_origins: the older and
+    the newer half of the held-out origins of each series; the best epoch is chosen on the first, the gate compares on
+    the second. gate_series: [o] number of the series of each of the latter. live: the newest network of each kind,
+    None for none.
     """
 
     raw: dict[int, list[Stretch]]
@@ -41,6 +42,7 @@ class Dataset:
     buffers: Mapping[Kind, Buffer]
     choice_origins: Tensor
     gate_origins: Tensor
+    gate_series: Tensor
     live: Mapping[Kind, NetworkRow | None]
 
 
@@ -60,8 +62,20 @@ def gather(request: Request, device: torch.device) -> Dataset:
         raise TrainingFailed("no_data", "no series has m + k ticks without a long gap before its held-out part")
     if len(origins) < 2:
         raise TrainingFailed("no_data", "no series has more than k·p ticks without a long gap in its held-out part")
-    half = len(origins) // 2
-    return Dataset(raw, scales, buffers, origins[:half], origins[half:], live)
+    older, owner = halves(origins, raw)
+    return Dataset(raw, scales, buffers, origins[older], origins[~older], owner[~older], live)
+
+
+def halves(origins: Tensor, raw: Mapping[int, list[Stretch]]) -> tuple[Tensor, Tensor]:
+    """Which of these origins, at least two, are of the older half of their series; and the number of that series."""
+    ends = torch.tensor([sum(len(part.x) for part in parts) for parts in raw.values()]).cumsum(0)
+    owner = torch.searchsorted(ends, origins.cpu(), right=True)
+    count = torch.bincount(owner, minlength=len(ends))
+    place = torch.arange(len(origins)) - (count.cumsum(0) - count)[owner]
+    older = 2 * place < count[owner] - 1
+    if not older.any():
+        older = torch.arange(len(origins)) < len(origins) // 2
+    return older.to(origins.device), owner.to(origins.device)
 
 
 def read_buffer(journal: Journal, request: Request) -> dict[int, list[Stretch]]:

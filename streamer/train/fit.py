@@ -1,6 +1,7 @@
 """A buffer in, a trained network and its error out: Adam on windows of m + k ticks (paper, section 2)."""
 
 import math
+import statistics
 from collections.abc import Callable
 
 import torch
@@ -114,16 +115,17 @@ def loss_of(residual: Tensor, real: Tensor, naive: Tensor | None) -> Tensor:
     return (residual.abs() / naive[: residual.shape[1], None]).sum() / count
 
 
-def error(carry: Carry, origins: Tensor, units: Tensor | None = None) -> float:
-    """E_p, eq. (15): root mean square error over k·p values after each origin, from states carried up to it.
+def settled(network: Network, buffer: Buffer, origins: Tensor, units: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """As `residuals`, from states carried up to the origins in a second pass along the buffer.
 
     `units` [T, d] are factors that convert residuals to another scale.
     """
-    network, buffer = carry.network, carry.buffer
+    carry = Carry(network, buffer)
+    carry.states(origins)
     residual, real = residuals(network, buffer, origins, carry.states(origins))
     if units is not None:
         residual = residual * units[origins[:, None] + torch.arange(residual.shape[1], device=origins.device)]
-    return root_mean_square(residual, real)
+    return residual, real
 
 
 @torch.no_grad()
@@ -134,10 +136,24 @@ def residuals(network: Network, buffer: Buffer, origins: Tensor, s: Tensor) -> t
     return buffer.forecast(network, s, origins - 1, h) - buffer.x[truths], buffer.real[truths]
 
 
-def persistence_error(buffer: Buffer, origins: Tensor, h: int) -> float:
-    """E_p of the persistence forecast."""
+def persistence_residuals(buffer: Buffer, origins: Tensor, h: int) -> Tensor:
+    """Errors [o, h, d] of the persistence forecast."""
     truths = origins[:, None] + torch.arange(h, device=origins.device)
-    return root_mean_square(buffer.x[origins - 1].unsqueeze(1) - buffer.x[truths], buffer.real[truths])
+    return buffer.x[origins - 1].unsqueeze(1) - buffer.x[truths]
+
+
+def beside_persistence(residual: Tensor, naive: Tensor, real: Tensor, series: Tensor) -> float:
+    """Mean absolute error over that of persistence, naive [o, h, d] on the same truths: the median over series [o].
+
+    Each series counts alike, so that one of spikes does not decide for the others. Infinite where persistence makes no
+    errors on any.
+    """
+    none = residual.new_zeros(int(series.max()) + 1)
+    own, other = (
+        none.index_add(0, series, (errors.abs() * real.unsqueeze(2)).sum((1, 2))) for errors in (residual, naive)
+    )
+    ratios = (own / other)[other > 0].tolist()
+    return statistics.median(ratios) if ratios else math.inf
 
 
 def root_mean_square(residual: Tensor, real: Tensor) -> float:

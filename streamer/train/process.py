@@ -16,7 +16,7 @@ import numpy as np
 
 from streamer.errors import TrainingFailed
 from streamer.models import KINDS
-from streamer.records import Candidate
+from streamer.records import Candidate, Errors
 from streamer.train.request import Request
 
 LINE_LIMIT = 2**30
@@ -135,8 +135,8 @@ async def next_line(lines: asyncio.StreamReader, stall: float) -> bytes:
 def candidate_of(document: dict[str, Any]) -> Candidate:
     """The candidate in a line of the process."""
     scales = {int(key): (np.array(mean), np.array(sd)) for key, (mean, sd) in document["scales"].items()}
-    errors = (document["e_p"], document["e_p_live"], document["e_p_persistence"])
-    return Candidate(document["kind"], base64.b64decode(document["weights"]), scales, *errors)
+    own, live = (document[name] and Errors(**document[name]) for name in ("errors", "live"))
+    return Candidate(document["kind"], base64.b64decode(document["weights"]), scales, own, live)
 
 
 def failure_of(code: int, errors_text: str) -> TrainingFailed:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -24,16 +24,17 @@ import torch
 
 from streamer.errors import StreamerError, TrainingFailed
 from streamer.models import KINDS, Kind, Network, Residual, Traditional
+from streamer.records import Errors
 from streamer.store.outcomes import NetworkRow
 from streamer.train.dataset import Dataset, gather, scaled
 from streamer.train.failures import reason_of
-from streamer.train.fit import Beat, error, fit, persistence_error
+from streamer.train.fit import Beat, beside_persistence, fit, persistence_residuals, root_mean_square, settled
 from streamer.train.parallel import run_in_parallel
 from streamer.train.request import Request
 from streamer.train.starving import when_starving
 from streamer.train.tune import tune
 from streamer.train.weights import dump, network_of
-from streamer.train.windows import Buffer, Carry
+from streamer.train.windows import Buffer
 
 BEAT_SECONDS = 1.0
 """Least time between two reports that the training is alive."""
@@ -80,15 +81,13 @@ def candidate(kind: Kind, request: Request, dataset: Dataset, report: Report) ->
     network = learn(kind, request, dataset, report)
     if network is None:
         return
-    buffer, live = dataset.buffers[kind], dataset.live[kind]
-    naive = persistence_error(buffer, dataset.gate_origins, request.sizes.horizon)
+    own, live = errors(network, dataset.buffers[kind], dataset), dataset.live[kind]
     report(
         {
             "event": "candidate",
             "kind": kind,
-            "e_p": settled_error(network, buffer, dataset.gate_origins),
-            "e_p_live": live and live_error(live, request, dataset),
-            "e_p_persistence": naive,
+            "errors": asdict(own),
+            "live": live and asdict(live_errors(live, request, dataset)),
             "scales": {ident: (mean.tolist(), sd.tolist()) for ident, (mean, sd) in dataset.scales.items()},
             "weights": base64.b64encode(dump(network.state_dict())).decode(),
         }
@@ -122,18 +121,22 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
-def settled_error(network: Network, buffer: Buffer, origins: torch.Tensor, units: torch.Tensor | None = None) -> float:
-    """E_p of a network after one more pass along the buffer, in which its carried states settle."""
-    carry = Carry(network, buffer)
-    carry.states(origins)
-    return error(carry, origins, units)
+def errors(network: Network, buffer: Buffer, dataset: Dataset, units: torch.Tensor | None = None) -> Errors:
+    """Those of a network at the origins of the gate; `units` [T, d] are its scale in that of the candidate."""
+    origins = dataset.gate_origins
+    residual, real = settled(network, buffer, origins, units)
+    naive = persistence_residuals(buffer, origins, residual.shape[1])
+    if units is not None:
+        naive = naive * units[origins].unsqueeze(1)
+    ratio = beside_persistence(residual, naive, real, dataset.gate_series)
+    return Errors(root_mean_square(residual, real), root_mean_square(naive, real), ratio)
 
 
-def live_error(live: NetworkRow, request: Request, dataset: Dataset) -> float:
-    """E_p of the live network, run under its own scales, in the candidate's scaled units, so that the two compare."""
+def live_errors(live: NetworkRow, request: Request, dataset: Dataset) -> Errors:
+    """Those of the live network, run under its own scales, in the candidate's scaled units, so that the two compare."""
     network = network_of(live.kind, request.sizes, live.weights).to(dataset.gate_origins.device)
     if isinstance(network, Residual):  # running units are the same in every scale
-        return settled_error(network, dataset.buffers[live.kind], dataset.gate_origins)
+        return errors(network, dataset.buffers[live.kind], dataset)
     raw, scales, device = dataset.raw, dataset.scales, dataset.gate_origins.device
     own = {ident: live.scales.get(ident, scale) for ident, scale in scales.items()}
     buffer = scaled(raw, own, request.held_out, device)
@@ -143,7 +146,7 @@ def live_error(live: NetworkRow, request: Request, dataset: Dataset) -> float:
         for part in parts
     ]
     units = torch.from_numpy(np.concatenate(ratios).astype(np.float32)).to(device)
-    return settled_error(network, buffer, dataset.gate_origins, units)
+    return errors(network, buffer, dataset, units)
 
 
 def main(work: Callable[[Request, Report], None] = train) -> None:

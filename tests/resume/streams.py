@@ -10,7 +10,7 @@ import torch
 
 from streamer.config import Stream
 from streamer.models import KINDS, Kind, build
-from streamer.records import Candidate, Message
+from streamer.records import Candidate, Errors, Message
 from streamer.stream.state import StreamState
 from streamer.train.weights import dump
 from tests.streams import NOW, SMALL, message, sample, timed, untimed
@@ -84,5 +84,5 @@ def candidates(stream: StreamState, seed: int) -> list[Candidate]:
         weights = dump(build(kind, stream.config.sizes).state_dict())
         mean, sd = np.full(stream.config.sizes.d, 1 / 3), np.full(stream.config.sizes.d, 0.7)
         scales = {one.ident: (mean, sd) for one in stream.series if rng.random() < 0.5}
-        out.append(Candidate(kind, weights, scales, 0.5, None, 1.0))
+        out.append(Candidate(kind, weights, scales, Errors(0.5, 1.0, 0.5)))
     return out

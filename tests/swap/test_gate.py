@@ -4,16 +4,21 @@ from math import inf, nan
 
 import pytest
 
-from streamer.records import Candidate, Kind
+from streamer.records import Candidate, Errors, Kind
 from streamer.swap.gate import admit, verdict
 
 
-def candidate(kind: Kind, e_p: float, live: float | None, persistence: float = 1.0) -> Candidate:
-    return Candidate(kind, b"", {}, e_p, live, persistence)
+def candidate(kind: Kind, own: float, live: float | None, naive: float = 1.0) -> Candidate:
+    """One with these E_p, and errors beside persistence as large, or infinite where that makes none."""
+
+    def errors(e_p: float) -> Errors:
+        return Errors(e_p, naive, e_p / naive if naive else inf)
+
+    return Candidate(kind, b"", {}, errors(own), None if live is None else errors(live))
 
 
 @pytest.mark.parametrize(
-    ("e_p", "live", "admitted"),
+    ("own", "live", "admitted"),
     [
         (0.4, 0.5, True),
         (0.5, 0.5, False),
@@ -30,19 +35,35 @@ def candidate(kind: Kind, e_p: float, live: float | None, persistence: float = 1
         (inf, inf, False),
     ],
 )
-def test_admit(e_p: float, live: float | None, admitted: bool) -> None:
+def test_admit(own: float, live: float | None, admitted: bool) -> None:
     """A finite error is admitted if nothing is live, or what is live is worse or has no finite error."""
-    assert admit(candidate("memoryless", e_p, live)) is admitted
+    assert admit(candidate("memoryless", own, live)) is admitted
+
+
+def test_the_median_series_decides() -> None:
+    """A candidate that is better beside persistence on the median series goes live, whatever one wild series does to
+    E_p over all."""
+    assert admit(Candidate("memoryless", b"", {}, Errors(30.0, 40.0, 0.7), Errors(20.0, 40.0, 0.8)))
 
 
 @pytest.mark.parametrize(
-    ("e_p", "live", "persistence", "words"),
+    ("own", "live", "naive", "words"),
     [
-        (0.5, None, 1.0, "0.50 times the error of 'no change', there is no live network; e_p=0.5000 in scaled units"),
-        (3.7, 0.8, 1.0, "3.70 times the error of 'no change', the live network has 0.80 times the error of 'no ch"),
-        (0.5, 2.0, 0.0, "an error of 0.5, where 'no change' has none, the live network has an error of 2, where"),
+        (
+            0.5,
+            None,
+            1.0,
+            "0.50 times the error of 'no change' on the median series, there is no live network; e_p=0.",
+        ),
+        (
+            3.7,
+            0.8,
+            1.0,
+            "3.70 times the error of 'no change' on the median series, the live network has 0.80 times",
+        ),
+        (0.5, 2.0, 0.0, "an error of 0.5, where 'no change' has none on the median series, the live network has an er"),
     ],
 )
-def test_verdict(e_p: float, live: float | None, persistence: float, words: str) -> None:
+def test_verdict(own: float, live: float | None, naive: float, words: str) -> None:
     """The errors are said as multiples of that of persistence, and plainly where that has none."""
-    assert verdict(candidate("memoryless", e_p, live, persistence)).startswith(words)
+    assert verdict(candidate("memoryless", own, live, naive)).startswith(words)

@@ -12,7 +12,7 @@ import torch
 
 from streamer.errors import TrainingFailed
 from streamer.models import KINDS, Kind, build
-from streamer.records import Candidate, Floats
+from streamer.records import Candidate, Errors, Floats
 from streamer.store.outcomes import Span, newest_network, outcomes_after
 from streamer.store.samples import Limits
 from streamer.stream.state import StreamState
@@ -34,7 +34,7 @@ def candidates(stream: StreamState, e_p: float = 0.5) -> list[Candidate]:
         torch.manual_seed(i)
         weights = dump(build(kind, stream.config.sizes).state_dict())
         scales = {one.ident: (np.array([0.5]), np.array([2.0])) for one in stream.series[: len(stream.series) // 2]}
-        out.append(Candidate(kind, weights, scales, e_p, None, 1.0))
+        out.append(Candidate(kind, weights, scales, Errors(e_p, 1.0, e_p)))
     return out
 
 

@@ -85,8 +85,8 @@ def diverge(request: Request, report: Report) -> None:
 
 
 def misfit(request: Request, report: Report) -> None:
-    errors = {"e_p": 0.1, "e_p_live": None, "e_p_persistence": 1.0}
-    report({"event": "candidate", "kind": "memoryless", **errors, "scales": {}, "weights": ""})
+    errors = {"e_p": 0.1, "persistence": 1.0, "ratio": 0.1}
+    report({"event": "candidate", "kind": "memoryless", "errors": errors, "live": None, "scales": {}, "weights": ""})
 
 
 TROUBLES: dict[str, Callable[[Request, Report], None]] = {

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from streamer.ingest.grid import Stretch
-from streamer.train.dataset import fair, measure, within
+from streamer.train.dataset import fair, halves, measure, within
 
 NEED = 20
 
@@ -71,3 +72,18 @@ def test_a_series_that_begins_with_missing_ticks_has_a_scale() -> None:
     assert np.isnan(late.x[0, 0])
     np.testing.assert_allclose(scales[1], [[taught.mean()], [taught.std()]])
     assert np.isfinite(scales[2]).all()
+
+
+@pytest.mark.parametrize(("counts", "older"), [([4, 3, 1], 3), ([1, 1], 1), ([5], 2)])
+def test_each_series_is_in_both_halves(counts: list[int], older: int) -> None:
+    """Of the held-out origins of each series the older ones choose the epoch, the newer ones are for the gate; where no
+    series has two, series are parted."""
+    raw = {ident: [measured(40), measured(60)] for ident in range(len(counts))}
+    origins = torch.cat([torch.arange(count) + 100 * ident + 50 for ident, count in enumerate(counts)])
+    first, owner = halves(origins, raw)
+    assert owner.tolist() == [ident for ident, count in enumerate(counts) for _ in range(count)]
+    assert int(first.sum()) == older
+    for ident, count in enumerate(counts):
+        here = first[owner == ident].tolist()
+        assert here == sorted(here, reverse=True)
+        assert count == 1 or not all(here)

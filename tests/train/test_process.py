@@ -100,16 +100,15 @@ async def test_both_networks_come_back_with_their_errors(journal: Journal, tmp_p
     assert [line["epoch"] for line in lines if line["event"] == "progress"] == [1, 2, 3, 1, 2, 3]
     for candidate in candidates:
         assert network_of(candidate.kind, SIZES, candidate.weights).kind == candidate.kind
-        assert 0 < candidate.e_p < 2
-        assert candidate.e_p_live is None
+        assert 0 < candidate.errors.e_p < 2
+        assert candidate.live is None
         means = [float(mean[0]) for mean, _ in candidate.scales.values()]
         assert means[1] == pytest.approx(1e6 * means[0])
     x = 5 + Signal("sine").noisy(400, seed=1)
     z = (x - x[:320].mean()) / x[:320].std()
     origins = np.arange(320, 391)
-    gate = np.concatenate([origins, origins])[len(origins) :]
-    naive = np.sqrt(np.mean([(z[o - 1] - z[o : o + 10]) ** 2 for o in gate]))
-    assert candidates[0].e_p_persistence == pytest.approx(naive, rel=1e-4)
+    naive = np.sqrt(np.mean([(z[o - 1] - z[o : o + 10]) ** 2 for o in origins[len(origins) // 2 :]]))
+    assert candidates[0].errors.persistence == pytest.approx(naive, rel=1e-4)
 
 
 async def test_the_same_seed_gives_the_same_weights(journal: Journal, tmp_path: Path) -> None:
@@ -138,8 +137,8 @@ async def test_side_by_side_and_one_after_the_other_give_the_same(
     assert len(processes) == 2
     for kind in KINDS:
         assert [line["epoch"] for line in lines if line["event"] == "progress" and line["kind"] == kind] == [1, 2, 3]
-    assert [(each.kind, each.weights, each.e_p) for each in double] == [
-        (each.kind, each.weights, each.e_p) for each in single
+    assert [(each.kind, each.weights, each.errors) for each in double] == [
+        (each.kind, each.weights, each.errors) for each in single
     ]
 
 

@@ -1,11 +1,13 @@
 """The buffer as windows, and the states they start from."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from streamer.models import KINDS, Kind, Sizes, build
-from streamer.train.fit import error, loss_of, persistence_error
+from streamer.train.fit import beside_persistence, loss_of, persistence_residuals, settled
 from streamer.train.windows import CHUNK, Buffer, Carry
 
 SIZES = Sizes(m=6, k=2, p=2, n=5, cell="rnn")
@@ -71,11 +73,24 @@ def test_missing_ticks_are_filled_as_inputs_and_not_counted_as_truths() -> None:
         assert float(loss_of(residual, torch.tensor([[False, True, True]]), naive)) == expected
 
 
-def test_persistence_error_is_that_of_the_last_value() -> None:
+def test_the_error_of_persistence_is_that_of_the_last_value() -> None:
     """On a ramp, saying that nothing changes is wrong by the lead."""
     ramp = Buffer.of([np.arange(60, dtype=np.float32)[:, None]], [40], CPU)
     origins = ramp.origins(SIZES.m, SIZES.horizon, 100)
-    assert persistence_error(ramp, origins, 4) == pytest.approx(np.sqrt((1 + 4 + 9 + 16) / 4))
+    for errors in persistence_residuals(ramp, origins, 4)[:, :, 0].tolist():
+        assert errors == [-1, -2, -3, -4]
+
+
+def test_errors_beside_persistence_are_those_of_the_median_series() -> None:
+    """Each series has its own ratio, of real truths alone; one on which persistence makes no errors has none."""
+    series = torch.tensor([0, 0, 1, 2, 3])
+    naive = torch.tensor([[1.0], [3.0], [10.0], [2.0], [0.0]]).unsqueeze(2)
+    residual = torch.tensor([[2.0], [2.0], [1000.0], [-1.0], [5.0]]).unsqueeze(2)
+    real = torch.ones(5, 1, dtype=torch.bool)
+    assert beside_persistence(residual, naive, real, series) == 1.0
+    real[1] = False
+    assert beside_persistence(residual, naive, real, series) == 2.0
+    assert beside_persistence(residual[4:], naive[4:], real[4:], series[4:]) == math.inf
 
 
 def test_units_scale_the_error() -> None:
@@ -84,5 +99,6 @@ def test_units_scale_the_error() -> None:
     torch.manual_seed(0)
     network = build("memoryless", SIZES).requires_grad_(False)
     origins = made.origins(SIZES.m, SIZES.horizon, 10)
-    plain = error(Carry(network, made), origins)
-    assert error(Carry(network, made), origins, torch.full_like(made.x, 3.0)) == pytest.approx(3 * plain)
+    plain, _ = settled(network, made, origins)
+    scaled, _ = settled(network, made, origins, torch.full_like(made.x, 3.0))
+    np.testing.assert_allclose(scaled, 3 * plain, rtol=1e-6)
