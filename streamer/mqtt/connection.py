@@ -11,8 +11,17 @@ from streamer.mqtt import encoder
 from streamer.mqtt.access import Access, LinkError, explain
 from streamer.mqtt.channel import Channel, open_channel
 from streamer.mqtt.decoder import Arrived, Decoder
-from streamer.mqtt.packets import Answer, Connack, Disconnect, Packet
-from streamer.mqtt.reasons import Dismissed, Malformed, NoHandshake, ProtocolError, Refused, name_of
+from streamer.mqtt.packets import Answer, Connack, Disconnect, Packet, Refusal
+from streamer.mqtt.reasons import (
+    Dismissed,
+    Malformed,
+    NoHandshake,
+    OtherVersion,
+    ProtocolError,
+    Refused,
+    WithCode,
+    name_of,
+)
 from streamer.records import Message, Outgoing
 
 WINDOW = 1000  # QoS 1 publishes in flight, unless the broker allows fewer
@@ -64,6 +73,7 @@ class Connection:
         self._mid = 0
         self._answers: dict[int, asyncio.Future[bytes]] = {}
         self._clean_exit = False
+        self._heard = False  # any byte of the broker
 
     async def __aenter__(self) -> Self:
         """Connects; raises LinkError."""
@@ -117,11 +127,19 @@ class Connection:
         error = self._channel.ended.result()
         if is_bug(error):
             raise error
-        if not self._accepted.done() and not isinstance(error, Refused):
-            error = NoHandshake()
+        if not self._accepted.done():
+            error = self._no_handshake(error)
         elif isinstance(error, ConnectionError):
             error = None  # the broker hung up; which error the kernel made of it does not matter
         raise LinkError(explain(error, self._access)) from error
+
+    def _no_handshake(self, error: BaseException | None) -> BaseException:
+        """What is told of a connection that ended before it was accepted; each remedy needs its own evidence."""
+        if isinstance(error, (WithCode, OtherVersion)):
+            return error
+        if isinstance(error, ProtocolError):
+            return NoHandshake(str(error))
+        return NoHandshake("half an answer") if self._heard else NoHandshake()
 
     async def subscribe_all(self, filters: Sequence[str], options: int) -> dict[str, str]:
         """Subscribes; returns the refused filters with their reasons. `options`: see `encoder.subscribe`.
@@ -199,11 +217,13 @@ class Connection:
         self._channel.resume()
 
     def _arrived(self, arrived: Arrived) -> None:
+        self._heard = True
         for packet in arrived.others:
             self._on_packet(packet)
         if not self._accepted.done():
-            self._channel.end(Malformed("packets before the answer to CONNECT"))
-            return
+            if arrived.messages or arrived.acknowledged or arrived.others:
+                self._channel.end(Malformed("other packets"))
+            return  # an answer that is not whole yet
         if arrived.acknowledged:
             self._events.acknowledged(arrived.acknowledged, None)
         if arrived.messages:
@@ -218,7 +238,7 @@ class Connection:
                 answer.set_result(packet.codes)
         elif isinstance(packet, Disconnect):
             self._channel.end(Dismissed(packet.reason))
-        else:
+        elif isinstance(packet, Refusal):
             self._events.acknowledged([packet.mid], name_of(packet.reason))
 
     def _on_connack(self, connack: Connack) -> None:

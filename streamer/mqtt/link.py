@@ -205,11 +205,9 @@ class Link:
     async def _serve(self, connection: Connection) -> None:
         """Subscribes, publishes `online`, and applies `refilter` until the connection is lost; raises LinkError."""
         await self._subscriptions.apply(connection)
-        connection.send(Outgoing(self._config.availability, b"online", 1, True))
-        connection.flush()
+        self._sender.attach(connection, Outgoing(self._config.availability, b"online", 1, True))
         self._online = True
         self._changed.set()
-        self._sender.attach(connection)
         while True:
             await connection.lost(unless=self._subscriptions.changed)
             await self._subscriptions.apply(connection)

@@ -55,7 +55,11 @@ class Malformed(ProtocolError):
 
 
 class NoHandshake(ProtocolError):
-    """The stream ended, or turned out not to be MQTT, before the connection was accepted."""
+    """The connection was not accepted; the message names what came in place of an answer, and is empty for nothing."""
+
+
+class OtherVersion(Malformed):
+    """The broker answered MQTT 5 in MQTT 3.1.1."""
 
 
 class WithCode(ProtocolError):

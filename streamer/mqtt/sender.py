@@ -24,25 +24,32 @@ class Sender:
         self.refused = 0
         self._in_flight: dict[int, Outgoing] = {}
         self._connection: Connection | None = None
+        self._greeting: Outgoing | None = None
+        self._greeting_in_flight = False
         self._pump_due = False
         self._progress = asyncio.Event()
 
-    def attach(self, connection: Connection) -> None:
-        self._connection = connection
+    def attach(self, connection: Connection, greeting: Outgoing) -> None:
+        """Publishes `greeting`, which is of this connection alone, and then from the outbox."""
+        self._connection, self._greeting = connection, greeting
+        self._send(greeting, connection)
+        self._greeting_in_flight = len(self._in_flight) > 0
+        connection.flush()
         self.outbox.release()
         self._schedule()
 
     def detach(self) -> None:
         """Puts the publishes in flight at the front of the outbox, which then keeps only the newest of each topic."""
         self._connection = None
-        self.outbox.hold(first=self._in_flight.values())
+        self.outbox.hold(first=[one for one in self._in_flight.values() if one is not self._greeting])
         self._in_flight.clear()
+        self._greeting_in_flight = False
         self._progress.set()
 
     @property
     def unsent(self) -> int:
-        """Number of messages in the outbox and of those that the broker has not acknowledged yet."""
-        return len(self.outbox) + len(self._in_flight)
+        """Number of messages in the outbox and of those not acknowledged yet, but for the greeting."""
+        return len(self.outbox) + len(self._in_flight) - self._greeting_in_flight
 
     def pump(self) -> None:
         """Publishes until the outbox is empty, the window full, the connection congested, or the turn over."""
@@ -56,12 +63,20 @@ class Sender:
 
     def _send_some(self, connection: Connection) -> bool:
         """Sends what fits one write; returns whether more can be sent now."""
-        taken = all(self._send(self.outbox.pop(), connection) for _ in range(min(WRITE_SIZE, len(self.outbox))))
+        taken = all(self._send_next(connection) for _ in range(min(WRITE_SIZE, len(self.outbox))))
         self.outbox.release()
         connection.flush()
         return taken and len(self.outbox) > 0
 
+    def _send_next(self, connection: Connection) -> bool:
+        message = self.outbox.pop()
+        sent = self._send(message, connection)
+        if not sent:
+            self.outbox.unpop(message)
+        return sent
+
     def _send(self, message: Outgoing, connection: Connection) -> bool:
+        """Sends a message, or refuses it; false if the connection does not take it now."""
         full = message.qos and len(self._in_flight) >= connection.window
         try:
             mid = None if full else connection.send(message)
@@ -69,7 +84,6 @@ class Sender:
             self._refuse(message, str(error))
             return True
         if mid is None:
-            self.outbox.unpop(message)
             return False
         if message.qos:
             self._in_flight[mid] = message
@@ -82,8 +96,10 @@ class Sender:
             message = self._in_flight.pop(mid, None)
             if message is None:
                 continue
+            if message is self._greeting:
+                self._greeting_in_flight = False
             if refused is None:
-                self.published += 1
+                self.published += message is not self._greeting
             else:
                 self._refuse(message, refused)
         self.moved()
