@@ -45,6 +45,10 @@ class LinkError(StreamerError):
     exit_code = 69
 
 
+class HungUp(LinkError):
+    """The broker ended the connection after it had accepted it, and gave no reason."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """The configuration with its secrets loaded; the repr omits the password."""

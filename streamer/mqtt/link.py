@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from streamer.config import Mqtt
-from streamer.mqtt.access import Access, LinkError
+from streamer.mqtt.access import Access, HungUp, LinkError
 from streamer.mqtt.connection import Connection, Events
 from streamer.mqtt.queues import Inbox
 from streamer.mqtt.sender import Sender
@@ -186,7 +186,7 @@ class Link:
                 async with Connection(access, events, resident=True) as connection:
                     await self._serve(connection)
             except LinkError as error:
-                reason = str(error)
+                reason, evicted = str(error), isinstance(error, HungUp) and self._idle
             finally:
                 lasting, was_connected = time.monotonic() - began, self.connected
                 self._disconnected()
@@ -194,13 +194,18 @@ class Link:
             # A short connection does not reset the pauses: two daemons with one client id would never pause.
             if was_connected and lasted:
                 ceiling = FIRST_PAUSE
-            self._short_connections = 0 if lasted or not was_connected else self._short_connections + 1
-            if self._short_connections >= SHORT_CONNECTIONS and "mqtt.client_id" not in reason:
+            self._short_connections = 0 if lasted or not was_connected else self._short_connections + evicted
+            if evicted and self._short_connections >= SHORT_CONNECTIONS:
                 reason = f"{reason}, {SAME_CLIENT_ID}"
             pause = random.uniform(0, min(ceiling, self._config.reconnect_max))  # noqa: S311
             ceiling = min(2 * ceiling, self._config.reconnect_max)
             self._log_end(reason, pause, was_connected=was_connected)
             await asyncio.sleep(pause)
+
+    @property
+    def _idle(self) -> bool:
+        """Whether the broker has nothing of this connection to object to: all that it was asked it has answered."""
+        return self._online and not self._sender.in_flight
 
     async def _serve(self, connection: Connection) -> None:
         """Subscribes, publishes `online`, and applies `refilter` until the connection is lost; raises LinkError."""

@@ -51,6 +51,11 @@ class Sender:
         """Number of messages in the outbox and of those not acknowledged yet, but for the greeting."""
         return len(self.outbox) + len(self._in_flight) - self._greeting_in_flight
 
+    @property
+    def in_flight(self) -> int:
+        """Number of publishes that the broker has not acknowledged yet."""
+        return len(self._in_flight)
+
     def pump(self) -> None:
         """Publishes until the outbox is empty, the window full, the connection congested, or the turn over."""
         connection = self._connection
