@@ -45,6 +45,11 @@ class Heard:
     def _after_topic(self) -> int:
         return 2 + int.from_bytes(self.body[:2])
 
+    @property
+    def payload(self) -> bytes:
+        """Of a PUBLISH of MQTT 5 without properties."""
+        return self.body[self._after_topic + (2 if self.qos else 0) + 1 :]
+
     def filters(self) -> list[str]:
         """Of a SUBSCRIBE of MQTT 5 without properties."""
         at, found = 3, []
@@ -144,6 +149,10 @@ class Scripted:
     def topics(self) -> list[str]:
         """Of all that was published, in order."""
         return [one.topic for one in self.of(PUBLISH)]
+
+    def payloads(self, prefix: str = "") -> list[bytes]:
+        """Of what was published on topics that begin so, in order."""
+        return [one.payload for one in self.of(PUBLISH) if one.topic.startswith(prefix)]
 
     async def play(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serves one connection."""

@@ -210,7 +210,7 @@ class Link:
     async def _serve(self, connection: Connection) -> None:
         """Subscribes, publishes `online`, and applies `refilter` until the connection is lost; raises LinkError."""
         await self._subscriptions.apply(connection)
-        self._sender.attach(connection, Outgoing(self._config.availability, b"online", 1, True))
+        self._sender.greet(Outgoing(self._config.availability, b"online", 1, True))
         self._online = True
         self._changed.set()
         while True:
@@ -223,6 +223,7 @@ class Link:
         self._number += 1
         self._session += not connection.session_kept
         self._inbox.void(redelivered=connection.session_kept)
+        self._sender.attach(connection)
         self.connected = True
         self._counts.connects += 1
         self._last_reason = ""

@@ -19,31 +19,30 @@ class Sender:
 
     def __init__(self, limit: int) -> None:
         self.outbox = Outbox(limit)
-        self.outbox.hold()
         self.published = 0
         self.refused = 0
         self._in_flight: dict[int, Outgoing] = {}
         self._connection: Connection | None = None
         self._greeting: Outgoing | None = None
-        self._greeting_in_flight = False
+        self._greeting_waits = self._greeting_in_flight = False
         self._pump_due = False
         self._progress = asyncio.Event()
 
-    def attach(self, connection: Connection, greeting: Outgoing) -> None:
-        """Publishes `greeting`, which is of this connection alone, and then from the outbox."""
-        self._connection, self._greeting = connection, greeting
-        self._send(greeting, connection)
-        self._greeting_in_flight = len(self._in_flight) > 0
-        connection.flush()
-        self.outbox.release()
+    def attach(self, connection: Connection) -> None:
+        self._connection = connection
         self._schedule()
 
+    def greet(self, greeting: Outgoing) -> None:
+        """Publishes a message of this connection alone, ahead of the outbox."""
+        self._greeting, self._greeting_waits = greeting, True
+        self.pump()
+
     def detach(self) -> None:
-        """Puts the publishes in flight at the front of the outbox, which then keeps only the newest of each topic."""
+        """Puts the publishes in flight back at the front of the outbox."""
         self._connection = None
-        self.outbox.hold(first=[one for one in self._in_flight.values() if one is not self._greeting])
+        self.outbox.put_back([one for one in self._in_flight.values() if one is not self._greeting])
         self._in_flight.clear()
-        self._greeting_in_flight = False
+        self._greeting_waits = self._greeting_in_flight = False
         self._progress.set()
 
     @property
@@ -68,10 +67,18 @@ class Sender:
 
     def _send_some(self, connection: Connection) -> bool:
         """Sends what fits one write; returns whether more can be sent now."""
-        taken = all(self._send_next(connection) for _ in range(min(WRITE_SIZE, len(self.outbox))))
-        self.outbox.release()
+        taken = self._send_greeting(connection) and all(
+            self._send_next(connection) for _ in range(min(WRITE_SIZE, len(self.outbox)))
+        )
         connection.flush()
         return taken and len(self.outbox) > 0
+
+    def _send_greeting(self, connection: Connection) -> bool:
+        if self._greeting_waits and self._greeting is not None:
+            before = len(self._in_flight)
+            self._greeting_waits = not self._send(self._greeting, connection)
+            self._greeting_in_flight = len(self._in_flight) > before
+        return not self._greeting_waits
 
     def _send_next(self, connection: Connection) -> bool:
         message = self.outbox.pop()
@@ -117,7 +124,7 @@ class Sender:
     def moved(self) -> None:
         """Continues publishing: the connection takes more now."""
         self._progress.set()
-        if self.outbox:
+        if self.outbox or self._greeting_waits:
             self._schedule()
 
     def _schedule(self) -> None:
