@@ -89,6 +89,11 @@ class Link:
         """Number of messages not yet published, or not yet acknowledged."""
         return self._sender.unsent
 
+    @property
+    def handed_over(self) -> int:
+        """Number of messages given to `publish` that are published and acknowledged, refused, or superseded."""
+        return self._sender.put - self._sender.unsent
+
     async def __aenter__(self) -> Self:
         """Starts connecting and returns at once; raises StartError if password or certificates cannot be read."""
         events = Events(self._opened, self._received, self._sender.acknowledged, self._sender.moved)
@@ -175,7 +180,7 @@ class Link:
     def publish(self, messages: Iterable[Outgoing]) -> None:
         """Puts the messages into the outbox and writes what the connection takes now; the rest is written later."""
         for message in messages:
-            self._sender.outbox.put(message)
+            self._sender.take(message)
         self._sender.pump()
 
     async def _run(self, access: Access, events: Events) -> None:

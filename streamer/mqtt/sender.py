@@ -19,7 +19,7 @@ class Sender:
 
     def __init__(self, limit: int) -> None:
         self.outbox = Outbox(limit)
-        self.published = 0
+        self.put = self.published = 0
         self.refused = 0
         self._in_flight: dict[int, Outgoing] = {}
         self._connection: Connection | None = None
@@ -27,6 +27,11 @@ class Sender:
         self._greeting_waits = self._greeting_in_flight = False
         self._pump_due = False
         self._progress = asyncio.Event()
+
+    def take(self, message: Outgoing) -> None:
+        """Puts a message into the outbox; `pump` sends it."""
+        self.put += 1
+        self.outbox.put(message)
 
     def attach(self, connection: Connection) -> None:
         self._connection = connection
