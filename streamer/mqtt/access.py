@@ -45,8 +45,12 @@ class LinkError(StreamerError):
     exit_code = 69
 
 
-class HungUp(LinkError):
-    """The broker ended the connection after it had accepted it, and gave no reason."""
+class Objection(LinkError):
+    """The broker ended the connection after it had accepted it, perhaps for what it was sent."""
+
+
+class HungUp(Objection):
+    """The same without a word."""
 
 
 @dataclass(frozen=True, slots=True)

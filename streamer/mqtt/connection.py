@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import Any, Self, TypeGuard
 
 from streamer.mqtt import encoder
-from streamer.mqtt.access import Access, HungUp, LinkError, explain
+from streamer.mqtt.access import Access, HungUp, LinkError, Objection, explain
 from streamer.mqtt.channel import Channel, open_channel
 from streamer.mqtt.decoder import Arrived, Decoder
 from streamer.mqtt.packets import Answer, Connack, Disconnect, Packet, Refusal
 from streamer.mqtt.reasons import (
+    OBJECTIONS,
     Dismissed,
     Malformed,
     NoHandshake,
@@ -133,7 +134,9 @@ class Connection:
             error = self._no_handshake(error)
         elif isinstance(error, ConnectionError):
             error = None  # the broker hung up; which error the kernel made of it does not matter
-        raise (HungUp if error is None else LinkError)(explain(error, self._access)) from error
+        objects = isinstance(error, Dismissed) and error.code in OBJECTIONS
+        kind = HungUp if error is None else Objection if objects else LinkError
+        raise kind(explain(error, self._access)) from error
 
     def _no_handshake(self, error: BaseException | None) -> BaseException:
         """What is told of a connection that ended before it was accepted; each remedy needs its own evidence."""

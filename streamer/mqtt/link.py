@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from streamer.config import Mqtt
-from streamer.mqtt.access import Access, HungUp, LinkError
+from streamer.mqtt.access import Access, HungUp, LinkError, Objection
 from streamer.mqtt.connection import Connection, Events
 from streamer.mqtt.queues import Inbox
 from streamer.mqtt.sender import Sender
@@ -186,15 +186,16 @@ class Link:
     async def _run(self, access: Access, events: Events) -> None:
         ceiling = FIRST_PAUSE
         while True:
-            began = time.monotonic()
+            began, objected = time.monotonic(), False
             try:
                 async with Connection(access, events, resident=True) as connection:
                     await self._serve(connection)
             except LinkError as error:
                 reason, evicted = str(error), isinstance(error, HungUp) and self._idle
+                objected = isinstance(error, Objection)
             finally:
                 lasting, was_connected = time.monotonic() - began, self.connected
-                self._disconnected()
+                self._disconnected(objected=objected)
             lasted = lasting > 2 * self._config.reconnect_max
             # A short connection does not reset the pauses: two daemons with one client id would never pause.
             if was_connected and lasted:
@@ -235,12 +236,12 @@ class Link:
         kept = "session kept" if connection.session_kept else "new session"
         log.info("connected to %s:%d, MQTT %s, %s", self._config.host, self._config.port, connection.protocol, kept)
 
-    def _disconnected(self) -> None:
+    def _disconnected(self, *, objected: bool) -> None:
         self._counts.disconnects += self.connected
         self.connected = self._online = False
         self._connection = None
         self._subscriptions.forget()
-        self._sender.detach()
+        self._sender.detach(hung_up=objected)
 
     def _log_end(self, reason: str, pause: float, *, was_connected: bool) -> None:
         if was_connected:

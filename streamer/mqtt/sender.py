@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 
 from streamer.mqtt.connection import Connection
+from streamer.mqtt.poison import DEATHS, Poison
 from streamer.mqtt.queues import Outbox
 from streamer.records import Outgoing
 
@@ -22,6 +23,7 @@ class Sender:
         self.put = self.published = 0
         self.refused = 0
         self._in_flight: dict[int, Outgoing] = {}
+        self._poison = Poison()
         self._connection: Connection | None = None
         self._greeting: Outgoing | None = None
         self._greeting_waits = self._greeting_in_flight = False
@@ -42,10 +44,13 @@ class Sender:
         self._greeting, self._greeting_waits = greeting, True
         self.pump()
 
-    def detach(self) -> None:
-        """Puts the publishes in flight back at the front of the outbox."""
+    def detach(self, *, hung_up: bool) -> None:
+        """Puts the publishes in flight back at the front of the outbox; `hung_up`: a publish may be why it was lost."""
         self._connection = None
-        self.outbox.put_back([one for one in self._in_flight.values() if one is not self._greeting])
+        in_flight = list(self._in_flight.values())
+        if hung_up and (topic := self._poison.hung_up(in_flight)) is not None:
+            log.error("publish to %.200r given up until a restart: %d connections ended on it", topic, DEATHS)
+        self.outbox.put_back([one for one in in_flight if one is not self._greeting])
         self._in_flight.clear()
         self._greeting_waits = self._greeting_in_flight = False
         self._progress.set()
@@ -94,7 +99,10 @@ class Sender:
 
     def _send(self, message: Outgoing, connection: Connection) -> bool:
         """Sends a message, or refuses it; false if the connection does not take it now."""
-        full = message.qos and len(self._in_flight) >= connection.window
+        if message.topic in self._poison.topics:
+            self._refuse(message, "connections ended on it")
+            return True
+        full = message.qos and len(self._in_flight) >= (1 if self._poison.suspected else connection.window)
         try:
             mid = None if full else connection.send(message)
         except ValueError as error:
@@ -115,6 +123,8 @@ class Sender:
                 continue
             if message is self._greeting:
                 self._greeting_in_flight = False
+            else:
+                self._poison.acknowledged()
             if refused is None:
                 self.published += message is not self._greeting
             else:

@@ -91,6 +91,10 @@ class StreamState:
         yield self.schedule.drift
         yield from self.outlet.parts()
 
+    def check(self, topic: str, part: str = "") -> None:
+        """Raises Rejected (name) for a new series that could not be published."""
+        self.outlet.check(Series(-1, -1, topic, part, self.intake.labels(topic)))
+
     def add(self, ident: int, topic: str, part: str = "") -> Series:
         """A new series, at the next row."""
         series = Series(len(self.series), ident, topic, part, self.intake.labels(topic))
