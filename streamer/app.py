@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +22,8 @@ from streamer.mqtt.link import Link
 from streamer.observe.http import serve
 from streamer.observe.metrics import Readings, registry
 from streamer.observe.systemd import READY, STOPPING, WATCHDOG, Progress, notify
-from streamer.resume.fold import resumed
+from streamer.records import Outgoing
+from streamer.resume.fold import Untold, resumed
 from streamer.store.database import checkpoint
 from streamer.store.journal import Journal
 from streamer.store.snapshots import write
@@ -86,16 +87,22 @@ class Daemon:
             async with self.fast.lock:
                 processed = None
                 if not self.overdue():
+                    self.journal.handover.done(self.link.handed_over)
                     self.fast.accept(batch)
                     processed = await self.finished()
                 if processed is None:
                     log.warning("stopped with messages unprocessed; the broker repeats those of QoS 1")
                     break
-                self.link.publish(processed.forecasts + processed.commands)
+                self.publish(processed.forecasts + processed.commands)
                 self.link.ack(batch)
                 self.batches += 1
                 for stream in processed.due:
                     self.slow.request(stream)
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Hand over what the batches up to the newest one led to."""
+        self.link.publish(messages)
+        self.journal.hand_over(len(messages))
 
     async def finished(self) -> Processed | None:
         """What the open batch led to, waiting for as long as the disk is full; None if a stop did not leave the time.
@@ -150,6 +157,12 @@ class Daemon:
                 log.info("reloaded %s", await self.reloader.reload_file(self.file))
             except StreamerError as refused:
                 log.error("not reloaded, nothing has changed: %s", " ".join(str(refused).split()))
+
+    def end_handover(self) -> None:
+        """Write down what the broker has of the last batches; else a start would publish it again."""
+        with contextlib.suppress(StateError):
+            self.journal.handover.done(self.link.handed_over)
+            self.journal.end_handover()
 
     async def heartbeat(self) -> None:
         while True:
@@ -206,7 +219,8 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
             mqtt = mqtt.model_copy(update={"url": f"embedded://{mqtt.host}:{port}"})
         streams = [StreamState(one, config.metrics, mqtt.availability) for one in config.streams]
         fast = FastLane(streams, journal, mqtt.max_payload, time.time)
-        unsent = [(stream, await resumed(stream, fast.known(stream, streams), journal)) for stream in streams]
+        untold = Untold(journal.begin_handover(), mqtt.outbox)
+        newest = [(stream, await resumed(stream, fast.known(stream, streams), journal, untold)) for stream in streams]
         fast.take_over(streams)
         filters = filters_of(config)
         link = Link(mqtt, filters, journal.filters(mqtt.client_id))
@@ -220,10 +234,12 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
             http = serve(config.metrics.host, config.metrics.port, readings, made.healthy, made.ready)
             made.metrics_port = stack.enter_context(http)
             log.info("metrics on http://%s:%d/metrics", config.metrics.host, made.metrics_port)
+        stack.callback(made.end_handover)
         await stack.enter_async_context(link)
-        for stream, forecasts in unsent:
+        made.publish(untold.messages)
+        for stream, forecasts in newest:
             if forecasts:
-                link.publish(stream.encode(forecasts, time.time()))
+                made.publish(stream.encode(forecasts, time.time()))
         yield made
         if fast.open is None:
             await made.save()

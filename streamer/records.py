@@ -181,6 +181,10 @@ class ForecastBatch:
     interval: Floats
     ahead: Floats | None = None
 
+    def __getitem__(self, mask: NDArray[np.bool_]) -> "ForecastBatch":
+        ahead = None if self.ahead is None else self.ahead[mask]
+        return ForecastBatch(self.ticks[mask], self.mean[mask], self.chosen[mask], self.interval[mask], ahead)
+
     @property
     def published(self) -> Floats:
         """The forecasts of the chosen models, [b, h, d]."""

@@ -22,8 +22,9 @@ from streamer.stream.state import StreamState
 
 log = logging.getLogger("streamer.ingest")
 
-LONGEST_PART = 1000
-"""Characters of the longest part that may name a series: it comes from the wire and is kept."""
+LONGEST_NAME = 1000
+"""Characters of the longest topic, and of the longest part, that may name a series: it comes from the wire and is
+kept."""
 REMEMBERED = 10_000
 """Rejections (topic and reason) that are remembered so as to log each once."""
 
@@ -225,11 +226,11 @@ class FastLane:
         limit = stream.config.max_series
         if len(stream.series) >= limit:
             raise Rejected("series_limit", f"streams[].max_series is {limit}; raise it, or narrow the topics")
-        if stream.intake.multiseries:
-            if len(part) > LONGEST_PART:
-                raise Rejected("name", f"the name of a part is longer than {LONGEST_PART}")
-            if joined(topic, part) in stream.index.names:
-                raise Rejected("name", "another series of the stream has this name")
+        if max(len(topic), len(part)) > LONGEST_NAME:
+            raise Rejected("name", f"its topic, or the name of its part, is longer than {LONGEST_NAME}")
+        if stream.intake.multiseries and joined(topic, part) in stream.index.names:
+            raise Rejected("name", "another series of the stream has this name")
+        stream.check(topic, part)
         series = stream.add(self.journal.next_series() + len(accepted.series), topic, part)
         accepted.series.append((series.ident, stream.source, topic, part))
         return series

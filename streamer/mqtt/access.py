@@ -8,7 +8,8 @@ from typing import Self
 
 from streamer.config import Mqtt, Tls
 from streamer.errors import StartError, StreamerError
-from streamer.mqtt.reasons import Malformed, NoHandshake, Refused, WithCode
+from streamer.mqtt.encoder import LONGEST_STRING
+from streamer.mqtt.reasons import Malformed, NoHandshake, OtherVersion, Refused, WithCode
 
 # Reason code of MQTT 5 -> what to do about it.
 REMEDIES = {
@@ -44,6 +45,14 @@ class LinkError(StreamerError):
     exit_code = 69
 
 
+class Objection(LinkError):
+    """The broker ended the connection after it had accepted it, perhaps for what it was sent."""
+
+
+class HungUp(Objection):
+    """The same without a word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """The configuration with its secrets loaded; the repr omits the password."""
@@ -59,6 +68,9 @@ class Access:
             password = config.secret()
         except OSError as error:
             raise StartError(f"mqtt.password_file cannot be read: {error}; check its path and its mode") from error
+        for key, text in (("username", config.username), ("password", password)):
+            if text is not None and len(text.encode()) > LONGEST_STRING:
+                raise StartError(f"mqtt.{key}: {len(text.encode()):,} bytes; MQTT carries {LONGEST_STRING:,} at most")
         return cls(config, password, tls_context(config.tls) if config.scheme == "mqtts" else None)
 
     @property
@@ -104,7 +116,12 @@ def explain(error: BaseException | None, access: Access) -> str:
     if isinstance(error, OSError):
         return _explain_socket(error, access, where)
     if isinstance(error, NoHandshake):
+        if str(error):
+            tls = "" if access.tls else ", and not its TLS port"
+            return f"{where} sent {error} in answer to CONNECT; is this an MQTT broker{tls}? see mqtt.url"
         return f"{where} did not shake hands; {_handshake_remedy(access)}"
+    if isinstance(error, OtherVersion):
+        return f"{where} answered in MQTT 3.1.1; set mqtt.protocol to 3.1.1"
     if isinstance(error, Malformed):
         return f"{where} sent {error}, which is not MQTT {'5' if access.five else '3.1.1'}; see the broker's log"
     if isinstance(error, WithCode):

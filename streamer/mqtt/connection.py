@@ -4,18 +4,30 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeGuard
 
 from streamer.mqtt import encoder
-from streamer.mqtt.access import Access, LinkError, explain
+from streamer.mqtt.access import Access, HungUp, LinkError, Objection, explain
 from streamer.mqtt.channel import Channel, open_channel
 from streamer.mqtt.decoder import Arrived, Decoder
-from streamer.mqtt.packets import Answer, Connack, Disconnect, Packet
-from streamer.mqtt.reasons import Dismissed, Malformed, NoHandshake, ProtocolError, Refused, name_of
+from streamer.mqtt.packets import Answer, Connack, Disconnect, Packet, Refusal
+from streamer.mqtt.reasons import (
+    OBJECTIONS,
+    Dismissed,
+    Malformed,
+    NoHandshake,
+    OtherVersion,
+    ProtocolError,
+    Refused,
+    WithCode,
+    name_of,
+)
 from streamer.records import Message, Outgoing
 
 WINDOW = 1000  # QoS 1 publishes in flight, unless the broker allows fewer
+FILTERS_PER_PACKET = 8  # of one SUBSCRIBE; AWS IoT closes the connection on more
 ANSWER_SECONDS = 10.0  # longest wait for each answer of the broker
 GOODBYE_SECONDS = 1.0  # longest wait for the last bytes to be written
 
@@ -64,6 +76,7 @@ class Connection:
         self._mid = 0
         self._answers: dict[int, asyncio.Future[bytes]] = {}
         self._clean_exit = False
+        self._heard = False  # any byte of the broker
 
     async def __aenter__(self) -> Self:
         """Connects; raises LinkError."""
@@ -117,37 +130,49 @@ class Connection:
         error = self._channel.ended.result()
         if is_bug(error):
             raise error
-        if not self._accepted.done() and not isinstance(error, Refused):
-            error = NoHandshake()
+        if not self._accepted.done():
+            error = self._no_handshake(error)
         elif isinstance(error, ConnectionError):
             error = None  # the broker hung up; which error the kernel made of it does not matter
-        raise LinkError(explain(error, self._access)) from error
+        objects = isinstance(error, Dismissed) and error.code in OBJECTIONS
+        kind = HungUp if error is None else Objection if objects else LinkError
+        raise kind(explain(error, self._access)) from error
+
+    def _no_handshake(self, error: BaseException | None) -> BaseException:
+        """What is told of a connection that ended before it was accepted; each remedy needs its own evidence."""
+        if isinstance(error, (WithCode, OtherVersion)):
+            return error
+        if isinstance(error, ProtocolError):
+            return NoHandshake(str(error))
+        return NoHandshake("half an answer") if self._heard else NoHandshake()
 
     async def subscribe_all(self, filters: Sequence[str], options: int) -> dict[str, str]:
         """Subscribes; returns the refused filters with their reasons. `options`: see `encoder.subscribe`.
 
         Raises LinkError.
         """
-        if not filters:
-            return {}
-        mid = self._next_mid()
-        codes = await self._request(mid, encoder.subscribe(mid, filters, options, five=self._access.five))
-        if len(codes) != len(filters):
-            raise LinkError(explain(Malformed(f"{len(codes)} answers to {len(filters)} filters"), self._access))
+        codes = b""
+        for asked, answer in await self._request(filters, partial(encoder.subscribe, options=options)):
+            if len(answer) != len(asked):
+                raise LinkError(explain(Malformed(f"{len(answer)} answers to {len(asked)} filters"), self._access))
+            codes += answer
         return {name: name_of(code) for name, code in zip(filters, codes, strict=True) if code >= 128}
 
     async def unsubscribe_all(self, filters: Sequence[str]) -> None:
-        """Unsubscribes and waits for the answer; raises LinkError."""
-        if filters:
-            mid = self._next_mid()
-            await self._request(mid, encoder.unsubscribe(mid, filters, five=self._access.five))
+        """Unsubscribes and waits for the answers; raises LinkError."""
+        await self._request(filters, encoder.unsubscribe)
 
-    async def _request(self, mid: int, packet: bytes) -> bytes:
-        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._answers[mid] = answer
-        self._channel.send(packet)
-        await self._wait_for(answer)
-        return answer.result()
+    async def _request(self, filters: Sequence[str], encode: Callable[..., bytes]) -> list[tuple[Sequence[str], bytes]]:
+        """Asks for all filters, in packets of a few, and waits for the answers: the filters of each packet, and its."""
+        asked: list[tuple[Sequence[str], asyncio.Future[bytes]]] = []
+        for at in range(0, len(filters), FILTERS_PER_PACKET):
+            some, mid = filters[at : at + FILTERS_PER_PACKET], self._next_mid()
+            self._answers[mid] = answer = asyncio.get_running_loop().create_future()
+            self._channel.send(encode(mid, some, five=self._access.five))
+            asked.append((some, answer))
+        for _, answer in asked:
+            await self._wait_for(answer)
+        return [(some, answer.result()) for some, answer in asked]
 
     async def _wait_for(self, answer: asyncio.Future[Any]) -> None:
         self._channel.flush()
@@ -199,11 +224,13 @@ class Connection:
         self._channel.resume()
 
     def _arrived(self, arrived: Arrived) -> None:
+        self._heard = True
         for packet in arrived.others:
             self._on_packet(packet)
         if not self._accepted.done():
-            self._channel.end(Malformed("packets before the answer to CONNECT"))
-            return
+            if arrived.messages or arrived.acknowledged or arrived.others:
+                self._channel.end(Malformed("other packets"))
+            return  # an answer that is not whole yet
         if arrived.acknowledged:
             self._events.acknowledged(arrived.acknowledged, None)
         if arrived.messages:
@@ -218,7 +245,7 @@ class Connection:
                 answer.set_result(packet.codes)
         elif isinstance(packet, Disconnect):
             self._channel.end(Dismissed(packet.reason))
-        else:
+        elif isinstance(packet, Refusal):
             self._events.acknowledged([packet.mid], name_of(packet.reason))
 
     def _on_connack(self, connack: Connack) -> None:

@@ -89,8 +89,8 @@ class Decoder:
                 acknowledged(data[start] << 8 | data[start + 1])
             elif stop < end:
                 raise Malformed(f"a packet of type {head >> 4} and {length} bytes")
-            elif (packet := decode(head, data[start:end], five=self._five)) is not None:
-                arrived.others.append(packet)
+            else:
+                arrived.others.append(decode(head, data[start:end], five=self._five))
             at = end
         self._missing = 0
         return at

@@ -89,7 +89,7 @@ def connect(login: Login, *, five: bool) -> bytes:
     return packet(0x10, string("MQTT"), pack(">BBH", 5 if five else 4, flags, login.keepalive), properties, *rest)
 
 
-def subscribe(mid: int, filters: Sequence[str], options: int, *, five: bool) -> bytes:
+def subscribe(mid: int, filters: Sequence[str], *, options: int, five: bool) -> bytes:
     """The SUBSCRIBE packet; `options` is the QoS, with MQTT 5 optionally combined with RETAIN_AS_PUBLISHED."""
     head = pack(">H", mid) + (b"\0" if five else b"")
     return packet(0x82, head, *(string(name) + bytes((options,)) for name in filters))

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from streamer.config import Mqtt
-from streamer.mqtt.access import Access, LinkError
+from streamer.mqtt.access import Access, HungUp, LinkError, Objection
 from streamer.mqtt.connection import Connection, Events
 from streamer.mqtt.queues import Inbox
 from streamer.mqtt.sender import Sender
@@ -88,6 +88,11 @@ class Link:
     def unsent(self) -> int:
         """Number of messages not yet published, or not yet acknowledged."""
         return self._sender.unsent
+
+    @property
+    def handed_over(self) -> int:
+        """Number of messages given to `publish` that are published and acknowledged, refused, or superseded."""
+        return self._sender.put - self._sender.unsent
 
     async def __aenter__(self) -> Self:
         """Starts connecting and returns at once; raises StartError if password or certificates cannot be read."""
@@ -175,41 +180,45 @@ class Link:
     def publish(self, messages: Iterable[Outgoing]) -> None:
         """Puts the messages into the outbox and writes what the connection takes now; the rest is written later."""
         for message in messages:
-            self._sender.outbox.put(message)
+            self._sender.take(message)
         self._sender.pump()
 
     async def _run(self, access: Access, events: Events) -> None:
         ceiling = FIRST_PAUSE
         while True:
-            began = time.monotonic()
+            began, objected = time.monotonic(), False
             try:
                 async with Connection(access, events, resident=True) as connection:
                     await self._serve(connection)
             except LinkError as error:
-                reason = str(error)
+                reason, evicted = str(error), isinstance(error, HungUp) and self._idle
+                objected = isinstance(error, Objection)
             finally:
                 lasting, was_connected = time.monotonic() - began, self.connected
-                self._disconnected()
+                self._disconnected(objected=objected)
             lasted = lasting > 2 * self._config.reconnect_max
             # A short connection does not reset the pauses: two daemons with one client id would never pause.
             if was_connected and lasted:
                 ceiling = FIRST_PAUSE
-            self._short_connections = 0 if lasted or not was_connected else self._short_connections + 1
-            if self._short_connections >= SHORT_CONNECTIONS and "mqtt.client_id" not in reason:
+            self._short_connections = 0 if lasted or not was_connected else self._short_connections + evicted
+            if evicted and self._short_connections >= SHORT_CONNECTIONS:
                 reason = f"{reason}, {SAME_CLIENT_ID}"
             pause = random.uniform(0, min(ceiling, self._config.reconnect_max))  # noqa: S311
             ceiling = min(2 * ceiling, self._config.reconnect_max)
             self._log_end(reason, pause, was_connected=was_connected)
             await asyncio.sleep(pause)
 
+    @property
+    def _idle(self) -> bool:
+        """Whether the broker has nothing of this connection to object to: all that it was asked it has answered."""
+        return self._online and not self._sender.in_flight
+
     async def _serve(self, connection: Connection) -> None:
         """Subscribes, publishes `online`, and applies `refilter` until the connection is lost; raises LinkError."""
         await self._subscriptions.apply(connection)
-        connection.send(Outgoing(self._config.availability, b"online", 1, True))
-        connection.flush()
+        self._sender.greet(Outgoing(self._config.availability, b"online", 1, True))
         self._online = True
         self._changed.set()
-        self._sender.attach(connection)
         while True:
             await connection.lost(unless=self._subscriptions.changed)
             await self._subscriptions.apply(connection)
@@ -220,18 +229,19 @@ class Link:
         self._number += 1
         self._session += not connection.session_kept
         self._inbox.void(redelivered=connection.session_kept)
+        self._sender.attach(connection)
         self.connected = True
         self._counts.connects += 1
         self._last_reason = ""
         kept = "session kept" if connection.session_kept else "new session"
         log.info("connected to %s:%d, MQTT %s, %s", self._config.host, self._config.port, connection.protocol, kept)
 
-    def _disconnected(self) -> None:
+    def _disconnected(self, *, objected: bool) -> None:
         self._counts.disconnects += self.connected
         self.connected = self._online = False
         self._connection = None
         self._subscriptions.forget()
-        self._sender.detach()
+        self._sender.detach(hung_up=objected)
 
     def _log_end(self, reason: str, pause: float, *, was_connected: bool) -> None:
         if was_connected:

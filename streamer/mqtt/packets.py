@@ -6,7 +6,7 @@ Layouts are those of chapter 3 of the OASIS standards MQTT 3.1.1 and 5.0.
 from dataclasses import dataclass
 from typing import Self
 
-from streamer.mqtt.reasons import Malformed
+from streamer.mqtt.reasons import Malformed, OtherVersion
 
 RECEIVE_MAXIMUM, SERVER_KEEP_ALIVE, MAXIMUM_PACKET_SIZE, USER_PROPERTY = 0x21, 0x13, 0x27, 0x26
 # Properties of CONNACK whose value is a number -> its size in bytes; the values of all others are strings.
@@ -31,7 +31,9 @@ class Connack:
 
     @classmethod
     def of(cls, body: bytes, *, five: bool) -> Self:
-        if five and (len(body) > 2 or body[1] == 0):
+        if five and len(body) == 2 and body[1] == 0:
+            raise OtherVersion("an answer of MQTT 3.1.1")
+        if five and len(body) > 2:
             reason, properties = body[1], _properties(body, 2)
         else:  # MQTT 3.1.1, in which a broker that does not know MQTT 5 refuses it
             reason, properties = RETURN_CODES.get(body[1], body[1]), {}
@@ -70,11 +72,16 @@ class Disconnect:
     reason: int
 
 
-Packet = Connack | Answer | Refusal | Disconnect
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """A PINGRESP: the broker is alive."""
 
 
-def decode(head: int, body: bytes, *, five: bool) -> Packet | None:
-    """The packet with this first byte and body, any but PUBLISH; None for a PINGRESP.
+Packet = Connack | Answer | Refusal | Disconnect | Pong
+
+
+def decode(head: int, body: bytes, *, five: bool) -> Packet:
+    """The packet with this first byte and body, any but PUBLISH.
 
     Raises Malformed, or IndexError where the body is too short.
     """
@@ -86,7 +93,7 @@ def decode(head: int, body: bytes, *, five: bool) -> Packet | None:
     if kind == 4 and five:
         return Refusal(body[0] << 8 | body[1], body[2])
     if kind == 13:
-        return None
+        return Pong()
     if kind == 14 and five:
         return Disconnect(body[0] if body else 0)
     raise Malformed(f"a packet of type {kind}")
@@ -105,9 +112,11 @@ def read_varint(data: bytes, start: int) -> tuple[int, int]:
 
 
 def _properties(body: bytes, start: int) -> dict[int, int]:
-    """The properties of a CONNACK whose values are numbers."""
+    """The properties of a CONNACK whose values are numbers; raises Malformed or IndexError where they are cut."""
     length, at = read_varint(body, start)
     end, numbers = at + length, dict[int, int]()
+    if end > len(body):
+        raise Malformed("properties that end too early")
     while at < end:
         name, at = body[at], at + 1
         if name in NUMBERS:
@@ -116,4 +125,6 @@ def _properties(body: bytes, start: int) -> dict[int, int]:
             continue
         for _ in range(2 if name == USER_PROPERTY else 1):
             at += 2 + (body[at] << 8 | body[at + 1])
+    if at > end:
+        raise Malformed("a property that ends too early")
     return numbers

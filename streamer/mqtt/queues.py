@@ -1,7 +1,7 @@
 """The two queues of the link, without I/O: messages received and not yet taken, messages not yet published."""
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from streamer.records import Message, Outgoing
@@ -60,36 +60,40 @@ class Inbox:
 class Outbox:
     """Messages to publish, in order.
 
-    It keeps every message until `hold` is called or `limit` is exceeded. From then on it keeps the newest of each
-    topic, so that the number of topics bounds its size, until `release` finds it empty.
+    It keeps every message until `limit` is exceeded. From then on it keeps the newest of each topic, so that the number
+    of topics bounds its size, until it is empty.
     """
 
-    __slots__ = ("_all", "_limit", "_newest", "_newest_only", "superseded")
+    __slots__ = ("_all", "_limit", "_newest", "superseded")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        # One of the two is empty: `newest` has messages once the limit was exceeded, until all of them are gone.
         self._all: deque[Outgoing] = deque()
         self._newest: OrderedDict[str, Outgoing] = OrderedDict()
-        self._newest_only = False
         self.superseded = 0
 
     def __len__(self) -> int:
-        return len(self._newest) if self._newest_only else len(self._all)
+        return len(self._newest) or len(self._all)
 
     def put(self, message: Outgoing) -> None:
-        if self._newest_only:
+        if self._newest:
             self._replace(message)
             return
         self._all.append(message)
         if len(self._all) > self._limit:
-            self.hold()
+            self._thin_out()
 
-    def hold(self, first: Iterable[Outgoing] = ()) -> None:
-        """From now on keeps only the newest of each topic; `first` are older than all others and go before them."""
-        waiting = [*first, *(self._newest.values() if self._newest_only else self._all)]
+    def put_back(self, messages: Sequence[Outgoing]) -> None:
+        """Puts messages, which are older than all others, at the front."""
+        self._all.extendleft(reversed(messages))
+        if self._newest or len(self._all) > self._limit:
+            self._thin_out()
+
+    def _thin_out(self) -> None:
+        waiting = [*self._all, *self._newest.values()]
         self._all.clear()
         self._newest.clear()
-        self._newest_only = True
         for message in waiting:
             self._replace(message)
 
@@ -100,20 +104,15 @@ class Outbox:
         self._newest[message.topic] = message
 
     def pop(self) -> Outgoing:
-        """The next message; raises IndexError or KeyError on an empty outbox."""
-        if not self._newest_only:
+        """The next message; raises IndexError on an empty outbox."""
+        if not self._newest:
             return self._all.popleft()
         return self._newest.popitem(last=False)[1]
 
     def unpop(self, message: Outgoing) -> None:
         """Puts back the message that `pop` has just returned."""
-        if not self._newest_only:
+        if not self._newest:
             self._all.appendleft(message)
             return
         self._newest[message.topic] = message
         self._newest.move_to_end(message.topic, last=False)
-
-    def release(self) -> None:
-        """Keeps every message again if the outbox is empty; to be called while connected."""
-        if self._newest_only and not self._newest:
-            self._newest_only = False

@@ -41,6 +41,10 @@ NAMES = {
 """Reason codes of failures, 128 and above (MQTT 5, section 2.4)."""
 
 
+OBJECTIONS = frozenset({128, 129, 130, 131, 135, 144, 149, 153, 154, 155})
+"""Those that a broker may give for a publish that it does not take."""
+
+
 def name_of(code: int) -> str:
     """The standard's name of a reason code."""
     return NAMES.get(code, f"reason code {code}")
@@ -55,7 +59,11 @@ class Malformed(ProtocolError):
 
 
 class NoHandshake(ProtocolError):
-    """The stream ended, or turned out not to be MQTT, before the connection was accepted."""
+    """The connection was not accepted; the message names what came in place of an answer, and is empty for nothing."""
+
+
+class OtherVersion(Malformed):
+    """The broker answered MQTT 5 in MQTT 3.1.1."""
 
 
 class WithCode(ProtocolError):

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Sequence
 
 from streamer.mqtt.connection import Connection
+from streamer.mqtt.poison import DEATHS, Poison
 from streamer.mqtt.queues import Outbox
 from streamer.records import Outgoing
 
@@ -19,30 +20,50 @@ class Sender:
 
     def __init__(self, limit: int) -> None:
         self.outbox = Outbox(limit)
-        self.outbox.hold()
-        self.published = 0
+        self.put = self.published = 0
         self.refused = 0
         self._in_flight: dict[int, Outgoing] = {}
+        self._poison = Poison()
         self._connection: Connection | None = None
+        self._greeting: Outgoing | None = None
+        self._greeting_waits = self._greeting_in_flight = False
         self._pump_due = False
         self._progress = asyncio.Event()
 
+    def take(self, message: Outgoing) -> None:
+        """Puts a message into the outbox; `pump` sends it."""
+        self.put += 1
+        self.outbox.put(message)
+
     def attach(self, connection: Connection) -> None:
         self._connection = connection
-        self.outbox.release()
         self._schedule()
 
-    def detach(self) -> None:
-        """Puts the publishes in flight at the front of the outbox, which then keeps only the newest of each topic."""
+    def greet(self, greeting: Outgoing) -> None:
+        """Publishes a message of this connection alone, ahead of the outbox."""
+        self._greeting, self._greeting_waits = greeting, True
+        self.pump()
+
+    def detach(self, *, hung_up: bool) -> None:
+        """Puts the publishes in flight back at the front of the outbox; `hung_up`: a publish may be why it was lost."""
         self._connection = None
-        self.outbox.hold(first=self._in_flight.values())
+        in_flight = list(self._in_flight.values())
+        if hung_up and (topic := self._poison.hung_up(in_flight)) is not None:
+            log.error("publish to %.200r given up until a restart: %d connections ended on it", topic, DEATHS)
+        self.outbox.put_back([one for one in in_flight if one is not self._greeting])
         self._in_flight.clear()
+        self._greeting_waits = self._greeting_in_flight = False
         self._progress.set()
 
     @property
     def unsent(self) -> int:
-        """Number of messages in the outbox and of those that the broker has not acknowledged yet."""
-        return len(self.outbox) + len(self._in_flight)
+        """Number of messages in the outbox and of those not acknowledged yet, but for the greeting."""
+        return len(self.outbox) + len(self._in_flight) - self._greeting_in_flight
+
+    @property
+    def in_flight(self) -> int:
+        """Number of publishes that the broker has not acknowledged yet."""
+        return len(self._in_flight)
 
     def pump(self) -> None:
         """Publishes until the outbox is empty, the window full, the connection congested, or the turn over."""
@@ -56,20 +77,38 @@ class Sender:
 
     def _send_some(self, connection: Connection) -> bool:
         """Sends what fits one write; returns whether more can be sent now."""
-        taken = all(self._send(self.outbox.pop(), connection) for _ in range(min(WRITE_SIZE, len(self.outbox))))
-        self.outbox.release()
+        taken = self._send_greeting(connection) and all(
+            self._send_next(connection) for _ in range(min(WRITE_SIZE, len(self.outbox)))
+        )
         connection.flush()
         return taken and len(self.outbox) > 0
 
+    def _send_greeting(self, connection: Connection) -> bool:
+        if self._greeting_waits and self._greeting is not None:
+            before = len(self._in_flight)
+            self._greeting_waits = not self._send(self._greeting, connection)
+            self._greeting_in_flight = len(self._in_flight) > before
+        return not self._greeting_waits
+
+    def _send_next(self, connection: Connection) -> bool:
+        message = self.outbox.pop()
+        sent = self._send(message, connection)
+        if not sent:
+            self.outbox.unpop(message)
+        return sent
+
     def _send(self, message: Outgoing, connection: Connection) -> bool:
-        full = message.qos and len(self._in_flight) >= connection.window
+        """Sends a message, or refuses it; false if the connection does not take it now."""
+        if message.topic in self._poison.topics:
+            self._refuse(message, "connections ended on it")
+            return True
+        full = message.qos and len(self._in_flight) >= (1 if self._poison.suspected else connection.window)
         try:
             mid = None if full else connection.send(message)
         except ValueError as error:
             self._refuse(message, str(error))
             return True
         if mid is None:
-            self.outbox.unpop(message)
             return False
         if message.qos:
             self._in_flight[mid] = message
@@ -82,8 +121,12 @@ class Sender:
             message = self._in_flight.pop(mid, None)
             if message is None:
                 continue
+            if message is self._greeting:
+                self._greeting_in_flight = False
+            else:
+                self._poison.acknowledged()
             if refused is None:
-                self.published += 1
+                self.published += message is not self._greeting
             else:
                 self._refuse(message, refused)
         self.moved()
@@ -96,7 +139,7 @@ class Sender:
     def moved(self) -> None:
         """Continues publishing: the connection takes more now."""
         self._progress.set()
-        if self.outbox:
+        if self.outbox or self._greeting_waits:
             self._schedule()
 
     def _schedule(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.config import Stream
+from streamer.errors import Rejected
 from streamer.part import Part
 from streamer.publish import thresholds
 from streamer.publish.encode import encode, rounded
@@ -16,6 +17,11 @@ from streamer.publish.home_assistant import Discovery
 from streamer.publish.pattern import Pattern
 from streamer.publish.thresholds import Thresholds
 from streamer.records import ForecastBatch, Outgoing
+
+MOST_SLASHES = 200
+"""In a topic; mosquitto closes the connection on more (TOPIC_HIERARCHY_LIMIT)."""
+LONGEST_TOPIC = 65_535
+"""Bytes of a topic that MQTT carries."""
 
 
 class Named(thresholds.Published, Protocol):
@@ -50,6 +56,17 @@ class Outlet:
         if self.discovery and self.discovery.owns(topic):
             return True
         return self.pattern.matches(topic) or self.pattern.matches(thresholds.forecast_of(topic))
+
+    def check(self, series: Named) -> None:
+        """Raises Rejected (name) for a series whose messages would go to a topic that brokers do not take."""
+        (topic,) = self.topics([series])
+        below = max((len(one.name) for one in self.thresholds.thresholds), default=0) if self.thresholds else 0
+        slashes, size = topic.count("/") + 2 * bool(below), len(topic.encode()) + below + len("/threshold/")
+        if slashes > MOST_SLASHES or size > LONGEST_TOPIC:
+            text = (
+                f"its forecasts would go to a topic of {slashes} slashes and {size} bytes; brokers take {MOST_SLASHES}"
+            )
+            raise Rejected("name", f"{text} and {LONGEST_TOPIC}")
 
     def forget_announced(self) -> None:
         """The session on the broker is a new one."""

@@ -9,13 +9,14 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from streamer.models import KINDS
-from streamer.records import ForecastBatch
+from streamer.records import ForecastBatch, Outgoing
 from streamer.resume import snapshot
 from streamer.store.journal import Journal, SeriesRow
 from streamer.store.outcomes import TrainingOutcome, newest_network, outcomes_after, outgrown
@@ -27,6 +28,31 @@ log = logging.getLogger("streamer.store")
 
 CHUNK = 256
 """Ticks of each series that are read and replayed at a time."""
+
+
+class Untold:
+    """Collects the messages of forecasts that the broker may not have, as they are made anew.
+
+    first: the first tick of each series, by id, whose forecast it may not have. messages: the newest `most` of them.
+    last: the newest tick of each series, by id, whose forecast was collected.
+    """
+
+    def __init__(self, first: Mapping[int, int], most: int) -> None:
+        self.first = first
+        self.messages: deque[Outgoing] = deque(maxlen=most)
+        self.last: dict[int, int] = {}
+
+    def collect(self, stream: StreamState, forecasts: Iterable[ForecastBatch]) -> None:
+        """Take those of these forecasts, just made, that it may not have."""
+        for batch in forecasts if self.first else ():
+            idents = np.array([stream.series[row].ident for row in batch.ticks.rows.tolist()], np.int64)
+            first = np.array([self.first.get(ident, NEWEST) for ident in idents.tolist()], np.int64)
+            if (missed := batch.ticks.tick >= first).any():
+                self.messages += stream.encode_again(batch[missed], time.time())
+                self.last |= zip(idents[missed].tolist(), batch.ticks.tick[missed].tolist(), strict=True)
+
+
+NOTHING_UNTOLD = Untold({}, 0)
 
 
 @dataclass(slots=True)
@@ -43,30 +69,41 @@ class Replayed:
             self.rows.add(row)
 
 
-async def resumed(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal) -> ForecastBatch | None:
+async def resumed(
+    stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, untold: Untold = NOTHING_UNTOLD
+) -> ForecastBatch | None:
     """Bring a new stream to the end of the journal, in a thread that ends when this is cancelled.
 
-    Gives the newest forecasts of the series that had samples after the snapshot: they may not have been published.
+    `untold` takes the forecasts that the broker may not have, as far as the journal knows. Gives the newest one of each
+    other series that had samples after the snapshot, to be published perhaps again.
     """
     begun = time.monotonic()
-    replayed = await in_reader_thread(journal, lambda reader, halt: resume(stream, known, reader, halt))
+    replayed = await in_reader_thread(journal, lambda reader, halt: resume(stream, known, reader, halt, untold))
     if known:
         fields = stream.name, len(stream.series), replayed.samples, time.monotonic() - begun
         log.info("resumed stream=%s series=%d replayed=%d seconds=%.1f", *fields)
-    return stream.repeat(np.array(sorted(replayed.rows), np.int64), time.time())
+    series = (stream.series[row] for row in sorted(replayed.rows))
+    rows = [one.row for one in series if untold.last.get(one.ident) != one.tick]
+    return stream.repeat(np.array(rows, np.int64), time.time())
 
 
-def resume(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
+def resume(
+    stream: StreamState,
+    known: Mapping[int, SeriesRow],
+    journal: Journal,
+    halt: threading.Event,
+    untold: Untold = NOTHING_UNTOLD,
+) -> Replayed:
     """Bring a new stream to the end of the journal, with the series `known` by id.
 
     Where its trainings were of networks of other sizes, none of them counts.
     """
-    found = snapshot.newest(stream, known, journal)
+    found = snapshot.newest(stream, known, journal, untold.first)
     if found is None:
         replayed = resume_without_snapshot(stream, known, journal, halt)
     else:
         snapshot.load(stream, found, known, journal)
-        replayed = catch_up(stream, known, journal, halt)
+        replayed = catch_up(stream, known, journal, halt, untold)
     if stream.grid.fill:
         replayed.rows |= fill_overdue(stream)
     wanting = stream.panel.wants_networks and not stream.panel.networks
@@ -77,7 +114,9 @@ def resume(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal
     return replayed
 
 
-def catch_up(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event) -> Replayed:
+def catch_up(
+    stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, halt: threading.Event, untold: Untold
+) -> Replayed:
     """Samples and outcomes after those that the stream knows of, in their order."""
     held = {one.ident for one in stream.series}
     for row in known.values():
@@ -87,9 +126,9 @@ def catch_up(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journ
     for outcome in outcomes_after(journal, stream.name, stream.config.sizes, stream.promotions.version):
         spans = outcome.spans
         last = {one.ident: spans[one.ident].last if one.ident in spans else -1 for one in stream.series}
-        samples += replay(stream, {}, last, journal, halt).samples
+        samples += replay(stream, {}, last, journal, halt, untold).samples
         conclude(stream, outcome, journal, halt)
-    replayed = replay(stream, {}, {}, journal, halt)
+    replayed = replay(stream, {}, {}, journal, halt, untold)
     return Replayed(samples + replayed.samples, replayed.rows)
 
 
@@ -128,6 +167,7 @@ def replay(
     until: Mapping[int, int],
     journal: Journal,
     halt: threading.Event,
+    untold: Untold = NOTHING_UNTOLD,
 ) -> Replayed:
     """Samples of all series after a tick, by default that they stand at, to a tick, by default their last.
 
@@ -145,7 +185,7 @@ def replay(
             reached[ident] = series.tick
             if len(ticks) < CHUNK:
                 del going[ident]
-        stream.advance()
+        untold.collect(stream, stream.advance())
     if stream.grid.fill:
         fill_until(stream, until)
     return replayed

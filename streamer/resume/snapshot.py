@@ -47,20 +47,36 @@ def source(stream: StreamState) -> list[Any]:
     return [stream.source.field, stream.source.d, stream.source.interval]
 
 
-def newest(stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal) -> Snapshot | None:
-    """The newest snapshot that the stream can go on from, in today's format; None for none."""
-    readable = map(migrated, snapshots.newest_first(journal.path.parent, stream.name))
-    return next((one for one in readable if one and usable(one, stream, known, journal)), None)
+def newest(
+    stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal, before: Mapping[int, int]
+) -> Snapshot | None:
+    """The newest snapshot, in today's format, that the stream can go on from; None for none.
+
+    It is the newest one from before these ticks, by series id, or else the oldest: only what follows a snapshot is
+    forecast anew.
+    """
+    found = None
+    for one in map(migrated, snapshots.newest_first(journal.path.parent, stream.name)):
+        if one and usable(one, stream, known, journal):
+            found = one
+            if all(tick < before.get(ident, tick + 1) for ident, tick in sampled(one)):
+                break
+    return found
+
+
+def sampled(snapshot: Snapshot) -> list[tuple[int, int]]:
+    """(id, tick of the newest sample) of each series."""
+    arrays = snapshot.arrays
+    ticks = arrays["series.tick"] - arrays.get("series.filled", 0)
+    return list(zip(arrays["series.ident"].tolist(), ticks.tolist(), strict=True))
 
 
 def usable(snapshot: Snapshot, stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal) -> bool:
     """Whether the stream can go on from a snapshot: not where the journal, after a power cut, falls short of it."""
-    about, arrays = snapshot.about, snapshot.arrays
+    about = snapshot.about
     if about["source"] != source(stream) or about["version"] > newest_version(journal, stream.name):
         return False
-    sampled = arrays["series.tick"] - arrays.get("series.filled", 0)
-    places = zip(arrays["series.ident"].tolist(), sampled.tolist(), strict=True)
-    return all(tick <= known[ident].tick for ident, tick in places if ident in known)
+    return all(tick <= known[ident].tick for ident, tick in sampled(snapshot) if ident in known)
 
 
 def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow], journal: Journal) -> None:

@@ -19,6 +19,7 @@ from streamer.config import Stream
 from streamer.errors import StateDamaged
 from streamer.records import Floats, Ints
 from streamer.store.database import FILE, LONG_PAGES, Durability, connect, failures, only_writer, set_aside
+from streamer.store.handover import Handover
 from streamer.store.samples import NEWEST, Limits, SampleRow, Samples
 
 log = logging.getLogger("streamer.store")
@@ -66,7 +67,7 @@ class Journal:
     """The open journal; every method that fails raises StateError, or StateBlocked if a later try may succeed.
 
     `committed` is the time of the last commit, in seconds since 1970, and `commits` the number of commits. `set_aside`
-    is the new path of a damaged file. `known` caches the newest series' id.
+    is the new path of a damaged file. `known` caches the newest series' id. `handover`: see there.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Journal:
     ) -> None:
         self.database, self.path, self.lock = database, path, lock
         self.samples = Samples(database, limits)
+        self.handover = Handover()
         self.known: int | None = None
         self.commits = 0
         self.committed = 0.0
@@ -160,7 +162,28 @@ class Journal:
 
     def append(self, rows: Iterable[SampleRow]) -> None:
         """Adds samples (series, tick, time, values), those of a series in order of tick, within a transaction."""
-        self.samples.append(rows, self.next_series() - 1)
+        self.samples.append(rows, self.next_series() - 1, self.handover.mark)
+
+    def begin_handover(self) -> dict[int, int]:
+        """From now on `handover` is kept; the first tick of each series whose forecasts the broker may not have.
+
+        Of batches of before it was kept nothing is known: they count as handed over.
+        """
+        with failures(self.path):
+            mark = self.samples.handed_over()
+            self.handover.begin(self.samples.batch if mark is None else mark)
+            return {} if mark is None else self.samples.first_after(mark)
+
+    def hand_over(self, messages: int) -> None:
+        """So many more messages wait for the broker, of the batches up to the newest."""
+        self.handover.put(self.samples.batch, messages)
+
+    def end_handover(self) -> None:
+        """Writes down how far it is, as no batch will."""
+        with self.transaction():
+            self.database.execute(
+                "UPDATE log SET handed_over = ? WHERE id = (SELECT max(id) FROM log)", (self.handover.mark,)
+            )
 
     def anchor(self, rows: Iterable[tuple[float, int]]) -> None:
         """Sets anchors: (time of tick 0, series), for grids that are new or laid anew; within a transaction."""

@@ -72,8 +72,9 @@ class Samples:
 
     `waiting` is the number of samples in the log, None while unknown. During settling, `settling` yields the chunks
     still to be written from the log's rows up to id `settled`, and `share` is the number of chunks to write per
-    appended sample. `tails` caches the log by series. A connection that only reads fills that cache once, so it may see
-    only some of the samples that are committed later.
+    appended sample. `batch` is the id of the newest row of the log, once it was appended or asked for. `tails` caches
+    the log by series. A connection that only reads fills that cache once, so it may see only some of the samples that
+    are committed later.
     """
 
     def __init__(self, database: sqlite3.Connection, limits: Limits | None = None) -> None:
@@ -81,13 +82,13 @@ class Samples:
         self.limits = limits or Limits()
         self.waiting: int | None = None
         self.settling: Iterator[tuple[int, Records]] | None = None
-        self.settled, self.share = 0, 0.0
+        self.settled, self.batch, self.share = 0, 0, 0.0
         self.tails: dict[int, Records] | None = None
 
-    def append(self, rows: Iterable[SampleRow], series: int) -> None:
+    def append(self, rows: Iterable[SampleRow], series: int, handed_over: int | None = None) -> None:
         """Adds samples to the log, those of a series in order of tick, within a transaction.
 
-        `series` is the approximate number of series.
+        `series` is the approximate number of series. Rows of the log after `handed_over` stay there when settled.
         """
         by_bytes: dict[int, list[SampleRow]] = {}
         for row in rows:
@@ -97,14 +98,17 @@ class Samples:
         count = 0
         for width, some in by_bytes.items():
             packed = b"".join(starmap(packer(width), some))
-            self.database.execute("INSERT INTO log (d, samples) VALUES (?, ?)", (width // 8, packed))
+            added = self.database.execute(
+                "INSERT INTO log (d, samples, handed_over) VALUES (?, ?, ?)", (width // 8, packed, handed_over)
+            )
+            self.batch = added.lastrowid or 0
             count += len(some)
         self.waiting += count
         self.tails = None
         if self.settling is None and self.waiting >= max(self.limits.settle, self.limits.per_series * series):
             self.begin()
         if self.settling is not None:
-            self.settle(self.settling, count)
+            self.settle(self.settling, count, handed_over)
 
     def rolled_back(self) -> None:
         """Resets after a rollback: settling begins anew, and skips the samples that it finds in chunks."""
@@ -122,15 +126,19 @@ class Samples:
         self.share = 2 * chunks / max(1, self.waiting or 0)  # settling ends before the log is half full again
         self.settling = pieces(parts)
 
-    def settle(self, settling: Iterator[tuple[int, Records]], count: int) -> None:
-        """Writes the chunks due for `count` appended samples; after the last one, deletes their rows of the log."""
+    def settle(self, settling: Iterator[tuple[int, Records]], count: int, handed_over: int | None) -> None:
+        """Writes the chunks due for `count` appended samples; after the last one, deletes their rows of the log.
+
+        Rows whose forecasts are not handed over stay, and are skipped when they are settled again.
+        """
         due = int(self.share * count) + 1
         taken = list(islice(settling, due))
         for series, samples in taken:
             self.put(series, samples)
         if len(taken) < due:
-            self.database.execute("DELETE FROM log WHERE id <= ?", (self.settled,))
-            self.settling, self.waiting = None, self.count_log()
+            gone = self.settled if handed_over is None else min(self.settled, handed_over)
+            self.database.execute("DELETE FROM log WHERE id <= ?", (gone,))
+            self.settling, self.waiting = None, self.count_log(after=self.settled)
 
     def put(self, series: int, samples: Records) -> None:
         """Adds the samples that are newer than the newest chunk: to that chunk if they fit, else as a new one."""
@@ -220,9 +228,25 @@ class Samples:
         ).fetchone()
         return int(count) + (0 if log is None else int((log["tick"] > newest).sum()))
 
-    def count_log(self) -> int:
-        """Number of samples in the log."""
-        found = self.database.execute("SELECT coalesce(sum(length(samples) / (8 * (d + 3))), 0) FROM log")
+    def handed_over(self) -> int | None:
+        """The newest row of the log up to which forecasts are known to be handed over, None where nothing is known."""
+        mark: int | None
+        self.batch, mark = self.database.execute("SELECT coalesce(max(id), 0), max(handed_over) FROM log").fetchone()
+        return mark
+
+    def first_after(self, batch: int) -> dict[int, int]:
+        """The first tick of each series in the rows of the log after this one."""
+        first: dict[int, int] = {}
+        for d, packed in self.database.execute("SELECT d, samples FROM log WHERE id > ? ORDER BY id DESC", (batch,)):
+            some = np.frombuffer(packed, logged(d))[::-1]
+            first |= zip(some["series"].tolist(), some["sample"]["tick"].tolist(), strict=True)
+        return first
+
+    def count_log(self, after: int = 0) -> int:
+        """Number of samples in the rows of the log after this one."""
+        found = self.database.execute(
+            "SELECT coalesce(sum(length(samples) / (8 * (d + 3))), 0) FROM log WHERE id > ?", (after,)
+        )
         return int(found.fetchone()[0])
 
     def sorted_log(self, longest: Callable[[int], int]) -> Iterator[tuple[Ints, Records, Ints]]:

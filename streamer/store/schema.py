@@ -127,6 +127,9 @@ UPDATE gates SET sizes = (
   ORDER BY models.version DESC LIMIT 1
 );
 """,
+    """
+ALTER TABLE log ADD COLUMN handed_over INTEGER; -- id up to which forecasts were when this was committed, NULL: unknown
+""",
 )
 """Step i migrates version i to version i + 1; a step that was released never changes."""
 

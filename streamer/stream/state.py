@@ -1,6 +1,7 @@
 """All that the daemon holds of one stream, and the order in which a sample goes through it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -90,6 +91,10 @@ class StreamState:
         yield self.schedule.drift
         yield from self.outlet.parts()
 
+    def check(self, topic: str, part: str = "") -> None:
+        """Raises Rejected (name) for a new series that could not be published."""
+        self.outlet.check(Series(-1, -1, topic, part, self.intake.labels(topic)))
+
     def add(self, ident: int, topic: str, part: str = "") -> Series:
         """A new series, at the next row."""
         series = Series(len(self.series), ident, topic, part, self.intake.labels(topic))
@@ -168,6 +173,12 @@ class StreamState:
         out = self.outlet.encode(batch, series, self.panel.speakers(), told)
         self.counts.forecast(self.panel.models, batch.chosen[told], np.maximum(now - ticks.arrived[sampled], 0))
         return out
+
+    def encode_again(self, batch: ForecastBatch, now: float) -> list[Outgoing]:
+        """The messages of forecasts that were made anew from the journal, which does not know when samples arrived."""
+        ticks = batch.ticks
+        arrived = np.where(np.isnan(ticks.arrived), np.nan, now)
+        return self.encode(replace(batch, ticks=replace(ticks, arrived=arrived)), now)
 
     def repeat(self, rows: Ints, now: float) -> ForecastBatch | None:
         """The newest forecasts of these rows as they were made, None if none was due at their newest tick."""

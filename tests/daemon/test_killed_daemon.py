@@ -9,8 +9,8 @@ from tests.daemon.kills import after, at_snapshot, survive, two_streams
 
 async def test_a_killed_daemon_loses_nothing(tmp_path: Path) -> None:
     """SIGKILL in mid-stream, right after the start and around a snapshot: every sample that was published is in the
-    journal once, also where only its packet identifier tells it from a repeated one, and the last states and all
-    forecasts are those of a lane that never stopped, to the last bit."""
+    journal once, also where only its packet identifier tells it from a repeated one, the last states are those of a
+    lane that never stopped, to the last bit, and each forecast of that lane was published."""
     rng = random.Random(0)
     async with Mosquitto(tmp_path, persistence="true") as broker:
         config = two_streams(broker, tmp_path, retrain={"every": 0, "minimum": 300, "window": 100_000})

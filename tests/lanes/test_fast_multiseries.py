@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streamer.config import Stream
-from streamer.lanes.fast import LONGEST_PART, FastLane
+from streamer.lanes.fast import LONGEST_NAME, FastLane
 from streamer.records import Message, MessageBatch
 from tests.edge import double, payload
 from tests.streams import NOW, fast_lane, feed, message, process, resumed, save, untimed
@@ -84,7 +84,7 @@ def test_parts_count_as_series(tmp_path: Path) -> None:
 
 def test_names_that_collide(fast: FastLane) -> None:
     """Of two series that would have one name the first keeps it; a name without end is none."""
-    odd = {"x+": 1, "x#": 2, "n" * (LONGEST_PART + 1): 3}
+    odd = {"x+": 1, "x#": 2, "n" * (LONGEST_NAME + 1): 3}
     for t in (10, 11):
         forecasts = feed(fast, [event(t, "plant/a", **odd), event(t, "plant", **{"a/x_": 4})])
     assert [(one["series"], one["mean"][0]) for one in forecasts] == [("plant/a/x_", 1)]

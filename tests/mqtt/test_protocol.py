@@ -272,13 +272,13 @@ def test_logins(login: Login, password: str | None) -> None:
 @given(filters=st.lists(TOPICS, min_size=1, max_size=5), mid=MIDS, qos=st.integers(0, 1))
 def test_subscriptions(filters: list[str], mid: int, qos: int) -> None:
     """SUBSCRIBE and UNSUBSCRIBE read as they were meant, in both versions."""
-    asked, _ = mqtt5.read(memoryview(encoder.subscribe(mid, filters, qos, five=True)))
+    asked, _ = mqtt5.read(memoryview(encoder.subscribe(mid, filters, options=qos, five=True)))
     assert isinstance(asked, mqtt5.SubscribePacket)
     assert [(some.pattern, int(some.max_qos)) for some in asked.topic_filters] == [(name, qos) for name in filters]
     undone, _ = mqtt5.read(memoryview(encoder.unsubscribe(mid, filters, five=True)))
     assert isinstance(undone, mqtt5.UnsubscribePacket)
     assert (undone.patterns, undone.packet_id, asked.packet_id) == (filters, mid, mid)
-    old = read_amqtt(SubscribePacket, encoder.subscribe(mid, filters, qos, five=False))
+    old = read_amqtt(SubscribePacket, encoder.subscribe(mid, filters, options=qos, five=False))
     assert (old.payload.topics, old.variable_header.packet_id) == ([(name, qos) for name in filters], mid)
     gone = read_amqtt(UnsubscribePacket, encoder.unsubscribe(mid, filters, five=False))
     assert (gone.payload.topics, gone.variable_header.packet_id) == (filters, mid)

@@ -50,36 +50,43 @@ def test_inbox_void(qos: list[int]) -> None:
     assert all(waiting.mid is None for waiting in kept if waiting.qos)
 
 
-@given(limit=st.integers(1, 4), topics=st.lists(st.sampled_from("abcde")))
-def test_outbox(limit: int, topics: list[str]) -> None:
-    """Up to its limit it gives back everything in order; beyond it the newest of each topic, and counts the rest."""
+TOPIC = st.sampled_from("abcde")
+BACK = st.lists(TOPIC, max_size=3)
+
+
+@given(limit=st.integers(1, 4), steps=st.lists(st.one_of(TOPIC, BACK, st.just(0)), max_size=30))
+def test_outbox(limit: int, steps: list[str | list[str] | int]) -> None:
+    """Puts, pops and returns in any order give what a plain list gives that, once beyond its limit and until it is
+    empty, holds the newest of each topic at the place of its oldest; nothing gives way before."""
+    outbox, reference, thin, gone = Outbox(limit), list[Outgoing](), False, 0
+    for number, step in enumerate(steps):
+        if step == 0:
+            if reference:
+                assert outbox.pop() == reference.pop(0)
+        elif isinstance(step, list):
+            back = [Outgoing(topic, b"%d" % number, 0, False) for topic in step]
+            outbox.put_back(back)
+            reference[:0] = back
+        else:
+            outgoing = Outgoing(str(step), b"%d" % number, 0, False)
+            outbox.put(outgoing)
+            reference.append(outgoing)
+        thin = bool(reference) and (thin or len(reference) > limit)
+        if thin:
+            newest = {one.topic: one for one in reference}
+            gone += len(reference) - len(newest)
+            reference = list(newest.values())
+        assert (len(outbox), outbox.superseded) == (len(reference), gone)
+    assert [outbox.pop() for _ in range(len(outbox))] == reference
+
+
+@given(limit=st.integers(1, 4), topics=st.lists(TOPIC, min_size=1))
+def test_outbox_takes_back_what_it_gave(limit: int, topics: list[str]) -> None:
+    """A message that was taken and given back is the next one."""
     outbox = Outbox(limit)
-    messages = [Outgoing(topic, b"%d" % number, 0, False) for number, topic in enumerate(topics)]
-    for outgoing in messages:
-        outbox.put(outgoing)
+    for topic in topics:
+        outbox.put(Outgoing(topic, b"", 0, False))
     size = len(outbox)
-    taken = [outbox.pop() for _ in range(size)]
-    assert len(outbox) == 0
-    if len(messages) <= limit:
-        assert taken == messages
-    else:
-        assert sorted(taken, key=lambda m: m.topic) == [
-            {m.topic: m for m in messages}[topic] for topic in sorted(set(topics))
-        ]
-    assert outbox.superseded == len(messages) - size
-
-
-def test_outbox_resends_before_the_rest() -> None:
-    """What was in flight goes first, unless something newer of its topic waits."""
-    outbox = Outbox(10)
-    first, second, newer, third = (
-        Outgoing(topic, payload, 1, False) for topic, payload in [("a", b""), ("b", b"old"), ("b", b"new"), ("c", b"")]
-    )
-    outbox.put(newer)
-    outbox.put(third)
-    outbox.hold(first=[first, second])
-    assert [outbox.pop() for _ in range(3)] == [first, newer, third]
-    outbox.release()
-    outbox.put(third)
-    outbox.put(third)
-    assert len(outbox) == 2
+    first = outbox.pop()
+    outbox.unpop(first)
+    assert (len(outbox), outbox.pop()) == (size, first)
