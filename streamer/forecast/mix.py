@@ -88,7 +88,7 @@ class Mix(Rows):
         return Regrets(**self.arrays())
 
     def truth(self, batch: TickBatch, calm: TickBatch, matured: Floats) -> None:
-        """Learn from these ticks: matured [N, K + 1, L, d] is what models and mixture had predicted for them.
+        """Learn from these ticks: matured [b, K + 1, L, d] is what models and mixture had predicted for them.
 
         Where `calm` differs, the guard does not believe the value. What was predicted for it, and later what was
         predicted after it, counts up to once the usual size of r.
@@ -128,7 +128,7 @@ def learn_all(
         row = rows[i]
         for k in range(len(leads)):
             for c in range(x.shape[1]):
-                issued = matured[row, models, k, c]
+                issued = matured[i, models, k, c]
                 met = not np.isnan(issued) and not np.isnan(x[i, c])
                 if not np.isnan(issued) or (fresh[i] and s.issued[row, k, c] > 0):
                     s.issued[row, k, c] += np.float32(1) - s.issued[row, k, c] / np.float32(LONG)
@@ -139,7 +139,7 @@ def learn_all(
                 doubted = calm[i, c] != x[i, c] or s.doubted[row, (tick[i] - leads[k]) % h, c]
                 times = np.float32(1 if doubted else WILD)
                 for m in range(models):
-                    predicted = matured[row, m, k, c]
+                    predicted = matured[i, m, k, c]
                     r[m] = sign * (issued - predicted) if np.isfinite(predicted) else 0
                     largest = max(largest, abs(r[m]))
                 learn(s, row, k, c, r, largest, times)
@@ -224,7 +224,7 @@ def mix_all(s: Regrets, rows: Ints, mean: Floats, reference: int, left: Ints, ri
             for j in range(h):
                 mean[i, models, j, c] = 0
             for m in range(models):
-                if not speaks[m]:
+                if not (speaks[m] and weight[m].any()):
                     continue
                 for j in range(h):
                     w = weight[m, left[j]] * (1 - share[j]) + weight[m, right[j]] * share[j]

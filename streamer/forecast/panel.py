@@ -56,7 +56,8 @@ class Panel:
         leads = tuple(sorted(wanted or {1, sizes.k, sizes.horizon}))
         grid = LeadGrid(grid_of(sizes.horizon, leads), sizes.horizon)
         models = (*mixed, MIX)
-        scores = Scores(models, grid.leads.tolist(), sizes.d, metrics.window)
+        shown = np.searchsorted(grid.leads, leads).tolist()
+        scores = Scores(models, grid.leads.tolist(), sizes.d, metrics.window, shown)
         skill = Skill(models, leads, references_of(forecasters), metrics.window)
         return cls(config, leads, models, forecasters, shared, scores, skill, Mix(mixed, grid, sizes.d))
 
@@ -91,7 +92,7 @@ class Panel:
     @property
     def one_ahead(self) -> Floats:
         """What the mixture had predicted, one tick before, for the newest tick of each series, [N, d]; NaN for none."""
-        return self.scores.matured[:, -1, 0]
+        return self.scores.ahead
 
     @property
     def room(self) -> int:
@@ -101,7 +102,7 @@ class Panel:
     @property
     def shown(self) -> list[int]:
         """The indices, among the scored leads, of those shown in metrics."""
-        at: list[int] = np.searchsorted(self.scores.leads, self.leads).tolist()
+        at: list[int] = self.scores.shown.tolist()
         return at
 
     def parts(self) -> Iterator[Part]:
@@ -134,9 +135,9 @@ class Panel:
         calm, anew = self.shared.guard.calm(batch)
         if len(anew):
             self.renew(anew)
-        self.scores.truth(batch)
-        self.skill.truth(batch, self.scores.matured[batch.rows][:, :, self.shown])
-        self.mix.truth(batch, calm, self.scores.matured)
+        predicted = self.scores.truth(batch)
+        self.skill.truth(batch, predicted[:, :, self.scores.shown])
+        self.mix.truth(batch, calm, predicted)
         self.shared.step(believed(batch, calm))
         for name, forecaster in self.forecasters.items():
             forecaster.step(batch if name == REFERENCE else calm)

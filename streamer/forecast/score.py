@@ -36,7 +36,6 @@ class Errors(NamedTuple):
     ring: NDArray[np.int16]
     values: Floats
     largest: F32
-    matured: Floats
     sums: F32
 
 
@@ -45,7 +44,9 @@ class Scores(Rows):
 
     ring: [N, Σ leads, M, d], codes, the slots of one lead after those of another. values: [N, h, d], the newest values,
     in slot tick mod h, and largest: [N, h, d], the largest change that any model predicted from them. matured:
-    [N, M, L, d], what was predicted for the newest tick. sums: [N, 3, M, L], of weights, squares and sizes of errors.
+    [N, M, S, d], what was predicted for the newest tick at the S leads that are `shown`, indices among all, and ahead:
+    [N, d], what the last model had predicted at the first lead. sums: [N, 3, M, L], of weights, squares and sizes of
+    errors.
     """
 
     name = "scores"
@@ -53,10 +54,14 @@ class Scores(Rows):
     values: Floats
     largest: F32
     matured: Floats
+    ahead: Floats
     sums: F32
 
-    def __init__(self, models: Sequence[str], leads: Sequence[int], d: int, window: int) -> None:
-        self.models, self.leads, self.d, self.window = tuple(models), np.array(leads), d, window
+    def __init__(
+        self, models: Sequence[str], leads: Sequence[int], d: int, window: int, shown: Sequence[int] | None = None
+    ) -> None:
+        self.models, self.leads, self.window = tuple(models), np.array(leads), window
+        self.shown: Ints = np.array(range(len(leads)) if shown is None else shown, np.int64)
         self.decay = float(np.exp(-1 / window))
         self.begins: Ints = np.cumsum(leads) - self.leads
         count, scored = len(self.models), len(leads)
@@ -64,13 +69,14 @@ class Scores(Rows):
             ring=Column((sum(leads), count, d), np.int16, float(NONE), axis=2, names=self.models),
             values=Column((max(leads), d)),
             largest=Column((max(leads), d), np.float32),
-            matured=Column((count, scored, d), axis=1, names=self.models),
+            matured=Column((count, len(self.shown), d), axis=1, names=self.models),
+            ahead=Column((d,)),
             sums=Column((3, count, scored), np.float32, axis=2, names=self.models),
         )
 
     @property
     def state(self) -> Errors:
-        return Errors(self.ring, self.values, self.largest, self.matured, self.sums)
+        return Errors(self.ring, self.values, self.largest, self.sums)
 
     @property
     def reference(self) -> int:
@@ -88,16 +94,22 @@ class Scores(Rows):
         return self.sums[:, 1]
 
     def fit(self) -> list[Any]:
-        return [self.leads.tolist(), self.d, self.window, "codes"]
+        return [self.leads.tolist(), self.shown.tolist(), self.values.shape[2], self.window]
 
     def restore(self, labels: Any, saved: Arrays) -> None:
         super().restore(labels, saved)
         self.forget([model for model in self.models if model not in labels["ring"]])
 
-    def truth(self, batch: TickBatch) -> None:
-        """Score what was predicted for these ticks; what was predicted for a missing tick is dropped."""
+    def truth(self, batch: TickBatch) -> Floats:
+        """Score what was predicted for these ticks, and give it: [b, M, L, d], NaN where nothing was.
+
+        What was predicted for a missing tick is dropped.
+        """
         self.restart(batch.rows[batch.fresh])
-        score_all(self.state, batch.rows, batch.x, batch.tick, self.leads, self.begins, self.decay)
+        found = score_all(self.state, batch.rows, batch.x, batch.tick, self.leads, self.begins, self.decay)
+        self.matured[batch.rows] = found[:, :, self.shown]
+        self.ahead[batch.rows] = found[:, -1, 0]
+        return found
 
     def predicted(self, batch: TickBatch, mean: Floats) -> None:
         """Keep what every model predicts from these ticks on: mean [b, M, h, d]."""
@@ -110,7 +122,7 @@ class Scores(Rows):
     def restart(self, rows: Ints) -> None:
         """Forget pending forecasts of series that begin, or start anew."""
         self.ring[rows] = NONE
-        self.matured[rows] = np.nan
+        self.matured[rows] = self.ahead[rows] = np.nan
 
     def forget(self, models: Sequence[str]) -> None:
         """Forget everything of these models: they speak with new weights, or for the first time."""
@@ -132,24 +144,27 @@ class Scores(Rows):
 
 
 @compiled
-def score_all(s: Errors, rows: Ints, x: Floats, tick: Ints, leads: Ints, begins: Ints, decay: float) -> None:
-    """One tick of each row: what was predicted for it is moved to `matured`, and scored if x [b, d] is there."""
+def score_all(s: Errors, rows: Ints, x: Floats, tick: Ints, leads: Ints, begins: Ints, decay: float) -> Floats:
+    """One tick of each row: what was predicted for it, [b, M, L, d], is taken out and scored if x [b, d] is there."""
     models, d, h = s.ring.shape[2], s.ring.shape[3], s.values.shape[1]
+    found, unit = np.empty((len(rows), models, len(leads), d)), np.empty(d, np.float32)
     for i in range(len(rows)):
         row = rows[i]
         for k in range(len(leads)):
             slot, then = begins[k] + tick[i] % leads[k], (tick[i] - leads[k]) % h
+            for c in range(d):
+                unit[c] = unit_of(s.largest[row, then, c], MOST_16)
             for m in range(models):
                 square = size = 0.0
                 for c in range(d):
-                    code, unit = s.ring[row, slot, m, c], unit_of(s.largest[row, then, c], MOST_16)
-                    predicted = s.values[row, then, c] + decoded(np.float32(code), unit)
+                    code = s.ring[row, slot, m, c]
+                    predicted = s.values[row, then, c] + decoded(np.float32(code), unit[c])
                     if code == NONE:
                         predicted = np.nan
-                    elif abs(predicted - x[i, c]) <= coarseness(np.float32(code), unit):
+                    elif abs(predicted - x[i, c]) <= coarseness(np.float32(code), unit[c]):
                         predicted = x[i, c]
                     s.ring[row, slot, m, c] = NONE
-                    s.matured[row, m, k, c] = predicted
+                    found[i, m, k, c] = predicted
                     error = predicted - x[i, c]
                     square += error * error
                     size += abs(error)
@@ -157,6 +172,7 @@ def score_all(s: Errors, rows: Ints, x: Floats, tick: Ints, leads: Ints, begins:
                     s.sums[row, 0, m, k] = s.sums[row, 0, m, k] * decay + 1
                     s.sums[row, 1, m, k] = min(s.sums[row, 1, m, k] * decay + square / d, MOST)
                     s.sums[row, 2, m, k] = min(s.sums[row, 2, m, k] * decay + size / d, MOST)
+    return found
 
 
 @compiled

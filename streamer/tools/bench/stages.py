@@ -87,9 +87,9 @@ class Subject:
 
         def score(wave: TickBatch) -> None:
             calm, _ = panel.shared.guard.calm(wave)
-            panel.scores.truth(wave)
-            panel.skill.truth(wave, panel.scores.matured[wave.rows][:, :, panel.shown])
-            panel.mix.truth(wave, calm, panel.scores.matured)
+            predicted = panel.scores.truth(wave)
+            panel.skill.truth(wave, predicted[:, :, panel.shown])
+            panel.mix.truth(wave, calm, predicted)
             panel.scores.predicted(wave, mean(wave))
             panel.mix.mixture(wave.rows, mean(wave))
             panel.choose(mean(wave))
