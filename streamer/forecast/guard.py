@@ -99,8 +99,13 @@ class Guard(Rows):
 
     def far(self, batch: TickBatch, origin: Floats) -> NDArray[np.bool_]:
         """From which calm values an origin [b, d] of differences is too far away, [b, d]; none that are missing."""
-        found: NDArray[np.bool_] = np.abs(batch.x - origin) > FAR * self.deviation[batch.rows]
+        found: NDArray[np.bool_] = np.abs(batch.x - origin) > self.reach(batch.rows)
         return found
+
+    def reach(self, rows: Ints) -> Floats:
+        """How far from a calm value of these series is far, [b, d]."""
+        reach: Floats = FAR * self.deviation[rows]
+        return reach
 
 
 def believed(batch: TickBatch, calm: TickBatch) -> TickBatch:
