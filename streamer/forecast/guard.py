@@ -93,6 +93,10 @@ class Guard(Rows):
         reach[self.guessing(rows)] = np.inf
         return level - reach, level + reach
 
+    def bound(self, rows: Ints, mean: Floats) -> None:
+        """Put forecasts mean [b, models, h, d] within the bounds; NaN stays."""
+        bound_all(mean, *self.bounds(rows))
+
     def guessing(self, rows: Ints) -> NDArray[np.bool_]:
         """Whether these series have had too few values to know which of them were wild."""
         return self.seen[rows] < START
@@ -111,6 +115,18 @@ class Guard(Rows):
 def believed(batch: TickBatch, calm: TickBatch) -> TickBatch:
     """The same ticks, NaN where a value was clipped."""
     return replace(batch, x=np.where(batch.x == calm.x, batch.x, np.nan))
+
+
+@compiled
+def bound_all(mean: Floats, low: Floats, high: Floats) -> None:
+    """Forecasts mean [b, models, h, d] of at least low and at most high [b, d], in place."""
+    for i in range(mean.shape[0]):
+        for m in range(mean.shape[1]):
+            for c in range(mean.shape[3]):
+                least, most = low[i, c], high[i, c]
+                for j in range(mean.shape[2]):
+                    x = mean[i, m, j, c]
+                    mean[i, m, j, c] = least if x < least else most if x > most else x
 
 
 @compiled

@@ -20,7 +20,7 @@ FINEST = 1e6
 
 
 class Pace(Rows):
-    """For streams without an interval: gaps [N, 31] in seconds, gap i in place i mod 31, and their median [N], 0 for none;
+    """For streams without an interval: gaps [N, 31] in seconds, gap i in place i mod 31; their median [N], 0 for none;
     count [N] of gaps so far; time [N] of the newest sample, NaN before the first."""
 
     name = "pace"

@@ -163,9 +163,7 @@ class Panel:
         mean = np.full((len(batch.rows), len(self.models), sizes.horizon, sizes.d), np.nan)
         for name, forecaster in self.forecasters.items():
             mean[:, self.models.index(name)] = forecaster.forecast(batch)
-        low, high = self.shared.guard.bounds(batch.rows)
-        others = mean[:, 1:-1]
-        np.clip(others, low[:, None, None], high[:, None, None], out=others)
+        self.shared.guard.bound(batch.rows, mean[:, 1:-1])
         self.mix.mixture(batch.rows, mean)
         guessing = self.shared.guard.guessing(batch.rows)
         if guessing.any():
