@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from streamer.compiled import compiled
 from streamer.config.cycles import DAY, WEEK, Cycle, Dated, cycles_of
 from streamer.records import Floats, Ints
 
@@ -77,9 +78,17 @@ def slot_of(cycle: Cycle, tick: Ints, local: Floats) -> Ints:
     """The slot of a tick, or that whose middle is nearest to a local time."""
     if not cycle.period:
         return tick % cycle.slots
-    part = np.floor(local * (cycle.slots / cycle.period) + 0.5)
-    slot: Ints = (part - np.floor(part / cycle.slots) * cycle.slots).astype(np.int64)  # a tenth of the time of %
-    return slot
+    return nearest(local.ravel(), cycle.slots, cycle.period).reshape(local.shape)
+
+
+@compiled
+def nearest(local: Floats, slots: int, period: float) -> Ints:
+    """The slots whose middles are nearest to local times [n], of so many in a period."""
+    found, per = np.empty(len(local), np.int64), slots / period
+    for i in range(len(local)):
+        part = np.floor(local[i] * per + 0.5)
+        found[i] = np.int64(part - np.floor(part / slots) * slots)  # a tenth of the time of %
+    return found
 
 
 @lru_cache(maxsize=65_536)

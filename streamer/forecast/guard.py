@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.compiled import compiled
 from streamer.config import Stream
 from streamer.config.cycles import DAY
 from streamer.forecast.levels import BEYOND, LONG, START, TRIPS, Jumps, Now, State, calm_all
@@ -33,11 +34,11 @@ FAR = 1024.0
 
 
 class Calm(NamedTuple):
-    """What the guard makes of a batch: the same ticks, their values clipped; the rows that begin anew with them, as a
+    """What the guard makes of a batch: the same ticks, their values clipped; which rows begin anew with them, [b], as a
     value before was wild or all were the same; and by how much what was learned of each row moves, [b, d]."""
 
     ticks: TickBatch
-    anew: Ints
+    anew: NDArray[np.bool_]
     moved: Floats
 
 
@@ -94,7 +95,7 @@ class Guard(Rows):
         said = np.zeros((len(x), 0, self.d)) if issued is None else issued
         now = Now(batch.rows, x, batch.tick, leads, said, moved)
         anew = calm_all(*self.state, now, self.known)
-        return Calm(replace(batch, x=x), batch.rows[anew], moved)
+        return Calm(replace(batch, x=x), anew, moved)
 
     def settled(self, batch: TickBatch) -> TickBatch:
         """The same ticks, NaN where a series that is away may soon be back."""
@@ -106,16 +107,37 @@ class Guard(Rows):
         reach[self.guessing(rows)] = np.inf
         return level - reach, level + reach
 
+    def bound(self, rows: Ints, mean: Floats) -> None:
+        """Put forecasts mean [b, models, h, d] within the bounds; NaN stays."""
+        bound_all(mean, *self.bounds(rows))
+
     def guessing(self, rows: Ints) -> NDArray[np.bool_]:
         """Whether these series have had too few values to know which of them were wild."""
         return self.seen[rows] < START
 
     def far(self, batch: TickBatch, origin: Floats) -> NDArray[np.bool_]:
         """From which calm values an origin [b, d] of differences is too far away, [b, d]; none that are missing."""
-        found: NDArray[np.bool_] = np.abs(batch.x - origin) > FAR * self.deviation[batch.rows]
+        found: NDArray[np.bool_] = np.abs(batch.x - origin) > self.reach(batch.rows)
         return found
+
+    def reach(self, rows: Ints) -> Floats:
+        """How far from a calm value of these series is far, [b, d]."""
+        reach: Floats = FAR * self.deviation[rows]
+        return reach
 
 
 def believed(batch: TickBatch, calm: Calm) -> TickBatch:
     """The same ticks, NaN where a value was clipped."""
     return replace(batch, x=np.where(batch.x == calm.ticks.x, batch.x, np.nan))
+
+
+@compiled
+def bound_all(mean: Floats, low: Floats, high: Floats) -> None:
+    """Forecasts mean [b, models, h, d] of at least low and at most high [b, d], in place."""
+    for i in range(mean.shape[0]):
+        for m in range(mean.shape[1]):
+            for c in range(mean.shape[3]):
+                least, most = low[i, c], high[i, c]
+                for j in range(mean.shape[2]):
+                    x = mean[i, m, j, c]
+                    mean[i, m, j, c] = least if x < least else most if x > most else x

@@ -18,7 +18,7 @@ from streamer.config import Stream
 from streamer.forecast.factor import packed
 from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.least_squares import COUNT_MEANS, FEATURES, LAGS, Past, Regression, step_all, steps_all
-from streamer.forecast.seasonal import Seasons, look_up
+from streamer.forecast.seasonal import Seasons
 from streamer.part import Column, Rows
 from streamer.records import Floats, Ints, TickBatch
 
@@ -73,8 +73,7 @@ class LinearExperts(Rows):
     def take_in(self, batch: TickBatch) -> None:
         """Learn from the truths of these ticks, then take them in; a missing one is held at what its slot suggests."""
         usual = np.zeros((len(batch.rows), *self.newest.shape[1:]))
-        for i, slot in enumerate(self.seasons.now(batch)):
-            usual[..., 1 + i] = self.seasons.origin[batch.rows] + self.seasons.usual(i)[batch.rows, slot]
+        usual[..., 1:] = self.seasons.usual_at(batch.rows, self.seasons.now(batch)).swapaxes(1, 2)
         step_all(*self.state, batch.rows, batch.x, batch.tick, batch.fresh, usual, self.grid.leads)
 
     def move(self, rows: Ints, by: Floats) -> None:
@@ -105,8 +104,7 @@ class LinearExperts(Rows):
         if not expert:
             plain: Floats = value[:, None] + steps
             return plain
-        seasons, slots = self.seasons, self.seasons.coming(batch)[expert - 1]
-        usual = look_up(seasons.usual(expert - 1), seasons.origin, rows, slots)
+        usual = self.seasons.usual_at(rows, self.seasons.coming(batch)[expert - 1])
         return add_usual(value, value - self.newest[rows, :, expert], steps, usual)
 
 
@@ -116,10 +114,11 @@ def add_usual(value: Floats, now: Floats, steps: F32, usual: Floats) -> Floats:
     that is unknown, nothing."""
     out = np.empty(usual.shape)
     for i in range(usual.shape[0]):
-        for j in range(usual.shape[1]):
-            for c in range(usual.shape[2]):
-                unusual = usual[i, j, c] - now[i, c]
-                out[i, j, c] = value[i, c] + steps[i, j, c] + (0.0 if np.isnan(unusual) else unusual)
+        for c in range(usual.shape[2]):
+            newest, before = value[i, c], now[i, c]
+            for j in range(usual.shape[1]):
+                unusual = usual[i, j, c] - before
+                out[i, j, c] = newest + steps[i, j, c] + (0.0 if np.isnan(unusual) else unusual)
     return out
 
 

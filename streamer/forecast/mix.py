@@ -63,6 +63,8 @@ class Mix(Rows):
 
     def __init__(self, models: Sequence[str], grid: LeadGrid, d: int) -> None:
         self.models, self.grid = tuple(models), grid
+        left, right = ((one[:, None] * d + np.arange(d)).ravel() for one in (grid.left, grid.right))
+        self.between = left, right, np.repeat(grid.share, d)
         leads = len(grid.leads)
         by_model = (len(self.models), leads, d)
         by_lead = Column((leads, d), np.float32)
@@ -89,7 +91,7 @@ class Mix(Rows):
         return Regrets(**self.arrays())
 
     def truth(self, batch: TickBatch, calm: Calm, matured: Floats) -> None:
-        """Learn from these ticks: matured [N, K + 1, L, d] is what models and mixture had predicted for them.
+        """Learn from these ticks: matured [b, K + 1, L, d] is what models and mixture had predicted for them.
 
         Where the calm value differs, the guard does not believe this one. What was predicted for it, and later what was
         predicted after it, counts up to once the usual size of r. So does what was predicted before a series jumped.
@@ -107,8 +109,7 @@ class Mix(Rows):
 
         Between leads of the grid weights are interpolated.
         """
-        grid = self.grid
-        mix_all(self.state, rows, mean, self.models.index(REFERENCE), grid.left, grid.right, grid.share)
+        mix_all(self.state, rows, mean.reshape(*mean.shape[:2], -1), self.models.index(REFERENCE), *self.between)
 
     def forget(self, models: Sequence[str]) -> None:
         """These models have no weight until they have earned it again."""
@@ -131,7 +132,7 @@ def learn_all(
         row = rows[i]
         for k in range(len(leads)):
             for c in range(x.shape[1]):
-                issued = matured[row, models, k, c]
+                issued = matured[i, models, k, c]
                 met = not np.isnan(issued) and not np.isnan(x[i, c])
                 if not np.isnan(issued) or (fresh[i] and s.issued[row, k, c] > 0):
                     s.issued[row, k, c] += np.float32(1) - s.issued[row, k, c] / np.float32(LONG)
@@ -142,7 +143,7 @@ def learn_all(
                 doubted = calm[i, c] != x[i, c] or s.doubted[row, (tick[i] - leads[k]) % h, c]
                 times = np.float32(1 if doubted else WILD)
                 for m in range(models):
-                    predicted = matured[row, m, k, c]
+                    predicted = matured[i, m, k, c]
                     r[m] = sign * (issued - predicted) if np.isfinite(predicted) else 0
                     largest = max(largest, abs(r[m]))
                 learn(s, row, k, c, r, largest, times)
@@ -174,61 +175,57 @@ def learn(s: Regrets, row: int, lead: int, c: int, r: F32, largest: np.float32, 
 
 
 @compiled
-def weigh(s: Regrets, row: int, lead: int, c: int, speaks: NDArray[np.bool_], reference: int, out: Floats) -> None:
-    """The weights [K] at one lead."""
-    heard, issued = s.heard[row, lead, c], s.issued[row, lead, c]
-    total, judged = 0.0, heard == issued or 2 * heard > issued + DOUBT
-    for m in range(len(out)):
-        regret, rate = s.regret[row, m, lead, c], s.rate[row, m, lead, c]
-        out[m] = regret / rate if judged and speaks[m] and regret > 0 and rate > 0 else 0.0
-        total += out[m]
-    for m in range(len(out)):
-        if total > 0:
-            out[m] /= total
-        else:
-            out[m] = 1.0 if m == reference else 0.0
+def weigh(s: Regrets, row: int, speaks: NDArray[np.bool_], reference: int, out: Floats) -> None:
+    """The weights of a row, [K, L, d]."""
+    models, leads, d = out.shape
+    for k in range(leads):
+        for c in range(d):
+            heard, issued, total = s.heard[row, k, c], s.issued[row, k, c], 0.0
+            judged = heard == issued or 2 * heard > issued + DOUBT
+            for m in range(models):
+                regret, rate = np.float64(s.regret[row, m, k, c]), s.rate[row, m, k, c]
+                weight = regret / rate if regret > 0 and rate > 0 else 0.0
+                out[m, k, c] = weight if judged and speaks[m] else 0.0
+                total += out[m, k, c]
+            for m in range(models):
+                out[m, k, c] = out[m, k, c] / total if total > 0 else np.float64(m == reference)
 
 
 @compiled
 def weights_all(s: Regrets, rows: Ints, speaks: NDArray[np.bool_], reference: int) -> Floats:
     """The weights of these rows, [b, K, L, d]."""
     models, leads, d = s.regret.shape[1], s.regret.shape[2], s.regret.shape[3]
-    out, one = np.empty((len(rows), models, leads, d)), np.empty(models)
+    out = np.empty((len(rows), models, leads, d))
     for i in range(len(rows)):
-        for k in range(leads):
-            for c in range(d):
-                weigh(s, rows[i], k, c, speaks[i], reference, one)
-                out[i, :, k, c] = one
+        weigh(s, rows[i], speaks[i], reference, out[i])
     return out
 
 
 @compiled
 def who_speaks(mean: Floats, i: int, speaks: NDArray[np.bool_]) -> None:
-    """Which models [K] have finite forecasts for row i of mean [b, K + 1, h, d]."""
+    """Which models [K] have finite forecasts for row i of mean [b, K + 1, h·d]."""
     for m in range(len(speaks)):
         silent = 0
         for j in range(mean.shape[2]):
-            for c in range(mean.shape[3]):
-                silent += not abs(mean[i, m, j, c]) < np.inf
+            silent += not abs(mean[i, m, j]) < np.inf
         speaks[m] = not silent
 
 
 @compiled
 def mix_all(s: Regrets, rows: Ints, mean: Floats, reference: int, left: Ints, right: Ints, share: Floats) -> None:
-    """The mixture of each row into the last of its forecasts."""
-    models, leads, d, h = s.regret.shape[1], s.regret.shape[2], s.regret.shape[3], mean.shape[2]
-    weight, one, speaks = np.empty((models, leads)), np.empty(models), np.empty(models, np.bool_)
+    """The mixture of each row of mean [b, K + 1, h·d] into its last; left, right and share are for all h·d values."""
+    models, leads, d, n = s.regret.shape[1], s.regret.shape[2], s.regret.shape[3], mean.shape[2]
+    weights, speaks, mixed = np.empty((models, leads, d)), np.empty(models, np.bool_), np.empty(n)
+    weight = weights.reshape(models, leads * d)
     for i in range(len(rows)):
         who_speaks(mean, i, speaks)
-        for c in range(d):
-            for k in range(leads):
-                weigh(s, rows[i], k, c, speaks, reference, one)
-                weight[:, k] = one
-            for j in range(h):
-                mean[i, models, j, c] = 0
-            for m in range(models):
-                if not speaks[m]:
-                    continue
-                for j in range(h):
+        weigh(s, rows[i], speaks, reference, weights)
+        for j in range(n):
+            mixed[j] = 0
+        for m in range(models):
+            if weight[m].any():
+                for j in range(n):
                     w = weight[m, left[j]] * (1 - share[j]) + weight[m, right[j]] * share[j]
-                    mean[i, models, j, c] += w * mean[i, m, j, c]
+                    mixed[j] += w * mean[i, m, j]
+        for j in range(n):
+            mean[i, models, j] = mixed[j]

@@ -56,7 +56,8 @@ class Panel:
         leads = tuple(sorted(wanted or {1, sizes.k, sizes.horizon}))
         grid = LeadGrid(grid_of(sizes.horizon, leads), sizes.horizon)
         models = (*mixed, MIX)
-        scores = Scores(models, grid.leads.tolist(), sizes.d, metrics.window)
+        shown = np.searchsorted(grid.leads, leads).tolist()
+        scores = Scores(models, grid.leads.tolist(), sizes.d, metrics.window, shown)
         skill = Skill(models, leads, references_of(forecasters), metrics.window)
         return cls(config, leads, models, forecasters, shared, scores, skill, Mix(mixed, grid, sizes.d))
 
@@ -91,7 +92,7 @@ class Panel:
     @property
     def one_ahead(self) -> Floats:
         """What the mixture had predicted, one tick before, for the newest tick of each series, [N, d]; NaN for none."""
-        return self.scores.matured[:, -1, 0]
+        return self.scores.ahead
 
     @property
     def room(self) -> int:
@@ -101,7 +102,7 @@ class Panel:
     @property
     def shown(self) -> list[int]:
         """The indices, among the scored leads, of those shown in metrics."""
-        at: list[int] = np.searchsorted(self.scores.leads, self.leads).tolist()
+        at: list[int] = self.scores.shown.tolist()
         return at
 
     def parts(self) -> Iterator[Part]:
@@ -136,12 +137,13 @@ class Panel:
         Scores and the reference get values as they came, networks from the guard clipped, all others without those that
         it does not believe. Where it has been wrong about the values before, a series begins anew.
         """
-        self.scores.truth(batch)
-        calm = self.shared.guard.calm(batch, self.scores.leads, self.scores.matured[batch.rows, -1])
-        if len(calm.anew):
-            self.renew(calm.anew)
-        self.skill.truth(batch, self.scores.matured[batch.rows][:, :, self.shown])
-        self.mix.truth(batch, calm, self.scores.matured)
+        predicted = self.scores.truth(batch)
+        calm = self.shared.guard.calm(batch, self.scores.leads, predicted[:, -1])
+        if calm.anew.any():
+            self.renew(batch.rows[calm.anew])
+            predicted[calm.anew] = np.nan
+        self.skill.truth(batch, predicted[:, :, self.scores.shown])
+        self.mix.truth(batch, calm, predicted)
         if calm.moved.any():
             self.move(batch.rows, calm.moved)
         self.shared.step(believed(batch, calm))
@@ -169,9 +171,7 @@ class Panel:
         mean = np.full((len(batch.rows), len(self.models), sizes.horizon, sizes.d), np.nan)
         for name, forecaster in self.forecasters.items():
             mean[:, self.models.index(name)] = forecaster.forecast(batch)
-        low, high = self.shared.guard.bounds(batch.rows)
-        others = mean[:, 1:-1]
-        np.clip(others, low[:, None, None], high[:, None, None], out=others)
+        self.shared.guard.bound(batch.rows, mean[:, 1:-1])
         self.mix.mixture(batch.rows, mean)
         guessing = self.shared.guard.guessing(batch.rows)
         if guessing.any():

@@ -30,7 +30,7 @@ class Shared:
     def __init__(self, config: Stream) -> None:
         self.guard = Guard(config)
         self.pace = Pace(config)
-        self.seasons = Seasons(config, self.pace)
+        self.seasons = Seasons(config, self.pace, self.guard)
         self.experts = LinearExperts(config, self.seasons)
         self.always: list[Pace] = [] if config.interval is not None else [self.pace]
         self.used: list[Seasons | LinearExperts] = []
@@ -51,18 +51,19 @@ class Shared:
     def step(self, believed: TickBatch) -> None:
         """Take in one tick of each row: what the guard believes of it.
 
-        Seasons wait until a series has settled. The origin that differences are kept from moves to the newest value
-        once it is far away from it.
+        Seasons wait until a series has settled. The origin that least squares keep differences from moves to the newest
+        value once it is far away from it.
         """
         for pace in self.always:
             pace.take_in(believed)
         for one in self.used:
             one.take_in(believed if one is self.experts else self.guard.settled(believed))
-            origin = one.origin[believed.rows]
+        if self.experts in self.used:
+            origin = self.experts.origin[believed.rows]
             far = self.guard.far(believed, origin)
             if far.any():
                 some = far.any(1)
-                one.move_origin(believed.rows[some], np.where(far, believed.x, origin)[some])
+                self.experts.move_origin(believed.rows[some], np.where(far, believed.x, origin)[some])
 
 
 def seasonal(shared: Shared) -> Iterator[Forecaster]:

@@ -5,10 +5,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.compiled import compiled
 from streamer.config import Stream
+from streamer.config.cycles import DAY
 from streamer.forecast.calendar import Calendar
+from streamer.forecast.guard import Guard
 from streamer.forecast.pace import Pace
+from streamer.forecast.slots import NONE, Slots, look_up, take_in_all
 from streamer.part import Column, Rows
 from streamer.records import Floats, Ints, TickBatch
 
@@ -19,53 +21,75 @@ ALPHA_DAY, ALPHA_LONG = 0.07, 0.3
 class Seasons(Rows):
     """The usual and the last value of each slot of each cycle, of all series.
 
-    For cycle i: usual_i [N, slots, d] and last_i [N, slots, d], as differences from `origin` [N, d], NaN where a slot
-    has seen nothing; seen_i [N, slots] counts values, up to 255. time [N] is that of the newest sample.
+    usual, last: [N, Σ slots, d], codes of slots.py, the slots of one cycle after those of another. origin, unit: [N, d]
+    of the codes. seen: [N, slots] counts values in the slots of the shortest cycle. time [N] is that of the newest
+    sample.
     """
 
     name = "seasons"
+    usual: NDArray[np.int16]
+    last: NDArray[np.int16]
     origin: Floats
+    unit: Floats
+    seen: NDArray[np.int16]
     time: Floats
 
-    def __init__(self, config: Stream, pace: Pace) -> None:
-        self.calendar, self.pace, self.interval, d = Calendar(config), pace, config.interval, config.sizes.d
+    def __init__(self, config: Stream, pace: Pace, guard: Guard) -> None:
+        self.calendar, self.pace, self.guard, d = Calendar(config), pace, guard, config.sizes.d
+        self.interval = config.interval
         self.ahead = np.arange(1, config.sizes.horizon + 1)
         self.asked: tuple[TickBatch | None, list[Ints]] = None, []
-        columns: dict[str, Column] = {}
-        for i, cycle in enumerate(self.calendar.cycles):
-            values = Column((cycle.slots, d), np.float32, np.nan)
-            columns |= {f"usual_{i}": values, f"last_{i}": values, f"seen_{i}": Column((cycle.slots,), np.uint8)}
-        super().__init__(origin=Column((d,), start=np.nan), time=Column(), **columns)
+        slots = [cycle.slots for cycle in self.calendar.cycles]
+        codes = Column((sum(slots), d), np.int16, NONE)
+        super().__init__(
+            usual=codes,
+            last=codes,
+            origin=Column((d,), start=np.nan),
+            unit=Column((d,)),
+            seen=Column((min(slots, default=0),), np.int16),
+            time=Column(),
+        )
 
     def fit(self) -> list[Any]:
         return [*self.calendar.fit(), self.origin.shape[1]]
 
-    def usual(self, i: int) -> NDArray[np.float32]:
-        """The usual values of cycle i, [N, slots, d], less the origin."""
-        found: NDArray[np.float32] = getattr(self, f"usual_{i}")
+    @property
+    def state(self) -> Slots:
+        return Slots(self.usual, self.last, self.origin, self.unit, self.seen)
+
+    def slots(self, tick: Ints, time: Floats) -> list[Ints]:
+        """For each cycle the slot of these ticks and times, among the slots of all cycles."""
+        found, begins = self.calendar.slots(tick, time), 0
+        for i, cycle in enumerate(self.calendar.cycles):
+            found[i] = found[i] + begins
+            begins += cycle.slots
         return found
 
-    def last(self, i: int) -> NDArray[np.float32]:
-        """The last values of cycle i, [N, slots, d], less the origin."""
-        found: NDArray[np.float32] = getattr(self, f"last_{i}")
-        return found
-
-    def now(self, batch: TickBatch) -> list[Ints]:
-        """For each cycle the slot of these ticks, [b]; a missing tick is one interval after the newest sample."""
+    def now(self, batch: TickBatch) -> Ints:
+        """The slots of these ticks, [b, cycles]; a missing tick is one interval after the newest sample."""
         time = batch.time
         if self.interval is not None:
             missed = np.isnan(time)
             if missed.any():
                 time = np.where(missed, self.time[batch.rows] + self.interval, time)
-        return self.calendar.slots(batch.tick, time)
+        slots = self.slots(batch.tick, time)
+        return np.stack(slots, 1) if slots else np.zeros((len(batch.rows), 0), np.int64)
 
     def coming(self, batch: TickBatch) -> list[Ints]:
         """For each cycle the slots of the k·p ticks after these samples, [b, h]; several forecasters ask in turn."""
         if self.asked[0] is batch:
             return self.asked[1]
         time = self.time[batch.rows, None] + self.ahead * self.pace.intervals(batch.rows)[:, None]
-        self.asked = batch, self.calendar.slots(batch.tick[:, None] + self.ahead, time)
+        self.asked = batch, self.slots(batch.tick[:, None] + self.ahead, time)
         return self.asked[1]
+
+    def usual_at(self, rows: Ints, slots: Ints) -> Floats:
+        """The usual values of slots [b, n] of these rows, [b, n, d]; NaN where a slot has seen nothing."""
+        return look_up(self.usual, self.origin, self.unit, rows, slots)
+
+    def last_at(self, rows: Ints, slots: Ints) -> Floats:
+        """The last values, likewise."""
+        return look_up(self.last, self.origin, self.unit, rows, slots)
 
     def take_in(self, batch: TickBatch) -> None:
         """One tick of each row; a missing one only moves the time on. A value that is NaN leaves its slot as it was."""
@@ -74,33 +98,17 @@ class Seasons(Rows):
         if missing.any():
             if self.interval is not None:
                 self.time[batch.rows[missing]] += self.interval
-            batch, slots = batch[~missing], [slot[~missing] for slot in slots]
-        rows = batch.rows
-        origin = self.origin[rows]
-        self.origin[rows] = np.where(np.isnan(origin), batch.x, origin)
-        self.time[rows] = batch.time
-        x = (batch.x - self.origin[rows]).astype(np.float32)
-        for i, (cycle, slot) in enumerate(zip(self.calendar.cycles, slots, strict=True)):
-            usual, seen = self.usual(i), getattr(self, f"seen_{i}")
-            alpha = ALPHA_LONG if cycle.period > 86_400 else ALPHA_DAY
-            count, before, last = seen[rows, slot], usual[rows, slot], self.last(i)
-            share = np.maximum(alpha, 1 / (count + 1.0)).astype(np.float32)[:, None]
-            follows = np.where(np.isnan(before), x, before + share * (x - before))
-            usual[rows, slot] = np.where(np.isnan(x), before, follows)
-            last[rows, slot] = np.where(np.isnan(x), last[rows, slot], x)
-            seen[rows, slot] = np.minimum(count, 254) + 1
+            batch, slots = batch[~missing], slots[~missing]
+        self.time[batch.rows] = batch.time
+        cycles = self.calendar.cycles
+        alphas = np.array([ALPHA_LONG if cycle.period > DAY else ALPHA_DAY for cycle in cycles])
+        counts = np.array([cycle.slots for cycle in cycles], np.int64)
+        reach = self.guard.reach(batch.rows)
+        take_in_all(self.state, batch.rows, batch.x, batch.tick, slots, alphas, counts, reach)
 
     def move(self, rows: Ints, by: Floats) -> None:
         """All values of these rows are higher by so much, [b, d]."""
         self.origin[rows] += by
-
-    def move_origin(self, rows: Ints, origin: Floats) -> None:
-        """Keep differences of these rows from another origin [b, d]."""
-        by = origin - self.origin[rows]
-        for i in range(len(self.calendar.cycles)):
-            self.usual(i)[rows] -= by[:, None]
-            self.last(i)[rows] -= by[:, None]
-        self.origin[rows] = origin
 
 
 class Seasonal(Rows):
@@ -120,17 +128,4 @@ class Seasonal(Rows):
 
     def forecast(self, batch: TickBatch) -> Floats:
         slots = self.seasons.coming(batch)[self.cycle]
-        table = self.seasons.last(self.cycle) if self.is_last else self.seasons.usual(self.cycle)
-        return look_up(table, self.seasons.origin, batch.rows, slots)
-
-
-@compiled
-def look_up(table: NDArray[np.float32], origin: Floats, rows: Ints, slots: Ints) -> Floats:
-    """The values [b, h, d] of slots [b, h] of these rows in a table [N, slots, d] of differences from origin [N, d]."""
-    (b, h), d = slots.shape, table.shape[2]
-    out = np.empty((b, h, d))
-    for i in range(b):
-        for j in range(h):
-            for c in range(d):
-                out[i, j, c] = origin[rows[i], c] + table[rows[i], slots[i, j], c]
-    return out
+        return (self.seasons.last_at if self.is_last else self.seasons.usual_at)(batch.rows, slots)

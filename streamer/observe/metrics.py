@@ -250,10 +250,8 @@ class Readings(Collector):
                 for i, j in np.argwhere(~np.isnan(skills[row])).tolist():
                     skill.add_metric([*name, models[i], str(panel.leads[j])], skills[row, i, j])
                 for i, j, element in np.argwhere(~np.isnan(scores.matured[row])).tolist():
-                    if j not in shown:
-                        continue
                     value = scores.matured[row, i, j, element]
-                    predicted.add_metric([*name, str(element), models[i], str(leads[j])], value)
+                    predicted.add_metric([*name, str(element), models[i], str(panel.leads[j])], value)
         return [actual, predicted, rmse, skill, named]
 
 

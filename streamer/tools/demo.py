@@ -163,8 +163,8 @@ def mean_errors(stream: StreamState, row: int) -> tuple[list[float], list[float]
     """Mean absolute errors of the mixture and of persistence, at each lead shown, over the same samples."""
     panel, scores = stream.panel, stream.panel.scores
     with np.errstate(invalid="ignore"):
-        mean = scores.sums[row, 2] / scores.sums[row, 0]
-    shown = mean[:, panel.shown]
+        mean = scores.sums[row, :, 2] / scores.sums[row, :, 0]
+    shown = mean[panel.shown].T
     mixture: list[float] = shown[panel.models.index(MIX)].tolist()
     return mixture, shown[scores.reference].tolist()
 

@@ -26,7 +26,7 @@ from tests.process import Process, configuration, running
 from tests.streams import NOW, resumed
 
 TOPICS = ("waves/a", "bare/a", "waves/b", "bare/b")
-CLOCK = ("series.time", "series.anchor", "seasons.time", "pace.time", "pace.gaps", "pace.count")
+CLOCK = ("series.time", "series.anchor", "seasons.time", "pace.time", "pace.gaps", "pace.median", "pace.count")
 """Of a series without a time of its own: when its samples arrived, another time in each run."""
 
 

@@ -39,6 +39,7 @@ def test_cycles(fields: dict[str, Any], slots: dict[str, int]) -> None:
     assert {cycle.name: cycle.slots for cycle in Calendar(stream(**fields)).cycles} == slots
 
 
+@settings(deadline=None)
 @given(
     st.integers(2200, 24_000).flatmap(lambda day: st.integers(0, 95).map(lambda part: 96 * day + part)),
     st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]),

@@ -98,7 +98,7 @@ def test_wild_on_both_sides_is_not_believed() -> None:
 
 def began(made: Guard, *values: float) -> list[int]:
     """At which of the values, counted from 1, the series began anew."""
-    return [i for i, x in enumerate(values, 1) if len(made.calm(ticks_of([0], np.array([[x]]))).anew)]
+    return [i for i, x in enumerate(values, 1) if made.calm(ticks_of([0], np.array([[x]]))).anew.any()]
 
 
 def held(made: Guard, *values: float) -> list[float]:
@@ -106,7 +106,7 @@ def held(made: Guard, *values: float) -> list[float]:
     given: list[float] = []
     for x in values:
         calm = made.calm(ticks_of([0], np.array([[x]])))
-        given = [*([] if len(calm.anew) else given), float(calm.ticks.x[0, 0])]
+        given = [*([] if calm.anew.any() else given), float(calm.ticks.x[0, 0])]
     return given
 
 
@@ -151,7 +151,7 @@ def test_a_usual_start_goes_on() -> None:
     made = guard()
     made.grow(1000)
     x, rows = np.random.default_rng(0).normal(size=(50, 1000, 1)), np.arange(1000)
-    counts = [len(made.calm(ticks_of(rows, now)).anew) for now in x]
+    counts = [int(made.calm(ticks_of(rows, now)).anew.sum()) for now in x]
     assert 10 < counts[START - 1] < 60
     assert sum(counts[: START - 1]) < 10
     assert sum(counts[START:]) == 0
@@ -182,7 +182,7 @@ def test_one_element_does_not_begin_another_anew() -> None:
     """A flag that is set after a thousand ticks leaves what was learned of the other elements."""
     made = guard(2)
     values = np.stack([usual(1100), np.repeat([0.0, 1.0], [1000, 100])], 1)
-    assert not any(len(made.calm(ticks_of([0], x[None])).anew) for x in values)
+    assert not any(made.calm(ticks_of([0], x[None])).anew.any() for x in values)
 
 
 @settings(max_examples=30)

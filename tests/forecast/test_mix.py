@@ -34,7 +34,7 @@ def issue(made: Mix, forecasts: Floats) -> Floats:
 
 def as_calm(ticks: TickBatch, moved: float = 0.0) -> Calm:
     """What the guard makes of ticks that it has clipped, or not, to these."""
-    return Calm(ticks, np.zeros(0, np.int64), np.full(ticks.x.shape, moved))
+    return Calm(ticks, np.zeros(len(ticks.x), np.bool_), np.full(ticks.x.shape, moved))
 
 
 def truth(made: Mix, x: float, predicted: Floats) -> None:

@@ -91,7 +91,7 @@ def test_e_p(sizes: list[float], seed: int) -> None:
     grid = LeadGrid([1, 2, 5], 5)
     made = Scores(MODELS, [1, 2, 5], 1, 10)
     made.grow(1)
-    made.sums[0, 0], made.sums[0, 1] = 2.0, 2.0 * np.square(sizes)
+    made.sums[0, :, 0], made.sums[0, :, 1] = 2.0, 2.0 * np.square(sizes)[:, None]
     one, two, five = np.square(sizes)
     wanted = math.sqrt((one + two + (2 * two + five) / 3 + (two + 2 * five) / 3 + five) / 5)
     np.testing.assert_allclose(made.e_p(grid), wanted, rtol=1e-6)
@@ -190,7 +190,7 @@ def test_reset() -> None:
             assert np.isnan(made.by_lead()[0][2:]).all()
         if t == 8:
             assert not made.weight[0, 2:, 1].any()
-    np.testing.assert_array_equal(made.sums[:, :, :2], kept.sums[:, :, :2])
+    np.testing.assert_array_equal(made.sums[..., :2], kept.sums[..., :2])
     assert (made.weight[0, 2:] < kept.weight[0, 2:]).all()
 
 

@@ -129,7 +129,7 @@ def test_a_pump_that_reports_on_change(tmp_path: Path, shortest: int, fixed: int
     for at, x in pump(shortest, fixed):
         process(fast, [sample("plant/pump", at, x), sample("plant/clock", at, 1.0)])
     scores = fast.streams[0].panel.scores
-    nothing, mix = (scores.sums[0, 2, m] / scores.weight[0, m] for m in (scores.reference, -1))
+    nothing, mix = (scores.sums[0, :, 2, m] / scores.weight[0, m] for m in (scores.reference, -1))
     assert (scores.weight[0, scores.reference] > 300).all()
     assert mix.mean() <= 1.02 * nothing.mean()
     assert (mix[:3] <= 1.02 * nothing[:3]).all()

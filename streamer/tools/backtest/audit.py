@@ -28,7 +28,7 @@ class Audit(Rows):
     def __init__(self, stream: StreamState) -> None:
         panel = stream.panel
         self.speakers = (*panel.models, PUBLISHED)
-        self.horizon, self.leads, self.shown = stream.config.sizes.horizon, np.array(panel.leads), panel.shown
+        self.horizon, self.leads = stream.config.sizes.horizon, np.array(panel.leads)
         self.reference = panel.scores.reference
         self.skill = Skill(self.speakers, panel.leads, panel.skill.references, math.inf, np.float64)
         super().__init__(
@@ -41,7 +41,7 @@ class Audit(Rows):
         self.skill.grow(stream.room)
         rows = batch.rows
         self.published[rows[batch.fresh]] = -1
-        predicted = stream.panel.scores.matured[rows][:, :, self.shown]
+        predicted = stream.panel.scores.matured[rows]
         who = self.published[rows[:, None], (batch.tick[:, None] - self.leads) % self.horizon][:, None, :, None]
         published = np.where(who < 0, np.nan, np.take_along_axis(predicted, who.clip(0), 1))
         predicted = np.concatenate([predicted, published], 1)

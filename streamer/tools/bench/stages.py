@@ -86,10 +86,10 @@ class Subject:
             return means[b]
 
         def score(wave: TickBatch) -> None:
-            calm = panel.shared.guard.calm(wave)
-            panel.scores.truth(wave)
-            panel.skill.truth(wave, panel.scores.matured[wave.rows][:, :, panel.shown])
-            panel.mix.truth(wave, calm, panel.scores.matured)
+            predicted = panel.scores.truth(wave)
+            calm = panel.shared.guard.calm(wave, panel.scores.leads, predicted[:, -1])
+            panel.skill.truth(wave, predicted[:, :, panel.shown])
+            panel.mix.truth(wave, calm, predicted)
             panel.scores.predicted(wave, mean(wave))
             panel.mix.mixture(wave.rows, mean(wave))
             panel.choose(mean(wave))
