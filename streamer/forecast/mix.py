@@ -24,7 +24,12 @@ FORGET = 0.001
 WILD = 10.0
 """Times its running mean size that r may count for: one glitch must not decide for long."""
 LONG = 500
-"""Ticks over which that size is a mean."""
+"""Ticks over which that size, and errors, are means."""
+HOPELESS = 10.0
+"""Times the least mean error of any model: one with a larger one has no weight, and gains nothing. Its r would be as
+often far above as far below 0, so that by chance it would have weight half of the time."""
+SURE = 50
+"""Truths before which none is hopeless."""
 DOUBT = 2
 """Mixtures issued that more than half of all must have met their truth by: for a series of two states that reports its
 changes, every other one does."""
@@ -36,6 +41,7 @@ class Regrets(NamedTuple):
     """The state of a mixture, as `Mix` has it."""
 
     regret: F32
+    error: F32
     rate: Floats
     bound: Floats
     size: F32
@@ -46,14 +52,15 @@ class Regrets(NamedTuple):
 
 
 class Mix(Rows):
-    """Regrets and learning rates of the models that are mixed, [N, K, L, d]; `bound` (B), `size` of r, and how many
-    truths there were (`met`), [N, L, d]; of about the LONG newest mixtures issued, how many there are (`issued`) and
-    how many of them a truth came for (`heard`), [N, L, d]; whether the guard did not believe the newest h values
-    (`doubted`), [N, h, d], in slot tick mod h."""
+    """Regrets, learning rates and mean sizes of errors (`error`) of the models that are mixed, [N, K, L, d]; `bound`
+    (B), `size` of r, and how many truths there were (`met`), [N, L, d]; of about the LONG newest mixtures issued, how
+    many there are (`issued`) and how many of them a truth came for (`heard`), [N, L, d]; whether the guard did not
+    believe the newest h values (`doubted`), [N, h, d], in slot tick mod h."""
 
     name = MIX
     regret: F32
     rate: Floats
+    error: F32
     bound: Floats
     size: F32
     met: F32
@@ -71,6 +78,7 @@ class Mix(Rows):
         super().__init__(
             regret=Column(by_model, np.float32, axis=1, names=self.models),
             rate=Column(by_model, axis=1, names=self.models),
+            error=Column(by_model, np.float32, axis=1, names=self.models),
             bound=Column((leads, d)),
             size=by_lead,
             met=by_lead,
@@ -80,7 +88,7 @@ class Mix(Rows):
         )
 
     def fit(self) -> list[Any]:
-        return [self.grid.leads.tolist(), self.bound.shape[2], "heard"]
+        return [self.grid.leads.tolist(), self.bound.shape[2], "error"]
 
     def restore(self, labels: Any, saved: Arrays) -> None:
         super().restore(labels, saved)
@@ -114,7 +122,7 @@ class Mix(Rows):
     def forget(self, models: Sequence[str]) -> None:
         """These models have no weight until they have earned it again."""
         at = [self.models.index(model) for model in models]
-        self.regret[:, at] = 0
+        self.regret[:, at] = self.error[:, at] = 0
         self.rate[:, at] = self.bound[:, None]
 
 
@@ -142,12 +150,47 @@ def learn_all(
                 sign, largest = np.sign(issued - x[i, c]), np.float32(0)
                 doubted = calm[i, c] != x[i, c] or s.doubted[row, (tick[i] - leads[k]) % h, c]
                 times = np.float32(1 if doubted else WILD)
+                error = s.error[row, :, k, c]
+                if not doubted:
+                    judge(error, matured[i, :, k, c], x[i, c], min(s.met[row, k, c] + 1, LONG))
+                most = bearable(error, s.met[row, k, c])
                 for m in range(models):
                     predicted = matured[i, m, k, c]
-                    r[m] = sign * (issued - predicted) if np.isfinite(predicted) else 0
+                    counts = np.isfinite(predicted) and error[m] <= most
+                    r[m] = sign * (issued - predicted) if counts else 0
                     largest = max(largest, abs(r[m]))
                 learn(s, row, k, c, r, largest, times)
         s.doubted[row, tick[i] % h] = calm[i] != x[i]
+
+
+@compiled
+def judge(error: F32, predicted: Floats, x: float, count: float) -> None:
+    """Mean sizes of errors [K] after a truth that they predicted, [K + 1]: means over so many.
+
+    One that is 0 is not known yet: a model that speaks for the first time is taken to be as good as the best.
+    """
+    best = least(error)
+    for m in range(len(error)):
+        off = abs(predicted[m] - x)
+        if off < np.inf:
+            before = error[m] if error[m] > 0 else min(best, off)
+            error[m] = before + (off - before) / count
+
+
+@compiled
+def least(error: F32) -> float:
+    """The least of the mean sizes of errors [K] that are known, or infinite."""
+    found = np.inf
+    for m in range(len(error)):
+        if error[m] > 0:
+            found = min(found, np.float64(error[m]))
+    return found
+
+
+@compiled
+def bearable(error: F32, met: float) -> float:
+    """The largest mean size of errors of a model that is not hopeless; before SURE truths, infinite."""
+    return HOPELESS * least(error) if met >= SURE else np.inf
 
 
 @compiled
@@ -182,10 +225,11 @@ def weigh(s: Regrets, row: int, speaks: NDArray[np.bool_], reference: int, out: 
         for c in range(d):
             heard, issued, total = s.heard[row, k, c], s.issued[row, k, c], 0.0
             judged = heard == issued or 2 * heard > issued + DOUBT
+            most = bearable(s.error[row, :, k, c], s.met[row, k, c])
             for m in range(models):
                 regret, rate = np.float64(s.regret[row, m, k, c]), s.rate[row, m, k, c]
                 weight = regret / rate if regret > 0 and rate > 0 else 0.0
-                out[m, k, c] = weight if judged and speaks[m] else 0.0
+                out[m, k, c] = weight if judged and speaks[m] and s.error[row, m, k, c] <= most else 0.0
                 total += out[m, k, c]
             for m in range(models):
                 out[m, k, c] = out[m, k, c] / total if total > 0 else np.float64(m == reference)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streamer.forecast.guard import Calm
 from streamer.forecast.leads import LeadGrid
-from streamer.forecast.mix import FORGET, LONG, WILD, Mix
+from streamer.forecast.mix import FORGET, HOPELESS, LONG, WILD, Mix
 from streamer.records import Floats, TickBatch
 from tests.forecast.ticks import ticks_of
 
@@ -139,7 +139,7 @@ def test_one_small_gain_is_no_trust() -> None:
 def test_a_truth_that_is_not_believed_counts_as_a_usual_one() -> None:
     """Where the guard changed the value, no regret moves by more than the usual size of one."""
     made, rng = mix(), np.random.default_rng(0)
-    play(made, 3.0, 200, rng)
+    play(made, 0.3, 200, rng)
     before, size = made.regret.copy(), made.size.max()
     ticks, calm = (ticks_of([0], np.array([[x]])) for x in (1e6, 1.0))
     made.truth(ticks, as_calm(calm), np.array([[[50.0], [0.0], [-50.0], [0.0]]] * 2).reshape(1, 4, 2, 1))
@@ -155,7 +155,7 @@ def test_what_was_predicted_after_a_value_that_is_not_believed_counts_as_usual()
     made.truth(wild, as_calm(calm), np.zeros((1, 4, 2, 1)))
     moved = []
     for tick in range(201, 206):
-        before, size = made.regret.copy(), made.size.copy()
+        before, size, made.error[:] = made.regret.copy(), made.size.copy(), 1.0  # none is hopeless
         ticks = ticks_of([0], np.array([[0.0]]), tick)
         made.truth(ticks, as_calm(ticks), np.tile([[1e6], [0.0], [0.0], [1.0]], 2)[None, :, :, None])
         moved.append((np.abs(made.regret - np.float32(1 - FORGET) * before).max((0, 1, 3)) / size[0, :, 0]).round(3))
@@ -174,7 +174,7 @@ def test_what_was_predicted_before_a_jump_counts_as_usual() -> None:
     play(made, 3.0, 200, rng)
     moved = []
     for tick in range(200, 206):
-        before, size = made.regret.copy(), made.size.copy()
+        before, size, made.error[:] = made.regret.copy(), made.size.copy(), 1.0
         ticks = ticks_of([0], np.array([[100.0]]), tick)
         calm = as_calm(ticks, 100.0 if tick == 200 else 0.0)
         made.truth(ticks, calm, np.tile([[80.0], [0.0], [0.0], [1.0]], 2)[None, :, :, None])
@@ -187,6 +187,37 @@ def test_what_was_predicted_before_a_jump_counts_as_usual() -> None:
         [False, False],
         [False, False],
     ]
+
+
+def test_a_hopeless_model_has_no_weight() -> None:
+    """A model whose mean error is more than HOPELESS times that of the best one has no weight, though it would have
+    been on the right side each time: the mixture is what it is without it."""
+    one, other = mix(), mix()
+    for tick in range(300):
+        x = float(tick % 2)
+        for made, far in ((one, 30.0), (other, x)):
+            said = np.array([0.5, x + 0.1, far])
+            mixed = issue(made, np.repeat(said[:, None], 3, 1))[[0, 2]]
+            truth(made, x, np.concatenate([np.repeat(said[:, None], 2, 1), mixed[None]]))
+    weights = one.weights(np.array([0]), np.ones((1, 3), np.bool_))[0, :, :, 0]
+    assert weights[2].max() == 0
+    assert weights[1].min() > 0.8
+
+
+def test_a_model_that_begins_late_is_taken_for_the_best() -> None:
+    """A model that speaks for the first time after 300 truths neither is hopeless at once nor makes others so, and
+    is found to be hopeless within HOPELESS means."""
+    made = mix()
+    everyone = np.ones((1, 3), np.bool_)
+    for tick in range(600):
+        x = float(tick % 2)
+        late = x + 10 if tick >= 300 else np.nan
+        truth(made, x, np.repeat(np.array([0.5, x + 0.1, late, 0.3])[:, None], 2, 1))
+        if tick in (300, 310):
+            assert made.error[0, 1, 0, 0] == pytest.approx(0.1)
+            assert (made.weights(np.array([0]), everyone)[0, 1] > 0.5).all()
+    assert made.error[0, 2].min() > HOPELESS * 0.1
+    assert made.weights(np.array([0]), everyone)[0, 2].max() == 0
 
 
 def test_it_begins_after_a_constant() -> None:

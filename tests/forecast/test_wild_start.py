@@ -139,17 +139,17 @@ def test_a_step_is_followed(jump: float) -> None:
 
 @pytest.mark.parametrize("wild", [0.0, 1e9])
 def test_a_counter_with_a_wild_reading(wild: float) -> None:
-    """A counter that shows 0 or 1e9 once has at most 1.5 times the errors of one that has not."""
+    """A counter that shows 0 or 1e9 once has at most 1.2 times the errors of one that has not."""
     clean = days(600 + FOLLOWED + HORIZON).cumsum()
     x = np.repeat(clean[:, None], 2, 1)
     x[480, 1] = wild
     ((all_leads, near),) = after(x, 481)
-    assert all_leads < 1.5
-    assert near < 1.5
+    assert all_leads < 1.2
+    assert near < 1.2
 
 
 def test_a_counter_that_resets() -> None:
-    """Five ticks after six counters have begun at 0 again, their errors are on average at most three times those of
+    """Five ticks after six counters have begun at 0 again, their errors are on average at most 1.5 times those of
     counters that go on; had the jumps been learned, they would be 30 times as large."""
     clean = np.stack([days(600 + FOLLOWED + HORIZON, seed).cumsum() for seed in range(6)], 1)
     reset = clean.copy()
@@ -157,7 +157,7 @@ def test_a_counter_that_resets() -> None:
     x = np.concatenate([clean, reset], 1)
     off = errors(x, 486)
     for leads in (slice(None), slice(1)):
-        assert off[:, 6:, leads].mean() < 3 * off[:, :6, leads].mean()
+        assert off[:, 6:, leads].mean() < 1.5 * off[:, :6, leads].mean()
 
 
 def after(x: Floats, begin: int) -> list[tuple[float, float]]:
