@@ -157,7 +157,7 @@ def test_what_was_predicted_after_a_value_that_is_not_believed_counts_as_usual()
     for tick in range(201, 206):
         before, size, made.error[:] = made.regret.copy(), made.size.copy(), 1.0  # none is hopeless
         ticks = ticks_of([0], np.array([[0.0]]), tick)
-        made.truth(ticks, as_calm(ticks), np.tile([[1e6], [0.0], [0.0], [1.0]], 2)[None, :, :, None])
+        made.truth(ticks, as_calm(ticks), np.tile([[30.0], [0.0], [0.0], [1.0]], 2)[None, :, :, None])
         moved.append((np.abs(made.regret - np.float32(1 - FORGET) * before).max((0, 1, 3)) / size[0, :, 0]).round(3))
     assert [[lead <= 1 for lead in leads] for leads in moved] == [
         [True, False],
