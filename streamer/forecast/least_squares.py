@@ -60,9 +60,9 @@ class Past(NamedTuple):
 class Regression(NamedTuple):
     """What the experts have learned; D features.
 
-    factor [N, d, E, D·(D + 1)/2] is P (factor.py). w [N, L, d, E, D]. size, met [N, L, d, E]: mean sizes of errors, and
-    how many there were. gain [N, h, d, E, D]: gains of the newest h ticks, in slot tick mod h, as codes of unit
-    [N, h, d, E] (codes.py).
+    factor [N, d, E, D·(D + 1)/2] is P (factor.py). w [N, L, d, E, D]. size [N, L, d, E]: mean sizes of errors, of
+    which there were as many as `met` [N, L, d]. gain [N, h, d, E, D]: gains of the newest h ticks, in slot tick mod h,
+    as codes of unit [N, h, d, E] (codes.py).
     """
 
     factor: F32
@@ -162,6 +162,7 @@ def learn(s: Past, q: Regression, row: int, c: int, tick: int, leads: Ints, teac
             phi[LAGS - 1 + j] = bounded(mean - value, per)
         if not teaches or s.scale[row, at, c] <= 0:
             continue
+        q.met[row, k, c] += 1
         for e in range(s.newest.shape[2]):
             describe(s, row, c, e, then, origin - s.since[row], per, phi)
             moved = (s.newest[row, c, e] - s.residuals[row, c, e, then]) * per
@@ -181,9 +182,7 @@ def correct(q: Regression, row: int, c: int, k: int, e: int, slot: int, moved: n
     for j in range(FEATURES):
         held = q.w[row, k, c, e, j] if sound else np.float32(0)
         q.w[row, k, c, e, j] = held + decoded(np.float32(q.gain[row, slot, c, e, j]), cut)
-    q.met[row, k, c, e] += 1
-    share = min(q.met[row, k, c, e], np.float32(LONG))
-    size += (min(abs(error), np.float32(WILD) * size) - size) / share
+    size += (min(abs(error), np.float32(WILD) * size) - size) / min(q.met[row, k, c], np.float32(LONG))
     q.size[row, k, c, e] = max(size, np.float32(LEAST_SIZE)) if sound else np.float32(FIRST_SIZE)
 
 

@@ -56,7 +56,7 @@ class LinearExperts(Rows):
             factor=Column((d, experts, packed(FEATURES)), f32),
             w=Column((leads, d, experts, FEATURES), f32),
             size=Column((leads, d, experts), f32),
-            met=Column((leads, d, experts), f32),
+            met=Column((leads, d), f32),
             gain=Column((h, d, experts, FEATURES), np.int8),
             unit=Column((h, d, experts), f32),
         )
@@ -68,7 +68,7 @@ class LinearExperts(Rows):
         return Past(**past), Regression(**regression)
 
     def fit(self) -> list[Any]:
-        return [self.seasons.fit(), self.grid.leads.tolist(), "factors"]
+        return [self.seasons.fit(), self.grid.leads.tolist(), FEATURES, "factors"]
 
     def take_in(self, batch: TickBatch) -> None:
         """Learn from the truths of these ticks, then take them in; a missing one is held at what its slot suggests."""

@@ -117,7 +117,8 @@ class Mix(Rows):
 
         Between leads of the grid weights are interpolated.
         """
-        mix_all(self.state, rows, mean.reshape(*mean.shape[:2], -1), self.models.index(REFERENCE), *self.between)
+        flat = mean.reshape(*mean.shape[:2], mean.shape[2] * mean.shape[3])
+        mix_all(self.state, rows, flat, self.models.index(REFERENCE), *self.between)
 
     def forget(self, models: Sequence[str]) -> None:
         """These models have no weight until they have earned it again."""

@@ -51,7 +51,7 @@ class Seasons(Rows):
         )
 
     def fit(self) -> list[Any]:
-        return [*self.calendar.fit(), self.origin.shape[1]]
+        return [*self.calendar.fit(), self.origin.shape[1], "codes"]
 
     @property
     def state(self) -> Slots:

@@ -266,3 +266,10 @@ def test_where_most_forecasts_meet_no_truth(missed: float, alone: bool) -> None:
         predicted = np.concatenate([forecasts[:, [0, 2]], [issued[[0, 2]]]])
         truth(made, np.nan if rng.random() < missed else rng.normal(0, 0.1), predicted)
     assert (issue(made, forecasts) == 1.0).all() == alone
+
+
+def test_no_rows() -> None:
+    """Of no series nothing is mixed."""
+    mean = np.zeros((0, len(MODELS) + 1, 3, 1))
+    mix().mixture(np.zeros(0, np.int64), mean)
+    assert mean.shape == (0, len(MODELS) + 1, 3, 1)
