@@ -171,7 +171,8 @@ class ForecastBatch:
 
     ticks: the samples, without missing ticks. mean: [b, M, h, d] in the units of the series, NaN where a model has
     none. chosen: [b] index of the model that is published. interval: [b] seconds between two ticks, 0 where that is not
-    known yet. ahead: [b, T] ticks until its forecast crosses each of the stream's thresholds, inf where it crosses no
+    known yet. bounds: [b, Q, h, d] of the published forecasts, in the order of the stream's quantiles; None where it
+    has none. ahead: [b, T] ticks until its forecast crosses each of the stream's thresholds, inf where it crosses no
     longer, NaN where there is nothing to say.
     """
 
@@ -179,6 +180,7 @@ class ForecastBatch:
     mean: Floats
     chosen: Ints
     interval: Floats
+    bounds: Floats | None = None
     ahead: Floats | None = None
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 
 from streamer.config import Metrics, Stream
 from streamer.errors import ConfigError
+from streamer.forecast.bands import Bands
 from streamer.forecast.contract import REFERENCE, Forecaster
 from streamer.forecast.guard import believed
 from streamer.forecast.leads import LeadGrid, grid_of
@@ -42,6 +43,7 @@ class Panel:
     scores: Scores
     skill: Skill
     mix: Mix
+    bands: Bands | None
 
     @classmethod
     def begin(cls, config: Stream, metrics: Metrics) -> Self:
@@ -58,7 +60,9 @@ class Panel:
         models = (*mixed, MIX)
         scores = Scores(models, grid.leads.tolist(), sizes.d, metrics.window)
         skill = Skill(models, leads, references_of(forecasters), metrics.window)
-        return cls(config, leads, models, forecasters, shared, scores, skill, Mix(mixed, grid, sizes.d))
+        single = models.index(config.publish.model) if config.publish.model in mixed else None
+        bands = Bands(config, grid, single) if config.publish.quantiles else None
+        return cls(config, leads, models, forecasters, shared, scores, skill, Mix(mixed, grid, sizes.d), bands)
 
     def with_networks(self, networks: Mapping[Kind, NetworkForecaster]) -> "Panel":
         """The panel with these networks in place of those of their kind, or as the first of it.
@@ -108,6 +112,8 @@ class Panel:
         yield self.scores
         yield self.skill
         yield self.mix
+        if self.bands:
+            yield self.bands
         yield from self.shared.parts()
         yield from self.forecasters.values()
 
@@ -117,7 +123,8 @@ class Panel:
 
     def renew(self, rows: Ints) -> None:
         """These series begin anew: of what was learned of them, only the guard's remains."""
-        for part in (self.scores, self.skill, self.mix, *self.shared.used, *self.forecasters.values()):
+        judges: list[Part] = [self.scores, self.skill, self.mix, *([self.bands] if self.bands else [])]
+        for part in (*judges, *self.shared.used, *self.forecasters.values()):
             part.renew(rows)
 
     def fill(self, batch: TickBatch) -> TickBatch:
@@ -136,6 +143,8 @@ class Panel:
             self.renew(anew)
         self.scores.truth(batch)
         self.skill.truth(batch, self.scores.matured[batch.rows][:, :, self.shown])
+        if self.bands:  # first: the mixture then forgets whether the guard believed the oldest of the pending
+            self.bands.truth(batch, calm, self.intervals(batch.rows), self.mix.doubted, self.scores.matured)
         self.mix.truth(batch, calm, self.scores.matured)
         self.shared.step(believed(batch, calm))
         for name, forecaster in self.forecasters.items():
@@ -143,26 +152,34 @@ class Panel:
 
     def forecast(self, batch: TickBatch) -> ForecastBatch:
         """The forecasts of all models after these samples, kept to be scored, and which of them to publish."""
-        made = self.repeat(batch)
+        made = self.make(batch, keep=True)
         self.scores.predicted(batch, made.mean)
         return made
 
     def repeat(self, batch: TickBatch) -> ForecastBatch:
         """The same, of newest samples that were forecast before: nothing is kept."""
+        return self.make(batch, keep=False)
+
+    def make(self, batch: TickBatch, *, keep: bool) -> ForecastBatch:
+        """The forecasts with their bounds, which are kept if they are new."""
         mean = self.predict(batch)
-        return ForecastBatch(batch, mean, self.choose(mean), self.intervals(batch.rows))
+        made = ForecastBatch(batch, mean, self.choose(mean), self.intervals(batch.rows))
+        if self.bands is None:
+            return made
+        slots, own = self.shared.coming(batch), made.chosen != len(self.models) - 1
+        return replace(made, bounds=self.bands.bounds(batch, made.published, slots, own, keep=keep))
 
     def predict(self, batch: TickBatch) -> Floats:
         """What every model says after these samples: [b, M, h, d], NaN where it says nothing.
 
-        All but the reference keep to the bounds that the guard has for forecasts. Until it knows where a series is, the
-        mixture is the reference.
+        All but the reference keep to the bounds that the guard has for forecasts, and to those of the configuration.
+        Until the guard knows where a series is, the mixture is the reference.
         """
         sizes = self.config.sizes
         mean = np.full((len(batch.rows), len(self.models), sizes.horizon, sizes.d), np.nan)
         for name, forecaster in self.forecasters.items():
             mean[:, self.models.index(name)] = forecaster.forecast(batch)
-        low, high = self.shared.guard.bounds(batch.rows)
+        low, high = (np.clip(side, *self.config.limits) for side in self.shared.guard.bounds(batch.rows))
         others = mean[:, 1:-1]
         np.clip(others, low[:, None, None], high[:, None, None], out=others)
         self.mix.mixture(batch.rows, mean)
