@@ -44,7 +44,7 @@ class Bands(Rows):
     ring: [N, Σ leads, Q, d], codes of pending bounds less their forecasts, in slots as those of scores. offset:
     [N, Q, L, d], how far above the newest value the bounds lay that had been issued for it, NaN for none. theta:
     [N, Q, L, d], less that of normal errors. sizes: [N, 2, L, d], running means of |error| and of `day`, whose ratio
-    is s; seen: [N, L, d] truths, up to 255. day: [N, S, d] and its visits [N, S, d]. pace: [N, d]. change:
+    is s; seen: [N, L, d] truths, up to 255. day: [N, S, d], after so many truths (met: [N, d]). pace: [N, d]. change:
     [N, d], mean change between two samples, of so many changes; value: [N, d], the newest. alone: [N, h] whether the
     configured model was published, in slot tick mod h, where one is configured.
     """
@@ -71,7 +71,7 @@ class Bands(Rows):
             sizes=Column((2, *by_lead), np.float32),
             seen=Column(by_lead, np.uint8),
             day=Column(by_slot, np.float32, 1.0),
-            visits=Column(by_slot, np.int16),
+            met=Column((self.d,), np.float32),
             pace=Column((self.d,), np.float32, 1.0),
             change=Column((self.d,), np.float32),
             changes=Column((self.d,), np.int16),

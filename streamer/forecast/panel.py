@@ -10,10 +10,12 @@ from streamer.config import Metrics, Stream
 from streamer.errors import ConfigError
 from streamer.forecast.bands import Bands
 from streamer.forecast.contract import REFERENCE, Forecaster
-from streamer.forecast.guard import believed
+from streamer.forecast.coverage import Coverage
+from streamer.forecast.guard import Guard, believed
 from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.mix import MIX, Mix
 from streamer.forecast.network import NetworkForecaster
+from streamer.forecast.pace import Pace
 from streamer.forecast.persistence import Persistence
 from streamer.forecast.registry import Shared, forecasters_of, models_of, references_of
 from streamer.forecast.score import Scores
@@ -44,6 +46,7 @@ class Panel:
     skill: Skill
     mix: Mix
     bands: Bands | None
+    coverage: Coverage | None
 
     @classmethod
     def begin(cls, config: Stream, metrics: Metrics) -> Self:
@@ -62,7 +65,9 @@ class Panel:
         skill = Skill(models, leads, references_of(forecasters), metrics.window)
         single = models.index(config.publish.model) if config.publish.model in mixed else None
         bands = Bands(config, grid, single) if config.publish.quantiles else None
-        return cls(config, leads, models, forecasters, shared, scores, skill, Mix(mixed, grid, sizes.d), bands)
+        coverage = Coverage(bands, np.searchsorted(grid.leads, leads).tolist(), metrics.window) if bands else None
+        judges = scores, skill, Mix(mixed, grid, sizes.d), bands, coverage
+        return cls(config, leads, models, forecasters, shared, *judges)
 
     def with_networks(self, networks: Mapping[Kind, NetworkForecaster]) -> "Panel":
         """The panel with these networks in place of those of their kind, or as the first of it.
@@ -112,8 +117,9 @@ class Panel:
         yield self.scores
         yield self.skill
         yield self.mix
-        if self.bands:
+        if self.bands and self.coverage:
             yield self.bands
+            yield self.coverage
         yield from self.shared.parts()
         yield from self.forecasters.values()
 
@@ -123,9 +129,9 @@ class Panel:
 
     def renew(self, rows: Ints) -> None:
         """These series begin anew: of what was learned of them, only the guard's remains."""
-        judges: list[Part] = [self.scores, self.skill, self.mix, *([self.bands] if self.bands else [])]
-        for part in (*judges, *self.shared.used, *self.forecasters.values()):
-            part.renew(rows)
+        for part in self.parts():
+            if part.name not in (Guard.name, Pace.name):
+                part.renew(rows)
 
     def fill(self, batch: TickBatch) -> TickBatch:
         """The same with the last value at filled ticks, which have a time and no value yet."""
@@ -143,8 +149,9 @@ class Panel:
             self.renew(anew)
         self.scores.truth(batch)
         self.skill.truth(batch, self.scores.matured[batch.rows][:, :, self.shown])
-        if self.bands:  # first: the mixture then forgets whether the guard believed the oldest of the pending
+        if self.bands and self.coverage:  # first: the mixture forgets whether the oldest of its truths was believed
             self.bands.truth(batch, calm, self.intervals(batch.rows), self.mix.doubted, self.scores.matured)
+            self.coverage.truth(batch, calm, self.mix.doubted, self.scores.matured)
         self.mix.truth(batch, calm, self.scores.matured)
         self.shared.step(believed(batch, calm))
         for name, forecaster in self.forecasters.items():

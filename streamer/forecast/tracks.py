@@ -19,7 +19,7 @@ WILD = 10.0
 """Times its usual size that an error counts for in the pace."""
 TIE = 1e-3
 """Mean changes within which a truth is neither above nor below a bound: in a standstill nothing is to be learnt."""
-MOST_VISITS = 30_000
+MOST_MET = 1e7
 LEAST = 1e-3
 """Least size of errors in a slot, beside the mean over slots."""
 LARGEST = 1e37
@@ -36,7 +36,7 @@ class Tracks(NamedTuple):
     sizes: F32
     seen: NDArray[np.uint8]
     day: F32
-    visits: NDArray[np.int16]
+    met: F32
     pace: F32
     change: F32
     changes: NDArray[np.int16]
@@ -85,11 +85,10 @@ def learn_all(
                 s.value[row, c] = np.nan
             ratio, pace = learn(s, rule, row, at.tick[i], at.slot[i], c, y, calm[i, c] == y, doubted, matured)
             if not np.isnan(ratio) and s.day.shape[1]:
-                visits = s.visits[row, at.slot[i], c]
                 day, mean = s.day[row, at.slot[i], c], s.day[row, :, c].mean()
-                day += max(at.share[i], 1 / (visits + 3)) * (ratio / mean - day)
+                day += max(at.share[i], 1 / (s.met[row, c] / s.day.shape[1] + 3)) * (ratio / mean - day)
                 s.day[row, at.slot[i], c] = max(day, LEAST)
-                s.visits[row, at.slot[i], c] = min(visits + 1, MOST_VISITS)
+                s.met[row, c] = min(s.met[row, c] + 1, MOST_MET)
             if not np.isnan(pace):
                 s.pace[row, c] += PACE * (pace - s.pace[row, c])
             if calm[i, c] == y:

@@ -14,7 +14,7 @@ class ByHand:
         self.leads, self.quantiles, self.cycle = leads, quantiles, cycle
         self.theta = {(q, lead): NORMAL[q] for q in quantiles for lead in leads}
         self.errors: dict[int, tuple[float, float, int]] = {}  # of a lead: means of |error| and of day, truths
-        self.day, self.visits, self.pace = [1.0] * max(cycle, 1), [0] * max(cycle, 1), 1.0
+        self.day, self.met, self.pace = [1.0] * max(cycle, 1), 0, 1.0
         self.change, self.changes, self.last = 0.0, 0, math.nan
         self.issued: dict[tuple[int, int], tuple[float, list[float]]] = {}
 
@@ -45,10 +45,10 @@ class ByHand:
             if self.size(lead) * day > 0:
                 ratios.append(min(10.0, abs(y - mean) / (self.size(lead) * day)))
         if self.cycle and sizes:
-            share = max(min(0.03, 0.12), 1 / (self.visits[slot] + 3))
+            share = max(min(0.03, 0.12), 1 / (self.met / self.cycle + 3))
             mean_day = sum(self.day) / len(self.day)
             self.day[slot] = max(0.001, day + share * (errors / sizes / mean_day - day))
-            self.visits[slot] += 1
+            self.met += 1
         if ratios:
             self.pace += 0.1 * (sum(ratios) / len(ratios) - self.pace)
         if not math.isnan(self.last):
