@@ -75,13 +75,19 @@ class Coverage(Rows):
         count, q = len(self.quantiles), self.quantiles
         return {f"{q[-1 - i] - q[i]:.6g}": (i, count - 1 - i) for i in range(count // 2)}
 
-    def truth(self, batch: TickBatch, calm: TickBatch, doubted: NDArray[np.bool_], matured: Floats) -> None:
-        """Judge the bounds that had been issued for these ticks: after `Bands.truth`, of the same."""
-        leads, bands = self.bands.grid.leads[self.at], self.bands
-        change = bands.state.change
-        believed = believed_at(batch, calm, doubted, leads)
+    @property
+    def leads(self) -> Ints:
+        """The S leads, in ticks."""
+        return self.bands.grid.leads[self.at]
+
+    def truth(self, batch: TickBatch, believed: NDArray[np.bool_], matured: Floats) -> None:
+        """Judge the bounds that had been issued for these ticks: after `Bands.truth`, of the same.
+
+        believed [b, S]: the guard believes the values and those that they were forecast after.
+        """
+        change, offset = self.bands.state.change, self.bands.offset
         judge_all(
-            self.sums, batch.rows, batch.x, believed, self.at, self.quantiles, bands.offset, change, matured, self.decay
+            self.sums, batch.rows, batch.x, believed, self.at, self.quantiles, offset, change, matured, self.decay
         )
 
     def promise(self, rows: slice = slice(None)) -> Promise:
@@ -105,10 +111,11 @@ class Coverage(Rows):
         )
 
 
-def believed_at(batch: TickBatch, calm: TickBatch, doubted: NDArray[np.bool_], leads: Ints) -> NDArray[np.bool_]:
-    """Whether the guard believes the values of a tick, and those that were forecast from, [b, S]."""
+def believed_at(now: NDArray[np.bool_], batch: TickBatch, doubted: NDArray[np.bool_], leads: Ints) -> NDArray[np.bool_]:
+    """Whether the guard believes [b] the values of a tick, and those that were forecast after, [b, S]; doubted
+    [N, h, d] says which of the newest it does not."""
     then = (batch.tick[:, None] - leads) % doubted.shape[1]
-    believed: NDArray[np.bool_] = (batch.x == calm.x).all(1)[:, None] & ~doubted[batch.rows[:, None], then].any(2)
+    believed: NDArray[np.bool_] = now[:, None] & ~doubted[batch.rows[:, None], then].any(2)
     return believed
 
 

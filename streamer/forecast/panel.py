@@ -10,7 +10,7 @@ from streamer.config import Metrics, Stream
 from streamer.errors import ConfigError
 from streamer.forecast.bands import Bands
 from streamer.forecast.contract import REFERENCE, Forecaster
-from streamer.forecast.coverage import Coverage
+from streamer.forecast.coverage import Coverage, believed_at
 from streamer.forecast.guard import Guard, believed
 from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.mix import MIX, Mix
@@ -151,7 +151,9 @@ class Panel:
         self.skill.truth(batch, self.scores.matured[batch.rows][:, :, self.shown])
         if self.bands and self.coverage:  # first: the mixture forgets whether the oldest of its truths was believed
             self.bands.truth(batch, calm, self.intervals(batch.rows), self.mix.doubted, self.scores.matured)
-            self.coverage.truth(batch, calm, self.mix.doubted, self.scores.matured)
+            now = (batch.x == calm.x).all(1)
+            sure = believed_at(now, batch, self.mix.doubted, self.coverage.leads)
+            self.coverage.truth(batch, sure, self.scores.matured)
         self.mix.truth(batch, calm, self.scores.matured)
         self.shared.step(believed(batch, calm))
         for name, forecaster in self.forecasters.items():
