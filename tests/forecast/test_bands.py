@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from streamer.config import Metrics, Stream
 from streamer.forecast.bands import Bands
+from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.panel import Panel
+from streamer.models import build
 from streamer.records import Floats, ForecastBatch
 from tests.forecast.bands_by_hand import ByHand
 from tests.forecast.ticks import at_random, ticks_of
@@ -24,7 +26,7 @@ def panel(rows: int = 1, d: int = 1, quantiles: Sequence[float] = BOTH, model: s
         name="plant",
         topics=["#"],
         payload={"format": "array", "d": d},  # type: ignore[arg-type]
-        model={"k": 6, "p": 2},  # type: ignore[arg-type]
+        model={"k": 6, "p": 2, "n": 8, "cell": "rnn"},  # type: ignore[arg-type]
         publish={"quantiles": quantiles, "model": model},  # type: ignore[arg-type]
         **{"season": None, **keys},
     )
@@ -163,6 +165,28 @@ def test_a_standstill_teaches_nothing() -> None:
     before, after = (np.mean([width(one)[0, 0] for one in made[a:b]]) for a, b in ((200, 290), (1340, 1500)))
     assert width(made[1290])[0].max() < 0.1 * before
     assert 0.5 * before < after < 2 * before
+
+
+def test_swaps_do_not_break_the_promise() -> None:
+    """While networks that know nothing of the series go live, one after every 20 ticks and twenty in all, bands hold
+    their share of the truths; they go on from where they were."""
+    rng, rows = np.random.default_rng(10), 60
+    made, values = panel(rows, forecasters=["linear", "memoryless"]), rng.normal(size=(500, rows))
+    within = []
+    for t, x in enumerate(values):
+        if t >= 100 and t % 20 == 0:
+            network = NetworkForecaster.of(build("memoryless", made.config.sizes).requires_grad_(False), made.config, t)
+            network.grow(rows)
+            before, made = made, made.with_networks({"memoryless": network})
+            assert made.bands is before.bands
+        made.step(ticks_of(range(rows), x[:, None], t, t == 0))
+        if t:
+            issued = bounds(made.forecast(ticks_of(range(rows), x[:, None], t)))[:, :, 0, 0]
+            if t + 1 < len(values):
+                within.append((issued[:, 0] <= values[t + 1]) & (values[t + 1] <= issued[:, 1]))
+    share = np.array(within)[100:].mean(1)
+    assert share.mean() == pytest.approx(0.8, abs=0.01)
+    assert np.convolve(share, np.full(50, 0.02), "valid").min() > 0.72
 
 
 @settings(deadline=None, max_examples=25)
