@@ -2,7 +2,7 @@
 
 Fast lane, once per batch of waiting messages (lanes/fast.py drives it, stream/state.py is one stream of it):
 
-    broker ─ mqtt ─▶ ingest ─▶ store.journal ─▶ forecast (score ▸ step ▸ forecast ▸ mix) ─▶ publish ─ mqtt ─▶ broker
+    broker ─ mqtt ─▶ ingest ─▶ store.journal ─▶ forecast (score ▸ step ▸ mix ▸ bands) ─▶ publish ─ mqtt ─▶ broker
                                     │                  └▶ observe ─▶ Prometheus
     Slow lane, once per retraining  ▼
     (lanes/slow.py)              train (a process of its own) ─▶ swap.gate ─▶ swap.promote ─▶ the stream's panel
@@ -14,7 +14,7 @@ thing goes:
     a payload format        config/payload.py, ingest/decode.py or ingest/multiseries.py
     a cell                  models/cells.py, models/frozen.py
     a field of the message  publish/encode.py, called from publish/outlet.py
-    bands, quantiles        computed by a Part of forecast/panel.py, carried by ForecastBatch (records.py)
+    what bands depend on    forecast/tracks.py; they are carried by ForecastBatch (records.py)
     a metric                observe/metrics.py
     samples within a tick   ingest/grid.py, ingest/ticks.py
     when to train           stream/schedule.py
@@ -39,6 +39,7 @@ Glossary, each word with one meaning:
     known inputs  what a network is told of a tick that is to come: where it lies in the day and the week
     panel         the forecasters of a stream, their scores, and the mixture of them that is published
     reference     a forecaster that all models are compared with: persistence, and the value of one cycle before
+    quantile      a share of the truths, which is to lie below a bound; band: all bounds of a forecast
     skill         1 - mean absolute error / that of persistence, on the truths that both had predicted
     drift         errors of the mixture that have become larger than they were after the newest outcome
     outcome       what came of a training, with a version; candidate: a network that was just trained

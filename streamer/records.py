@@ -172,7 +172,8 @@ class ForecastBatch:
     ticks: the samples, without missing ticks. mean: [b, M, h, d] in the units of the series, NaN where a model has
     none. chosen: [b] index of the model that is published. interval: [b] seconds between two ticks, 0 where that is not
     known yet. ahead: [b, T] ticks until its forecast crosses each of the stream's thresholds, inf where it crosses no
-    longer, NaN where there is nothing to say.
+    longer, NaN where there is nothing to say. bounds: [b, Q, h, d] of the published forecasts, in the order of the
+    stream's quantiles; None where it has none.
     """
 
     ticks: TickBatch
@@ -180,6 +181,7 @@ class ForecastBatch:
     chosen: Ints
     interval: Floats
     ahead: Floats | None = None
+    bounds: Floats | None = None
 
     def __getitem__(self, mask: NDArray[np.bool_]) -> "ForecastBatch":
         ahead = None if self.ahead is None else self.ahead[mask]
@@ -189,6 +191,12 @@ class ForecastBatch:
     def published(self) -> Floats:
         """The forecasts of the chosen models, [b, h, d]."""
         return self.mean[np.arange(len(self.chosen)), self.chosen]
+
+    @property
+    def curves(self) -> Floats:
+        """The forecasts of the chosen models and then their bounds, [b, 1 + Q, h, d]."""
+        mean = self.published[:, None]
+        return mean if self.bounds is None else np.concatenate([mean, self.bounds], 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ from streamer.config.payload import (
     Payload,
     SparkplugPayload,
 )
-from streamer.config.stream import HomeAssistant, Stream, Threshold
+from streamer.config.publish import HomeAssistant
+from streamer.config.stream import Stream, Threshold
 from streamer.records import RECIPES, CellName, InitialState, Recipe
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The keys of one entry of `streams`: topics, payload, time grid, networks, publishing, retraining."""
+"""The keys of one entry of `streams`: topics, payload, time grid, networks, thresholds, retraining."""
 
 import math
 import re
@@ -7,9 +7,10 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from streamer.config.base import LABEL, QoS, Section, Ticks, check_template, label_names, plain
+from streamer.config.base import Section, Ticks, check_template, label_names, plain
 from streamer.config.cycles import known_inputs
 from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
+from streamer.config.publish import Publish
 from streamer.records import CellName, Form, Sizes
 
 DAY = 86_400.0
@@ -38,50 +39,6 @@ class Model(Section):
     """Neurons of each network. The traditional network divides them between its encoder and decoder."""
     r: Annotated[float, Field(gt=0)] = 1.0
     """Ratio n1/n2 of the neurons in the encoder to those in the decoder of the traditional network."""
-
-
-class HomeAssistant(Section):
-    """Announces every series to Home Assistant as a device, by its MQTT device discovery."""
-
-    prefix: Annotated[str, Field(pattern=r"^[^+#/\x00]+(/[^+#/\x00]+)*$")] = "homeassistant"
-    """Discovery prefix of Home Assistant. The daemon needs the right to publish on prefix/device/#."""
-    leads: tuple[Ticks, ...] | None = None
-    """Leads with a sensor each, in ticks; null takes k and k·p."""
-    unit: Annotated[str, Field(min_length=1)] | None = None
-    """Unit of the series, such as `°C`; null gives none, and Home Assistant then draws no curve."""
-    device_class: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] | None = None
-    """Device class of the sensors in Home Assistant, such as `temperature`; the unit must be one of that class."""
-
-    @field_validator("device_class")
-    @classmethod
-    def of_a_number(cls, device_class: str | None) -> str | None:
-        if device_class in ("date", "enum", "timestamp"):
-            raise ValueError(f"{device_class} is no class of numbers, and a forecast is a number")
-        return device_class
-
-
-class Publish(Section):
-    """What is published, and on which topic."""
-
-    model: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")] = "best"
-    """What is published. best: the mixture of all forecasters, weighted by their live errors; else the name of one."""
-    topic: str = "forecast/{topic}"
-    """Topic of a forecast: {topic} is the series, {stream} the stream's name, {label} a label of every filter."""
-    qos: QoS = 0
-    """Quality of service of the forecasts."""
-    retain: bool = True
-    """Whether the broker retains the newest forecast of each series for later subscribers."""
-    every: Ticks = 1
-    """Ticks of a series between two forecasts; 1 forecasts at every tick."""
-    home_assistant: HomeAssistant | None = None
-    """Announcement of every series to Home Assistant; null makes none."""
-
-    @field_validator("topic")
-    @classmethod
-    def placeholders(cls, topic: str) -> str:
-        if topic.count("{topic}") != 1 or topic == "{topic}":
-            raise ValueError("must hold {topic} once, and other text: each series needs a topic of its own")
-        return check_template(topic, {"topic", "stream", *LABEL.findall(topic)})
 
 
 class Threshold(Section):
@@ -278,6 +235,11 @@ class Stream(Section):
     def filters(self) -> list[str]:
         """`topics` as MQTT filters, with + in place of each {name}."""
         return [plain(topic) for topic in self.topics]
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """`lowest` and `highest`, infinite where there is none."""
+        return -math.inf if self.lowest is None else self.lowest, math.inf if self.highest is None else self.highest
 
     @property
     def first_training(self) -> int:

@@ -55,7 +55,7 @@ class Guard(Rows):
     settling: NDArray[np.uint8]
 
     def __init__(self, config: Stream) -> None:
-        self.d = config.sizes.d
+        self.d, self.limits = config.sizes.d, config.limits
         day = DAY / config.interval if config.interval else LONG
         self.known = int(np.ceil(min(day, LONG)))
         by_element = Column((self.d,))
@@ -102,10 +102,11 @@ class Guard(Rows):
         return replace(batch, x=np.where(self.settling[batch.rows] > 0, np.nan, batch.x))
 
     def bounds(self, rows: Ints) -> tuple[Floats, Floats]:
-        """Least and largest values [b, d] that a forecast of these series can have; until START values, any."""
+        """Least and largest values [b, d] that a forecast of these series can have, within those of the configuration;
+        until START values, these."""
         level, reach = self.level[rows], BEYOND * np.maximum(self.deviation[rows], self.slow[rows])
         reach[self.guessing(rows)] = np.inf
-        return level - reach, level + reach
+        return np.clip(level - reach, *self.limits), np.clip(level + reach, *self.limits)
 
     def bound(self, rows: Ints, mean: Floats) -> None:
         """Put forecasts mean [b, models, h, d] within the bounds; NaN stays."""

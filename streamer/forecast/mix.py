@@ -98,14 +98,17 @@ class Mix(Rows):
     def state(self) -> Regrets:
         return Regrets(**self.arrays())
 
+    def doubt(self, batch: TickBatch, calm: Calm) -> None:
+        """What was predicted before a series jumped will count as if it was after a value that is not believed."""
+        if calm.moved.any():
+            self.doubted[batch.rows] |= (calm.moved != 0)[:, None]
+
     def truth(self, batch: TickBatch, calm: Calm, matured: Floats) -> None:
         """Learn from these ticks: matured [b, K + 1, L, d] is what models and mixture had predicted for them.
 
         Where the calm value differs, the guard does not believe this one. What was predicted for it, and later what was
-        predicted after it, counts up to once the usual size of r. So does what was predicted before a series jumped.
+        predicted after it, counts up to once the usual size of r.
         """
-        if calm.moved.any():
-            self.doubted[batch.rows] |= (calm.moved != 0)[:, None]
         learn_all(self.state, batch.rows, batch.x, calm.ticks.x, batch.tick, batch.fresh, self.grid.leads, matured)
 
     def weights(self, rows: Ints, speaks: NDArray[np.bool_]) -> Floats:

@@ -8,11 +8,14 @@ import numpy as np
 
 from streamer.config import Metrics, Stream
 from streamer.errors import ConfigError
+from streamer.forecast.bands import Bands
 from streamer.forecast.contract import REFERENCE, Forecaster
-from streamer.forecast.guard import believed
+from streamer.forecast.coverage import Coverage, believed_at
+from streamer.forecast.guard import Guard, believed
 from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.mix import MIX, Mix
 from streamer.forecast.network import NetworkForecaster
+from streamer.forecast.pace import Pace
 from streamer.forecast.persistence import Persistence
 from streamer.forecast.registry import Shared, forecasters_of, models_of, references_of
 from streamer.forecast.score import Scores
@@ -42,6 +45,8 @@ class Panel:
     scores: Scores
     skill: Skill
     mix: Mix
+    bands: Bands | None
+    coverage: Coverage | None
 
     @classmethod
     def begin(cls, config: Stream, metrics: Metrics) -> Self:
@@ -59,7 +64,11 @@ class Panel:
         shown = np.searchsorted(grid.leads, leads).tolist()
         scores = Scores(models, grid.leads.tolist(), sizes.d, metrics.window, shown)
         skill = Skill(models, leads, references_of(forecasters), metrics.window)
-        return cls(config, leads, models, forecasters, shared, scores, skill, Mix(mixed, grid, sizes.d))
+        single = models.index(config.publish.model) if config.publish.model in mixed else None
+        bands = Bands(config, grid, single) if config.publish.quantiles else None
+        coverage = Coverage(bands, np.searchsorted(grid.leads, leads).tolist(), metrics.window) if bands else None
+        judges = scores, skill, Mix(mixed, grid, sizes.d), bands, coverage
+        return cls(config, leads, models, forecasters, shared, *judges)
 
     def with_networks(self, networks: Mapping[Kind, NetworkForecaster]) -> "Panel":
         """The panel with these networks in place of those of their kind, or as the first of it.
@@ -109,6 +118,9 @@ class Panel:
         yield self.scores
         yield self.skill
         yield self.mix
+        if self.bands and self.coverage:
+            yield self.bands
+            yield self.coverage
         yield from self.shared.parts()
         yield from self.forecasters.values()
 
@@ -118,8 +130,9 @@ class Panel:
 
     def renew(self, rows: Ints) -> None:
         """These series begin anew: of what was learned of them, only the guard's remains."""
-        for part in (self.scores, self.skill, self.mix, *self.shared.used, *self.forecasters.values()):
-            part.renew(rows)
+        for part in self.parts():
+            if part.name not in (Guard.name, Pace.name):
+                part.renew(rows)
 
     def move(self, rows: Ints, by: Floats) -> None:
         """What was learned of these series holds from now on where they have jumped to, by [b, d]."""
@@ -142,7 +155,13 @@ class Panel:
         if calm.anew.any():
             self.renew(batch.rows[calm.anew])
             predicted[calm.anew] = np.nan
-        self.skill.truth(batch, predicted[:, :, self.scores.shown])
+        shown = predicted[:, :, self.scores.shown]
+        self.skill.truth(batch, shown)
+        self.mix.doubt(batch, calm)
+        if self.bands and self.coverage:  # first: the mixture forgets whether the oldest of its truths was believed
+            self.bands.truth(batch, calm, self.intervals(batch.rows), self.mix.doubted, predicted)
+            now = (batch.x == calm.ticks.x).all(1)
+            self.coverage.truth(batch, believed_at(now, batch, self.mix.doubted, self.coverage.leads), shown)
         self.mix.truth(batch, calm, predicted)
         if calm.moved.any():
             self.move(batch.rows, calm.moved)
@@ -152,20 +171,28 @@ class Panel:
 
     def forecast(self, batch: TickBatch) -> ForecastBatch:
         """The forecasts of all models after these samples, kept to be scored, and which of them to publish."""
-        made = self.repeat(batch)
+        made = self.make(batch, keep=True)
         self.scores.predicted(batch, made.mean)
         return made
 
     def repeat(self, batch: TickBatch) -> ForecastBatch:
         """The same, of newest samples that were forecast before: nothing is kept."""
+        return self.make(batch, keep=False)
+
+    def make(self, batch: TickBatch, *, keep: bool) -> ForecastBatch:
+        """The forecasts with their bounds, which are kept if they are new."""
         mean = self.predict(batch)
-        return ForecastBatch(batch, mean, self.choose(mean), self.intervals(batch.rows))
+        made = ForecastBatch(batch, mean, self.choose(mean), self.intervals(batch.rows))
+        if self.bands is None:
+            return made
+        slots, own = self.shared.coming(batch), made.chosen != len(self.models) - 1
+        return replace(made, bounds=self.bands.bounds(batch, made.published, slots, own, keep=keep))
 
     def predict(self, batch: TickBatch) -> Floats:
         """What every model says after these samples: [b, M, h, d], NaN where it says nothing.
 
-        All but the reference keep to the bounds that the guard has for forecasts. Until it knows where a series is, the
-        mixture is the reference.
+        All but the reference keep to the bounds that the guard has for forecasts, and to those of the configuration.
+        Until the guard knows where a series is, the mixture is the reference.
         """
         sizes = self.config.sizes
         mean = np.full((len(batch.rows), len(self.models), sizes.horizon, sizes.d), np.nan)

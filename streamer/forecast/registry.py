@@ -14,7 +14,7 @@ from streamer.forecast.persistence import Persistence
 from streamer.forecast.seasonal import Seasonal, Seasons
 from streamer.models import KINDS
 from streamer.part import Part
-from streamer.records import TickBatch
+from streamer.records import Ints, TickBatch
 
 LAST = {"day": "yesterday", "week": "last-week"}
 """What the value of one cycle before is called; for other cycles it is last-TICKS."""
@@ -42,6 +42,12 @@ class Shared:
             self.used = [self.experts, self.seasons]
         elif Seasonal in kinds:
             self.used = [self.seasons]
+
+    def coming(self, batch: TickBatch) -> Ints:
+        """The slots of the shortest cycle that the k·p ticks after these samples lie in, [b, h]; 0 without a cycle."""
+        if not self.seasons.calendar.cycles:
+            return np.zeros((len(batch.rows), len(self.seasons.ahead)), np.int64)
+        return self.seasons.coming(batch)[0]
 
     def parts(self) -> Iterator[Part]:
         yield self.guard

@@ -79,7 +79,7 @@ class Seasons(Rows):
         """For each cycle the slots of the k·p ticks after these samples, [b, h]; several forecasters ask in turn."""
         if self.asked[0] is batch:
             return self.asked[1]
-        time = self.time[batch.rows, None] + self.ahead * self.pace.intervals(batch.rows)[:, None]
+        time = batch.time[:, None] + self.ahead * self.pace.intervals(batch.rows)[:, None]
         self.asked = batch, self.slots(batch.tick[:, None] + self.ahead, time)
         return self.asked[1]
 

@@ -25,6 +25,7 @@ from streamer.ingest.grid import Series
 from streamer.lanes.fast import FastLane
 from streamer.models import KINDS
 from streamer.mqtt.link import Link
+from streamer.observe.bands import band_metrics
 from streamer.records import Floats
 from streamer.stream.counts import LATENCIES
 from streamer.stream.schedule import CAUSES
@@ -61,6 +62,7 @@ class Readings(Collector):
         yield from self.storage_metrics()
         yield from self.flow_metrics()
         yield from self.error_metrics()
+        yield from band_metrics(self.streams)
         yield from self.training_metrics()
         yield from self.threshold_metrics()
         if self.per_series:

@@ -34,12 +34,13 @@ class Outlet:
     """Topics, encoding, thresholds and discovery of a stream.
 
     frame: the text before and after a series' name in the topic of its forecasts, None where labels may stand in it.
-    availability: the topic on which the daemon says online and offline; without one nothing is announced to Home
-    Assistant.
+    limits: the least and the largest value of a series. availability: the topic on which the daemon says online and
+    offline; without one nothing is announced to Home Assistant.
     """
 
     def __init__(self, config: Stream, labelled: bool, availability: str | None) -> None:
         self.name, self.publish, self.labelled = config.name, config.publish, labelled
+        self.limits = config.limits
         self.thresholds = Thresholds(config) if config.thresholds else None
         announced = config.publish.home_assistant
         self.discovery = Discovery(config, announced, availability) if announced and availability else None
@@ -97,9 +98,9 @@ class Outlet:
         spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
         names, topics = [one.name for one in series], self.topics(series)
         extra = [one.extra for one in series] if self.labelled else None
-        payloads = encode(
-            names, batch.ticks.time, batch.interval, spoken, rounded(batch.published, batch.ticks.x), extra
-        )
+        curves = np.clip(rounded(batch.curves, batch.ticks.x), *self.limits)  # which have digits of their own
+        quantiles = self.publish.quantiles
+        payloads = encode(names, batch.ticks.time, batch.interval, spoken, curves, extra, quantiles)
         qos, retain = self.publish.qos, self.publish.retain
         messages = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
         out = list(compress(messages, told.tolist()))

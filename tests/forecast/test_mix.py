@@ -177,6 +177,7 @@ def test_what_was_predicted_before_a_jump_counts_as_usual() -> None:
         before, size, made.error[:] = made.regret.copy(), made.size.copy(), 1.0
         ticks = ticks_of([0], np.array([[100.0]]), tick)
         calm = as_calm(ticks, 100.0 if tick == 200 else 0.0)
+        made.doubt(ticks, calm)
         made.truth(ticks, calm, np.tile([[80.0], [0.0], [0.0], [1.0]], 2)[None, :, :, None])
         moved.append((np.abs(made.regret - np.float32(1 - FORGET) * before).max((0, 1, 3)) / size[0, :, 0]).round(3))
     assert [[lead <= 1 for lead in leads] for leads in moved] == [

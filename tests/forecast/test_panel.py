@@ -103,7 +103,8 @@ def test_a_swap_leaves_the_panel_as_it_was() -> None:
     assert (list(before.networks), list(after.networks)) == ([], ["traditional"])
     assert after.speakers() == [("persistence", 0), ("linear", 0), ("memoryless", 0), ("traditional", 7), ("mix", 7)]
     assert [part.name for part in after.parts()] == [
-        "scores", "skill", "mix", "guard", "pace", "linear-experts", "seasons", "persistence", "linear", "traditional",
+        "scores", "skill", "mix", "bands", "coverage", "guard", "pace", "linear-experts", "seasons", "persistence",
+        "linear", "traditional",
     ]  # fmt: skip
 
 

@@ -64,7 +64,8 @@ def go(stream: StreamState, batches: Iterable[TickBatch]) -> list[NDArray[Any]]:
         forecasts = stream.tick(batch)
         if forecasts is not None:
             assert forecasts.ahead is not None
-            said += [forecasts.mean, forecasts.chosen, forecasts.ahead]
+            assert forecasts.bounds is not None
+            said += [forecasts.mean, forecasts.chosen, forecasts.bounds, forecasts.ahead]
         said += stream.panel.scores.by_lead()
     return said
 

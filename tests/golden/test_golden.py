@@ -20,6 +20,8 @@ NEW = {
     *("scores", "skill", "mix", "guard", "pace", "linear-experts", "seasons", "linear", "yesterday", "last-week"),
     *(f"{kind}-{cycle}" for kind in ("last", "profile", "linear") for cycle in ("day", "week", "5")),
     "error-drift",
+    "bands",
+    "coverage",
 }
 """What there was not in earlier revisions, or in another form, and begins anew."""
 CLOSE = 1e-5

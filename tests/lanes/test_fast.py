@@ -32,6 +32,8 @@ def test_the_second_sample_gets_a_forecast(fast: FastLane) -> None:
     """A new series is forecast from its second sample on, by persistence, and the message says so."""
     assert feed(fast, [sample("plant/a", 10, 1.5)]) == []
     (forecast,) = feed(fast, [sample("plant/a", 11, 2.5)])
+    bounds = forecast.pop("quantiles")
+    assert {name: bound[0] for name, bound in bounds.items()} == pytest.approx({"0.1": 0.894, "0.9": 4.106}, rel=0.01)
     assert forecast == {
         "topic": "forecast/plant/a",
         "series": "plant/a",

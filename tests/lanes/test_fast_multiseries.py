@@ -175,7 +175,17 @@ def test_labels(tmp_path: Path) -> None:
         ("f/press 3/plant/press 3/temp", {"machine": "press 3"}),
         ('f/"y"/x/"y"/z', {"area": "x", "machine": '"y"'}),
     ]
-    assert list(forecasts[0]) == ["topic", "series", "time", "interval", "labels", "model", "version", "mean"]
+    assert list(forecasts[0]) == [
+        "topic",
+        "series",
+        "time",
+        "interval",
+        "labels",
+        "model",
+        "version",
+        "mean",
+        "quantiles",
+    ]
     fast.journal.close()
 
 

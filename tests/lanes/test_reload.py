@@ -100,7 +100,11 @@ async def test_a_changed_stream_goes_on_from_its_states(tmp_path: Path) -> None:
     assert not after.retired
     assert after.counts.samples == 40
     every = plain.hear("a", at=range(40, 60))
-    assert changed.hear("a", at=range(40, 60)) == every[::2]
+    fewer = changed.hear("a", at=range(40, 60))
+    assert fewer[0] == every[0]
+    for forecast in (*every, *fewer):
+        del forecast["quantiles"]  # from then on they learn from half as many forecasts
+    assert fewer == every[::2]
     for one in (plain, changed):
         one.fast.journal.close()
 

@@ -95,6 +95,26 @@ async def test_skill_and_mase_have_no_unit(tmp_path: Path) -> None:
     fast.journal.close()
 
 
+async def test_bands_by_lead_and_level(tmp_path: Path) -> None:
+    """The share of values in their bands is shown beside what the band promises, never without its Winkler score; and
+    nothing of a stream without bands."""
+    fast = fast_lane(tmp_path, timed(season=None, publish={"quantiles": [0.25, 0.75]}))
+    rng = np.random.default_rng(1)
+    feed(fast, [sample("plant/a", t, x) for t, x in enumerate(rng.normal(size=400).tolist())])
+    got = values(await text(fast))
+    assert got["streamer_band_level_ratio", labels(level="0.5")] == 0.5
+    for lead in (1, 3, 6):
+        at = labels(lead=str(lead), level="0.5")
+        assert got["streamer_band_coverage_ratio", at] == pytest.approx(0.5, abs=0.08)
+        assert 0.5 < got["streamer_band_width_ratio", at] < got["streamer_band_winkler_ratio", at] < 5
+        for quantile in ("0.25", "0.75"):
+            assert 0.1 < got["streamer_band_pinball_ratio", labels(lead=str(lead), bound=quantile)] < 0.5
+    fast.journal.close()
+    without = fast_lane(tmp_path / "without", timed(publish={"quantiles": []}))
+    assert not any(name.startswith("streamer_band") for name, _ in values(await text(without)))
+    without.journal.close()
+
+
 async def test_series_of_a_message_by_name_and_label(tmp_path: Path) -> None:
     """Series that share a message are told apart by their names, their labels are a gauge of 1 beside, and a message
     that holds none is counted."""

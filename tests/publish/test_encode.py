@@ -56,22 +56,23 @@ def test_topic_of_any_text() -> None:
 @pytest.mark.parametrize("series", [["a\x7fb", "c"], ["\x7f", ""], ["", ""], ['","', "\\"]])
 def test_topics_of_a_batch(series: list[str]) -> None:
     """Topics that hold what separates them while a batch is encoded come back from it too."""
-    payloads = encode(series, np.zeros(2), np.ones(2), [("m", 0)] * 2, np.zeros((2, 1, 1)))
+    payloads = encode(series, np.zeros(2), np.ones(2), [("m", 0)] * 2, np.zeros((2, 1, 1, 1)))
     assert [orjson.loads(payload)["series"] for payload in payloads] == series
 
 
-@given(st.data(), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3))
-def test_a_batch(data: st.DataObject, b: int, h: int, d: int) -> None:
-    """A batch of forecasts is encoded as each of them by the standard library, whatever topic, time, model or shape."""
-    texts = st.text(st.characters(codec="utf-8") | st.sampled_from('\x7f",\\'), max_size=5)
+@given(st.data(), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), st.sampled_from([(), (0.5,), (0.1, 0.9)]))
+def test_a_batch(data: st.DataObject, b: int, h: int, d: int, quantiles: tuple[float, ...]) -> None:
+    """A batch of forecasts is encoded as each of them by the standard library, whatever topic, time, model, shape or
+    bounds."""
+    texts = st.text(st.characters(codec="utf-8") | st.sampled_from('\x7f",\\%'), max_size=5)
     series = [data.draw(texts) for _ in range(b)]
     time = np.array([data.draw(st.integers(0, EXACT - 1)) / 1e6 for _ in range(b)])
     interval = data.draw(arrays(np.float64, b, elements=st.floats(1e-6, 1e9)))
     spoken = [
         (data.draw(st.sampled_from(["persistence", "memoryless"])), data.draw(st.integers(0, 99))) for _ in series
     ]
-    mean = data.draw(arrays(np.float64, (b, h, d), elements=numbers))
-    columns = (series, time, interval.tolist(), spoken, mean.tolist())
+    curves = data.draw(arrays(np.float64, (b, 1 + len(quantiles), h, d), elements=numbers))
+    shown = (curves[..., 0] if d == 1 else curves).tolist()
     wanted = [
         {
             "series": name,
@@ -79,11 +80,14 @@ def test_a_batch(data: st.DataObject, b: int, h: int, d: int) -> None:
             "interval": spacing,
             "model": model,
             "version": version,
-            "mean": [value[0] for value in values] if d == 1 else values,
+            "mean": mean,
+            **({"quantiles": dict(zip(map(str, quantiles), bounds, strict=True))} if quantiles else {}),
         }
-        for name, at, spacing, (model, version), values in zip(*columns, strict=True)
+        for name, at, spacing, (model, version), (mean, *bounds) in zip(
+            series, time, interval.tolist(), spoken, shown, strict=True
+        )
     ]
-    payloads = encode(series, time, interval, spoken, mean)
+    payloads = encode(series, time, interval, spoken, curves, quantiles=quantiles)
     assert [list(json.loads(payload).items()) for payload in payloads] == [list(one.items()) for one in wanted]
 
 
@@ -98,7 +102,12 @@ def test_rounding(mean: Floats) -> None:
 
 def from_zero(mean: Floats) -> Floats:
     """Rounded after a newest value of 0, a step from which is all of a value."""
-    return rounded(mean, np.zeros_like(mean[:, 0]))
+    return alone(mean, np.zeros_like(mean[:, 0]))
+
+
+def alone(mean: Floats, x: Floats) -> Floats:
+    """Rounded forecasts without bounds."""
+    return rounded(mean[:, None], x)[:, 0]
 
 
 @given(
@@ -110,17 +119,17 @@ def test_steps_keep_their_digits(x: float, size: float, steps: Floats) -> None:
     """However large a value, the largest step from it is written to a part in a thousand, or to what fifteen digits of
     the value show; and a value of few digits is written with these."""
     mean = x + 10.0**size * steps
-    short = rounded(mean, np.array([[x]]))
+    short = alone(mean, np.array([[x]]))
     peak, change = np.abs(mean).max(), np.abs(mean - x).max()
-    assert np.abs(short - mean).max() <= max(1e-3 * change, 10.0**-13.9 * peak) + 1e-298
+    assert np.abs(short - mean).max() <= max(1e-3 * change, 10.0**-13.9 * peak) + 1e-293  # of steps below 1e-290
     assert (np.abs(short - mean) <= 0.5 * 10.0 ** (1 - DIGITS) * peak * (1 + 1e-5) + 1e-298).all()
 
 
 def test_a_meter_of_thirteen_digits() -> None:
     """Its forecasts are whole numbers as long as it, not rounded to tens of thousands; and a rest stays what it is."""
     x = np.array([[1234567890123.0]])
-    assert rounded(x[:, None] + np.arange(3.0)[:, None], x)[0, :, 0].tolist() == [x + i for i in range(3)]
-    assert rounded(np.full((1, 2, 1), 21.4), np.array([[21.4]]))[0, :, 0].tolist() == [21.4, 21.4]
+    assert alone(x[:, None] + np.arange(3.0)[:, None], x)[0, :, 0].tolist() == [x + i for i in range(3)]
+    assert alone(np.full((1, 2, 1), 21.4), np.array([[21.4]]))[0, :, 0].tolist() == [21.4, 21.4]
 
 
 def test_rounding_by_element() -> None:
@@ -175,3 +184,27 @@ def test_every_time_of_the_grid(time: float) -> None:
 def test_last_moment() -> None:
     """The last float before the year 10000 is still of the year 9999."""
     assert rfc3339(float(np.nextafter(YEAR_10000, 0))).startswith("9999-12-31T23:59:59.9999")
+
+
+@given(
+    arrays(
+        np.float64,
+        st.tuples(st.integers(1, 3), st.integers(2, 4), st.integers(1, 6), st.integers(1, 2)),
+        elements=numbers,
+    )
+)
+def test_bounds_have_the_digits_of_their_width(curves: Floats) -> None:
+    """Rounding moves a bound, and the mean, by at most a two-thousandth of the band's width at its lead, or half a unit
+    in the tenth digit of the largest value; and bounds stay in order."""
+    curves.sort(1)
+    short = rounded(curves, curves[:, 0, 0])
+    width, peak = curves[:, -1] - curves[:, 0], np.abs(curves[:, 0]).max(1, keepdims=True)
+    most = np.maximum(0.5e-3 * width, 0.5 * 10.0 ** (1 - DIGITS) * peak) * (1 + 1e-5) + 1e-293
+    assert (np.abs(short - curves) <= most[:, None]).all()
+    assert (np.diff(short, axis=1) >= 0).all()
+
+
+def test_short_numbers() -> None:
+    """A band of half a degree is written to ten-thousandths of one, and its mean as well."""
+    curves = np.array([21.123456789, 20.87654321, 21.3987654321]).reshape(1, 3, 1, 1)
+    assert rounded(curves, np.array([[21.0]])).ravel().tolist() == [21.1235, 20.8765, 21.3988]

@@ -12,6 +12,7 @@ from streamer.forecast import registry
 from streamer.records import Floats
 from tests.studies.accuracy import daemon
 from tests.studies.accuracy.__main__ import main, study
+from tests.studies.accuracy.bands import naive_bounds, score_band
 from tests.studies.accuracy.boosting import drawn
 from tests.studies.accuracy.datasets import SPECS, Data, Spec, load
 from tests.studies.accuracy.result import Result, summary
@@ -68,6 +69,35 @@ def test_leads_above_are_counted() -> None:
     found = ratio(np.array([[1.02, 1.03, 0.0, 1.0]]), np.array([[1.0, 1.0, 0.0, 0.0]]))
     assert found.by_lead == pytest.approx([1.02, 1.03, 1, np.inf])
     assert (found.above, found.worst) == (2, 4)
+
+
+def test_a_band_that_is_known() -> None:
+    """Of four truths one lies 2 above a band of width 4 and one 1 below: coverage, width, Winkler score and the mean
+    pinball loss of its bounds are those of arithmetic, beside errors of persistence of 2; a truth that is missing, or
+    has no bounds, counts for nothing."""
+    truth = np.array([[0.0, 1], [1, 1], [4, np.nan], [-3, 1]])
+    bounds = np.array([np.full((4, 2), -2.0), np.full((4, 2), 2.0)])
+    bounds[:, 3, 1] = np.nan
+    found = score_band(truth, bounds, truth - 2)
+    assert found.coverage.tolist() == [0.5, 1]
+    assert found.width.tolist() == [2, 2]
+    assert found.winkler == pytest.approx([(4 + (20 + 10) / 4) / 2, 2])
+    assert found.pinball == pytest.approx(found.winkler / 20)  # both quantiles are 0.1 from the ends
+    assert found.overall == pytest.approx(found.pinball.mean())
+    assert found.off == pytest.approx(0.3)
+
+
+def test_simple_bounds_know_nothing_of_the_future() -> None:
+    """What comes after an origin changes none of its bounds; and they hold the errors that came before, but for a fifth
+    of them."""
+    x = np.random.default_rng(1).normal(size=400)
+    other = np.where(np.arange(400) > 200, 1e6, x)
+    for season in (None, 12):
+        spec = Spec(1.0, stride=1, k=2, p=2, day=season)
+        made, changed = (naive_bounds(data(one[:, None], spec), one, 0) for one in (x, other))
+        last = int(np.flatnonzero(data(x[:, None], spec).origins == 200)[0])
+        assert (made[:, : last + 1] == changed[:, : last + 1]).all()
+        assert score_band(data(x[:, None], spec).truth[0], made, made[0] * 0).coverage == pytest.approx(0.8, abs=0.06)
 
 
 def test_missing_samples_are_inputs_and_no_truths() -> None:

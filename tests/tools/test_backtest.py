@@ -167,6 +167,26 @@ def test_the_errors_are_those_counted_by_hand(tmp_path: Path) -> None:
             assert stream["models"][who]["skill"][i] == pytest.approx(0)
 
 
+def test_bands_are_judged_by_what_was_published(tmp_path: Path) -> None:
+    """Of each lead the share of values between the published bounds, and their width and Winkler score over the mean
+    error of persistence, are those of plain arithmetic over the whole run."""
+    values = np.random.default_rng(0).normal(size=400)
+    some = [("waves/a", START + t, payload(START + t, x)) for t, x in enumerate(values.tolist())]
+    config = document(tmp_path, forecasters=["linear"], retrain={"every": 0, "minimum": 300, "window": 3000})
+    done, out = run(tmp_path, write(tmp_path / "a.jsonl", some), config)
+    (stream,) = result(done)["streams"]
+    messages = [json.loads(json.loads(line)["payload"]) for line in out.splitlines()]
+    bounds = np.array([list(one["quantiles"].values()) for one in messages])  # [T, 2, h], the first of tick 1
+    for i, lead in enumerate(stream["leads"]):
+        truth, low, high = values[1 + lead :], *bounds[:-lead, :, lead - 1].T
+        naive = np.abs(truth - values[1:-lead]).mean()
+        outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
+        found = {name: table["0.8"][i] for name, table in stream["bands"].items() if name != "pinball"}
+        assert found["coverage"] == pytest.approx(((low <= truth) & (truth <= high)).mean(), abs=0.006)
+        assert found["width"] == pytest.approx((high - low).mean() / naive, rel=2e-3)
+        assert found["winkler"] == pytest.approx((high - low + outside / 0.1).mean() / naive, rel=2e-3)
+
+
 def test_models_are_compared_on_the_same_truths(tmp_path: Path) -> None:
     """A forecaster that is silent for a cycle of 20 ticks, in which persistence errs much, is compared with it on the
     rest alone, and persistence with that one."""

@@ -78,8 +78,8 @@ async def test_the_demo_ends_up_forecasting_with_networks_of_its_own() -> None:
             demo.kill()
             await demo.wait()
     assert demo.returncode == 0, text
-    assert list(shape) == ["series", "time", "interval", "model", "version", "mean"]
-    assert len(shape["mean"]) == 40
+    assert list(shape) == ["series", "time", "interval", "model", "version", "mean", "quantiles"]
+    assert [len(shape["mean"]), *map(len, shape["quantiles"].values())] == [40, 40, 40]
     assert 'streamer_forecast_rmse{lead="40",model="persistence",stream="waves"}' in metrics
     assert 'streamer_mix_weight{lead="40",model="memoryless",stream="waves"}' in metrics
     assert "Networks live at the end: building memoryless+traditional" in " ".join(text.split())

@@ -15,7 +15,8 @@ from streamer.tools.backtest.run import Backtest
 
 LEGEND = """
 RMSE/of persistence, skill against it in absolute error, × absolute error of the day (or cycle) before;
-each on the truths that both had predicted"""
+each on the truths that both had predicted. Band between two quantiles: share of the truths in it, width and
+Winkler score / absolute error of persistence (the smaller the better, at the share that the band promises)"""
 
 
 def result(done: Backtest) -> dict[str, Any]:
@@ -36,8 +37,25 @@ def stream(state: StreamState, audit: Audit) -> dict[str, Any]:
         "samples": counts.samples,
         "rejected": dict(counts.rejected),
         "trainings": {f"{model} {what}": count for (model, what), count in sorted(counts.retrainings.items())},
-        "series": [{"series": one.name, "models": models(audit, slice(one.row, one.row + 1))} for one in state.series],
-        "models": models(audit, slice(len(state.series))),
+        "series": [{"series": one.name, **about(audit, slice(one.row, one.row + 1))} for one in state.series],
+        **about(audit, slice(len(state.series))),
+    }
+
+
+def about(audit: Audit, rows: slice) -> dict[str, Any]:
+    """Everyone's errors and the bands of these rows."""
+    return {"models": models(audit, rows), "bands": bands(audit, rows)}
+
+
+def bands(audit: Audit, rows: slice) -> dict[str, dict[str, list[float | None]]]:
+    """By lead, for each level of a band, or quantile of a bound: all relative to persistence but coverage."""
+    if audit.coverage is None:
+        return {}
+    found = audit.coverage.promise(rows)
+    tables = {"coverage": found.coverage, "width": found.width, "winkler": found.winkler, "pinball": found.pinball}
+    return {
+        name: {which: numbers(values) for which, values in table.items() if np.isfinite(values).any()}
+        for name, table in tables.items()
     }
 
 
@@ -81,9 +99,13 @@ def show(found: dict[str, Any], most: int) -> None:
             table.add_column(column, justify="left" if column in ("series", "model") else "right")
         rank = sorted(one["series"], key=worst_first)
         no_unit = {who: {**errors, "rmse": [None] * len(one["leads"])} for who, errors in one["models"].items()}
-        for name, by_model in [("all", no_unit), *((s["series"], s["models"]) for s in rank[:most])]:
+        shown = [("all", no_unit, one["bands"]), *((s["series"], s["models"], s["bands"]) for s in rank[:most])]
+        for name, by_model, of_bands in shown:
             for i, (who, errors) in enumerate(by_model.items()):
-                table.add_row("" if i else name, who, *cells(errors), end_section=who == PUBLISHED)
+                table.add_row("" if i else name, who, *cells(errors))
+            for level in of_bands.get("coverage", {}):
+                table.add_row("", f"band of {float(level):.0%}", *band_cells(of_bands, level))
+            table.add_section()
         console.print(table)
         if len(rank) > most:
             console.print(f"… and {len(rank) - most} more series that did better (--series)")
@@ -108,6 +130,16 @@ def cells(errors: dict[str, list[float | None]]) -> Iterator[str]:
             None if skill is None else f"{skill:+.2f}",
             None if mase is None else f"×{mase:.2f}",
         )
+        yield " ".join(part for part in parts if part)
+
+
+def band_cells(of_bands: dict[str, dict[str, list[float | None]]], level: str) -> Iterator[str]:
+    """By lead: the share of truths in a band, its width and its Winkler score, each where it is known."""
+    nothing = [None] * len(of_bands["coverage"][level])
+    relative = (of_bands[name].get(level, nothing) for name in ("width", "winkler"))
+    for share, width, winkler in zip(of_bands["coverage"][level], *relative, strict=True):
+        parts = [None if share is None else f"{share:.1%}"]
+        parts += [None if one is None else f"{one:.2f}" for one in (width, winkler)]
         yield " ".join(part for part in parts if part)
 
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from streamer.config import Metrics, Stream
+from streamer.forecast.guard import Calm
 from streamer.forecast.network import NetworkForecaster
 from streamer.ingest.grid import Grid, Series
 from streamer.ingest.ticks import TickBatcher
@@ -107,9 +108,20 @@ class Subject:
             "step": lambda wave: [network.step(wave) for network in panel.networks.values()],
             "forecast": lambda wave: [network.forecast(wave) for network in panel.networks.values()],
             "score": score,
+            "bands": lambda wave: self.bands(wave, mean(wave)[:, -1]),
             "plain": plain_forecasters,
-            "encode": lambda wave: self.encode(wave, mean(wave)[:, panel.models.index("memoryless")]),
+            "encode": lambda wave: self.encode(wave, mean(wave)[:, [panel.models.index("memoryless")]]),
         }
+
+    def bands(self, wave: TickBatch, mean: Floats) -> None:
+        panel = self.state.panel
+        if panel.bands:
+            b, d = wave.x.shape
+            intervals, own = panel.intervals(wave.rows), np.zeros(b, np.bool_)
+            calm = Calm(wave, own, np.zeros((b, d)))
+            matured = np.broadcast_to(wave.x[:, None, None], (b, len(panel.models), len(panel.scores.leads), d))
+            panel.bands.truth(wave, calm, intervals, panel.mix.doubted, matured)
+            panel.bands.bounds(wave, mean, panel.shared.coming(wave), own, keep=True)
 
     def decode(self, wave: TickBatch) -> None:
         now = subject.START + len(self.payloads)
@@ -130,8 +142,10 @@ class Subject:
             self.journal.append(list(rows))
 
     def encode(self, wave: TickBatch, mean: Floats) -> None:
+        """Messages of means [b, 1, h, d], with bounds one away on either side."""
         b, topics = len(wave.rows), [self.state.series[row].topic for row in wave.rows.tolist()]
-        encode(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, rounded(mean, wave.x))
+        curves = rounded(np.concatenate([mean, mean - 1, mean + 1], 1), wave.x)
+        encode(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, curves, quantiles=(0.1, 0.9))
 
 
 def chain(rows: int, contraction: int, count: int) -> Callable[[int], None]:

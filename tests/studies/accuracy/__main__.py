@@ -17,6 +17,7 @@ from streamer.forecast.contract import REFERENCE
 from streamer.records import Floats
 from streamer.tools.backtest.audit import PUBLISHED
 from tests.studies.accuracy import daemon
+from tests.studies.accuracy.bands import BOUNDERS, applicable_bounders, score_bands
 from tests.studies.accuracy.datasets import SPECS, Data, load
 from tests.studies.accuracy.report import show
 from tests.studies.accuracy.result import Result, document
@@ -33,9 +34,10 @@ def study(data: Data, plan: daemon.Plan, models: Sequence[str], progress: Callab
     """
     obvious, trainings = references(data), dict[str, int]()
     found: dict[str, NDArray[np.floating]] = {}
+    bounds: dict[str, Floats] = {}
     if NONE not in models:
         done = daemon.run(data, plan, lambda text: progress(f"{data.name}: daemon {text}"))
-        trainings = done.trainings
+        trainings, bounds[PUBLISHED] = done.trainings, done.bounds
         wanted = {name: one for name, one in done.by_model.items() if ALL in models or name in models}
         wanted.pop(REFERENCE, None)  # the study's own speaks at every origin, and is the same where both speak
         found |= {f"daemon's {name}" if name in obvious else name: one for name, one in wanted.items()}
@@ -44,8 +46,13 @@ def study(data: Data, plan: daemon.Plan, models: Sequence[str], progress: Callab
         if name not in plan.without:
             progress(f"{data.name}: {name}")
             found[name] = np.array([method(data, x, plan.seed) for x in data.x.T])
+    for name, bounder in applicable_bounders().items():
+        if name not in plan.without:
+            progress(f"{data.name}: {name}")
+            bounds[name] = np.array([bounder(data, x, plan.seed) for x in data.x.T])
     scores = {who: by_series(data, one, obvious) for who, one in found.items()}
-    return Result(data.name, len(data.names), len(data.origins), tuple(obvious), scores, trainings)
+    bands = score_bands(data, bounds, obvious[REFERENCE])
+    return Result(data.name, len(data.names), len(data.origins), tuple(obvious), scores, trainings, bands)
 
 
 def by_series(data: Data, forecast: NDArray[np.floating], obvious: dict[str, Floats]) -> dict[str, Score]:
@@ -75,7 +82,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--without",
         nargs="+",
-        choices=[*known, *YARDSTICKS],
+        choices=[*known, *YARDSTICKS, *BOUNDERS],
         default=[],
         metavar="NAME",
         help="Forecasters that the daemon shall not have, and methods beside it that shall not run.",

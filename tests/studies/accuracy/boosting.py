@@ -5,8 +5,10 @@ the lead, and the hour of the day and the day of the week of the tick that is fo
 `lightgbm` is no dependency of this project: where it is not installed, the study runs without it.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,7 +30,15 @@ def installed() -> bool:
     return find_spec("lightgbm") is not None
 
 
-def boosted(x: Floats, time: Floats, origins: Ints, lags: int, horizon: int, seed: int) -> Floats:
+def boosted(
+    x: Floats,
+    time: Floats,
+    origins: Ints,
+    lags: int,
+    horizon: int,
+    seed: int,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+) -> Floats:
     """Forecasts [o, h] of the series x [n] with these times [n], in seconds since 1970."""
     lightgbm: Any = import_module("lightgbm")
     z, random = filled(x), np.random.default_rng(seed)
@@ -39,7 +49,7 @@ def boosted(x: Floats, time: Floats, origins: Ints, lags: int, horizon: int, see
         newest = int(origins[part[0]])
         ticks, ahead = drawn(x, lags - 1, newest, horizon, random)
         learnt = lightgbm.Dataset(features(inputs, time, ticks, ahead), x[ticks + ahead] - z[ticks])
-        model = lightgbm.train({**SETTINGS, "seed": seed}, learnt, ROUNDS)
+        model = lightgbm.train({**SETTINGS, **settings, "seed": seed}, learnt, ROUNDS)
         at = np.repeat(origins[part], horizon)
         asked = features(inputs, time, at, np.tile(leads, len(part)))
         out[part] = z[origins[part], None] + model.predict(asked, num_threads=1).reshape(len(part), horizon)

@@ -24,6 +24,7 @@ from streamer.stream.state import StreamState
 from streamer.tools.backtest.audit import PUBLISHED
 from streamer.tools.backtest.run import Backtest
 from streamer.tools.replay.sample import Sample, encode
+from tests.studies.accuracy.bands import QUANTILES
 from tests.studies.accuracy.datasets import Data
 
 Trainings = Literal["none", "once", "default"]
@@ -66,6 +67,7 @@ class Plan:
             "interval": spec.interval,
             "max_ahead": None,
             "model": {"k": spec.k, "p": spec.p},
+            "publish": {"quantiles": QUANTILES},
             "retrain": self.retrain(data),
         }
         if self.without:
@@ -93,9 +95,11 @@ def held(data: Data, first: int, max_gap: int = 100) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Forecasts:
-    """By model, `published` among them: [s, o, h], NaN where it said nothing. trainings: what came of them, counted."""
+    """By model, `published` among them: [s, o, h], NaN where it said nothing. bounds: [s, 2, o, h] of what was
+    published. trainings: what came of them, counted."""
 
     by_model: dict[str, Floats]
+    bounds: Floats
     trainings: dict[str, int]
 
 
@@ -111,7 +115,7 @@ class Choosy(SlowLane):
 class Run(Backtest):
     """A backtest of one data set that keeps the forecasts made at the origins.
 
-    kept: [s, o, M + 1, h], NaN where a model said nothing; the last is what was published.
+    kept: [s, o, M + 1, h], NaN where a model said nothing; the last is what was published. bounds: [s, 2, o, h].
     """
 
     def __init__(self, data: Data, plan: Plan, directory: Path) -> None:
@@ -125,6 +129,7 @@ class Run(Backtest):
         self.place[data.origins] = np.arange(len(data.origins))
         shape = (len(data.names), len(data.origins), len(self.models), data.spec.horizon)
         self.kept = np.full(shape, np.nan)
+        self.bounds = np.full((shape[0], 2, shape[1], shape[3]), np.nan)
 
     def forecast(self, stream: StreamState, batch: ForecastBatch) -> None:
         super().forecast(stream, batch)
@@ -135,6 +140,8 @@ class Run(Backtest):
             columns = [self.data.names.index(stream.series[row].topic.split("/")[1]) for row in batch.ticks.rows[here]]
             self.kept[columns, place[here], :-1] = batch.mean[here, :, :, 0]
             self.kept[columns, place[here], -1] = batch.published[here, :, 0]
+            assert batch.bounds is not None
+            self.bounds[columns, :, place[here]] = batch.bounds[here, :, :, 0]
 
     async def follow(self, progress: Progress) -> None:
         """All samples; a training comes between two ticks."""
@@ -180,4 +187,5 @@ def run(data: Data, plan: Plan, progress: Progress) -> Forecasts:
         raise RuntimeError(f"{data.name}: the daemon rejected samples: {dict(stream.counts.rejected)}")
     by_model = {name: made.kept[:, :, i] for i, name in enumerate(made.models)}
     trainings = {f"{model} {what}": count for (model, what), count in sorted(stream.counts.retrainings.items())}
-    return Forecasts({name: one for name, one in by_model.items() if not np.isnan(one).all()}, trainings)
+    spoke = {name: one for name, one in by_model.items() if not np.isnan(one).all()}
+    return Forecasts(spoke, made.bounds, trainings)

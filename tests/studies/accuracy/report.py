@@ -2,16 +2,21 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from tests.studies.accuracy.bands import pinball_of
+from tests.studies.accuracy.datasets import SPECS
 from tests.studies.accuracy.result import Figures, Result, Summary, forecasters, summary
 from tests.studies.accuracy.scores import MOST
 
+RELATIVE = "width", "winkler", "pinball"
 LEGEND = (
     "Mean absolute error relative to that of a reference, at the origins and truths where both spoke: below 1 is "
-    f"better.\n'above' counts the leads, of all series, with more than {MOST}."
+    f"better.\n'above' counts the leads, of all series, with more than {MOST}.\n"
+    "Bands of 80 %: coverage; width, Winkler score and pinball loss of its bounds relative to the error of persistence."
 )
 WIDTH = 200
 
@@ -23,9 +28,14 @@ def show(results: Sequence[Result]) -> None:
     for result in results:
         console.print(f"\n[b]{title(result)}[/b]")
         console.print(of_set(result))
+        console.print(of_bands(result))
     if len(results) > 1:
         console.print("\n[b]All data sets[/b]: geometric means over those that have the forecaster and the reference")
         console.print(over_sets(results))
+        console.print(
+            "Pinball loss of the bounds over all leads, and the coverage furthest from 80 % at any lead, by data set"
+        )
+        console.print(bands_over_sets(results))
 
 
 def title(result: Result) -> str:
@@ -50,6 +60,43 @@ def of_set(result: Result) -> Table:
     for who in result.scores:
         cells = [cell for one in result.references for cell in of_figures(result.figures(who, one), result.series > 1)]
         made.add_row(who, f"{result.share(who):.1%}", *cells)
+    return made
+
+
+def of_bands(result: Result) -> Table:
+    """One row for each who gave bounds; means over series, at a few leads."""
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    made.add_column("band of 80 %")
+    spec = SPECS.get(result.name)
+    leads = (1, spec.k, spec.horizon) if spec else (1,)
+    for lead in leads:
+        made.add_column(f"{lead} ahead", justify="right")
+    made.add_column("pinball, all leads", justify="right")
+    made.add_column("coverage off by, worst lead", justify="right")
+    for who, by_series in result.bands.items():
+        scores = [*by_series.values()]
+        cells = [
+            f"{np.mean([one.coverage[lead - 1] for one in scores]):.1%} "
+            + " ".join(f"{np.mean([getattr(one, name)[lead - 1] for one in scores]):.3g}" for name in RELATIVE)
+            for lead in leads
+        ]
+        made.add_row(who, *cells, f"{pinball_of(by_series):.4f}", f"{max(one.off for one in scores):.1%}")
+    return made
+
+
+def bands_over_sets(results: Sequence[Result]) -> Table:
+    """A row for each who gave bounds, a column for each data set."""
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    made.add_column("bounds")
+    for result in results:
+        made.add_column(result.name, justify="right")
+    for who in dict.fromkeys(who for result in results for who in result.bands):
+        cells = []
+        for result in results:
+            scores = result.bands.get(who)
+            worst = max(one.off for one in scores.values()) if scores else 0.0
+            cells.append(f"{pinball_of(scores):.4f}, {worst:.1%}" if scores else "")
+        made.add_row(who, *cells)
     return made
 
 

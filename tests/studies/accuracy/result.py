@@ -1,11 +1,12 @@
 """Scores of all forecasters on all series of a data set in; figures of the data set, and over data sets, out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from tests.studies.accuracy.bands import BandScore
 from tests.studies.accuracy.scores import Ratio, Score, geometric_mean
 
 
@@ -30,7 +31,8 @@ class Figures:
 class Result:
     """One data set.
 
-    scores: forecaster -> series -> score. trainings: what came of the daemon's trainings, counted.
+    scores: forecaster -> series -> score. trainings: what came of the daemon's trainings, counted. bands: who gave
+    bounds -> series -> score.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Result:
     references: tuple[str, ...]
     scores: Mapping[str, Mapping[str, Score]]
     trainings: Mapping[str, int]
+    bands: Mapping[str, Mapping[str, BandScore]] = field(default_factory=dict)
 
     def figures(self, who: str, reference: str) -> Figures:
         ratios = {series: score.ratios[reference] for series, score in self.scores[who].items()}
@@ -112,7 +115,17 @@ def of_result(result: Result) -> dict[str, Any]:
             who: {series: of_score(score) for series, score in by_series.items()}
             for who, by_series in result.scores.items()
         },
+        "bands": {
+            who: {series: of_band(score) for series, score in by_series.items()}
+            for who, by_series in result.bands.items()
+        },
     }
+
+
+def of_band(score: BandScore) -> dict[str, Any]:
+    tables = {name: getattr(score, name) for name in ("coverage", "width", "winkler", "pinball")}
+    by_lead = {f"{name} by lead": [number(value) for value in values] for name, values in tables.items()}
+    return {**by_lead, "pinball, all leads": number(score.overall)}
 
 
 def of_score(score: Score) -> dict[str, Any]:

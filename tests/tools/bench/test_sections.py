@@ -74,6 +74,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         "step",
         "forecast",
         "score",
+        "bands",
         "plain",
         "encode",
         "sum",

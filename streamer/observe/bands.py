@@ -1,0 +1,35 @@
+"""Streams in, the metrics of their bands out: whether they keep their promise, and what they are worth."""
+
+from collections.abc import Sequence
+
+from prometheus_client.core import GaugeMetricFamily as Gauge
+
+from streamer.stream.state import StreamState
+
+
+def band_metrics(streams: Sequence[StreamState]) -> list[Gauge]:
+    """By stream, lead, and level of a band or quantile of a bound. Coverage alone says little: see Winkler."""
+    labels = ["stream", "lead", "level"]
+    text = "Share of truths that a band shall hold, between a quantile and its counterpart."
+    levels = Gauge("streamer_band_level_ratio", text, labels=["stream", "level"])
+    text = "Share of truths within the band issued for them (rolling), mean over series."
+    coverage = Gauge("streamer_band_coverage_ratio", text, labels=labels)
+    text = "Width / mean absolute error of persistence on the same truths (rolling), mean over series."
+    width = Gauge("streamer_band_width_ratio", text, labels=labels)
+    text = "Winkler score / mean absolute error of persistence, same truths (rolling), mean over series."
+    winkler = Gauge("streamer_band_winkler_ratio", text, labels=labels)
+    text = "Pinball loss of a bound / mean absolute error of persistence, same truths (rolling), mean over series."
+    pinball = Gauge("streamer_band_pinball_ratio", text, labels=["stream", "lead", "bound"])
+    for stream in streams:
+        if (judge := stream.panel.coverage) is None:
+            continue
+        for level in judge.pairs:
+            levels.add_metric([stream.name, level], float(level))
+        found = judge.promise()
+        tables = (coverage, found.coverage), (width, found.width), (winkler, found.winkler), (pinball, found.pinball)
+        for metric, table in tables:
+            for which, values in table.items():
+                for lead, value in zip(stream.panel.leads, values.tolist(), strict=True):
+                    if value == value:  # not NaN
+                        metric.add_metric([stream.name, str(lead), which], value)
+    return [levels, coverage, width, winkler, pinball]
