@@ -110,7 +110,7 @@ class Sender:
             return True
         if mid is None:
             return False
-        if message.qos:
+        if mid:
             self._in_flight[mid] = message
         else:
             self.published += 1
