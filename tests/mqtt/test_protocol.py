@@ -191,7 +191,6 @@ def test_damaged_packets_are_taken_or_malformed(packet: SENT, flips: list[tuple[
         b"\x36\x05\x00\x01a\x00\x01",  # a publish of QoS 3
         b"\x30\x03\x00\x09a",  # a topic longer than its packet
         b"\x30\x02\x00\x00",  # no topic
-        b"\x30\x03\x00\x01\xff",  # not UTF-8
         b"\x20\x80\x80\x80\x80\x01",  # a length of five bytes
         b"\x20\x00",  # an empty CONNACK
         b"\x40\x01\x00",  # half an identifier
