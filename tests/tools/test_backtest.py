@@ -17,7 +17,8 @@ from streamer.config.loader import load, parse
 from streamer.errors import SourceError
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
-from streamer.tools.backtest.report import PUBLISHED, result, show
+from streamer.tools.backtest.audit import PUBLISHED
+from streamer.tools.backtest.report import result, show
 from streamer.tools.backtest.run import Backtest, backtest, messages
 from streamer.tools.replay.recording import recorded, recording
 from streamer.tools.replay.sample import Sample
