@@ -75,7 +75,8 @@ def checkpoint(path: Path, long_pages: int = LONG_PAGES) -> None:
     SQLite restarts the log only once all of it is copied. Beside a writer that never pauses that would never happen,
     and the log would grow for ever; so once it is long, the writer has to wait. Raises StateError.
     """
-    with failures(path), closing(sqlite3.connect(path, isolation_level=None)) as database:
+    uri = f"{path.resolve().as_uri()}?mode=rw"  # a file that was deleted is not created anew
+    with failures(path), closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as database:
         _, pages, _ = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if pages > long_pages:
             database.execute("PRAGMA wal_checkpoint(FULL)")
