@@ -220,8 +220,10 @@ class Journal:
             self.samples.tail(0)
             rows = self.database.execute(
                 "SELECT id, topic, part, anchor,"
-                " (SELECT substr(samples, 1, 16) FROM chunks WHERE series = id ORDER BY tick LIMIT 1),"
-                " (SELECT substr(samples, -8 * (d + 2), 16) FROM chunks WHERE series = id ORDER BY tick DESC LIMIT 1)"
+                " (SELECT substr(samples, 1, 16) FROM chunks"
+                " WHERE series = id AND length(samples) >= 8 * (d + 2) ORDER BY tick LIMIT 1),"
+                " (SELECT substr(samples, (length(samples) / (8 * (d + 2)) - 1) * 8 * (d + 2) + 1, 16) FROM chunks"
+                " WHERE series = id AND length(samples) >= 8 * (d + 2) ORDER BY tick DESC LIMIT 1)"
                 " FROM series WHERE stream = ? AND field = ? AND d = ? AND interval = ? ORDER BY id",
                 (source.stream, source.field, source.d, source.interval),
             )
