@@ -22,9 +22,15 @@ CHECKPOINT_PAGES = 4000
 """Pages of 4 KiB in the write-ahead log at which a commit makes a checkpoint: more take disk, fewer take time."""
 LONG_PAGES = 5 * CHECKPOINT_PAGES
 """Pages in the write-ahead log above which a checkpoint blocks the writer, for some 20 ms."""
-BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+BLOCKED = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,  # without a free file descriptor
+}
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 Durability = Literal["process", "power"]
 
