@@ -67,7 +67,7 @@ class Connection:
         self.protocol = "5" if access.five else "3.1.1"
         self.session_kept = False
         self.window = WINDOW
-        self.limits = limits
+        self.limits, self._limited = limits, limits != Limits()
         self._access = access
         self._events = events
         self._answer_seconds = answer_seconds
@@ -203,7 +203,8 @@ class Connection:
         """
         if self._channel.ended.done():
             return None
-        message = self.limits.fit(message)
+        if self._limited:
+            message = self.limits.fit(message)
         mid = self._next_mid() if message.qos else 0
         self._channel.send(*self._publishes.encode(message, mid))
         return mid
@@ -269,6 +270,7 @@ class Connection:
     def _open(self, connack: Connack) -> None:
         self._publishes = encoder.Publishes(five=self._access.five, largest=connack.largest_packet)
         self.limits = self.limits.announced(connack)
+        self._limited = self.limits != Limits()
         self.window = min(WINDOW, connack.receive_maximum or WINDOW)
         self.session_kept = connack.session_present
         self._channel.keep_alive(connack.keepalive or self._login.keepalive)
