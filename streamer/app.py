@@ -47,7 +47,7 @@ STALL_SECONDS = 30.0
 class Daemon:
     """The parts of a running daemon; `mqtt_url` and `metrics_port` are the ones really in use.
 
-    `file` is read again when `hung_up` is set.
+    `file` is read again when `hung_up` is set. `covered`: the newest batch that the newest snapshot holds.
     """
 
     config: Config
@@ -61,6 +61,7 @@ class Daemon:
     beat: float = field(default_factory=time.monotonic)
     stopping: float | None = None
     batches: int = 0
+    covered: int = 0
     progress: Progress = field(default_factory=Progress)
     file: Path | None = None
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
@@ -194,9 +195,16 @@ class Daemon:
             raise known.exceptions[0] from None
 
     async def save(self) -> None:
-        """Write down the streams as they stand between two batches. Raises StateError."""
+        """Write down the streams as they stand between two batches. Raises StateError.
+
+        Not while the broker lacks forecasts from before the newest snapshot: the one before it would go, from which a
+        start would make them anew.
+        """
+        self.journal.handover.done(self.link.handed_over)
         async with self.fast.lock:
-            captured = self.fast.snapshots()
+            if not self.journal.handover.reaches(self.covered):
+                return
+            captured, self.covered = self.fast.snapshots(), self.journal.samples.batch
         loop = asyncio.get_running_loop()
         for name, snapshot in captured.items():
             await loop.run_in_executor(self.writer, write, self.config.state.path, name, snapshot)
@@ -227,7 +235,7 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
         journal.add_filters(mqtt.client_id, filters)
         slow = SlowLane(config, journal, fast.lock, time.time)
         reloader = Reloader(config, fast, slow, link)
-        made = Daemon(config, journal, link, fast, slow, reloader, mqtt.url)
+        made = Daemon(config, journal, link, fast, slow, reloader, mqtt.url, covered=journal.samples.batch)
         stack.callback(made.writer.shutdown)
         if config.metrics.enabled:
             readings = registry(Readings(fast, link, reloader.results, config.metrics.per_series))
@@ -241,6 +249,7 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
             if forecasts:
                 made.publish(stream.encode(forecasts, time.time()))
         yield made
+        await link.close()  # before the snapshot, which is not taken while the broker lacks forecasts
         if fast.open is None:
             await made.save()
     log.info("stopped")

@@ -105,6 +105,10 @@ GPU_RECIPES: dict[CellName, Recipe] = {
 """The same for a GPU, on which a step takes nearly as long with few windows as with many."""
 
 
+UNREADABLE = ""
+"""The topic of a message whose topic is not UTF-8 or holds a NUL, which MQTT forbids: acknowledged, and no sample."""
+
+
 @dataclass(slots=True)
 class Message:
     """One MQTT message received; `arrived` is the wall clock in seconds since 1970.

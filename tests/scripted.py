@@ -74,24 +74,6 @@ class Send:
         self.segments = segments
 
 
-@dataclass(frozen=True, slots=True)
-class Serve:
-    """Answers as a good broker does, until the client leaves or `until` says so of a packet, which gets no answer."""
-
-    until: Callable[[Heard], bool] = lambda _: False
-
-
-class Close:
-    """Ends the connection without a word."""
-
-
-class Stall:
-    """Says nothing any more, and listens."""
-
-
-Step = Expect | Send | Serve | Close | Stall
-
-
 def connack(properties: bytes = b"", *, kept: bool = False, reason: int = 0) -> bytes:
     """The answer to CONNECT of MQTT 5."""
     return packet(0x20, bytes((kept, reason)), varint(len(properties)), properties)
@@ -122,6 +104,25 @@ def answer(heard: Heard) -> bytes:
     if heard.kind == PINGREQ:
         return b"\xd0\0"
     return puback(heard) if heard.kind == PUBLISH and heard.qos else b""
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """Answers as a good broker does, until the client leaves or `until` says so of a packet, which gets no answer."""
+
+    until: Callable[[Heard], bool] = lambda _: False
+    says: Callable[[Heard], bytes] = answer
+
+
+class Close:
+    """Ends the connection without a word."""
+
+
+class Stall:
+    """Says nothing any more, and listens."""
+
+
+Step = Expect | Send | Serve | Close | Stall
 
 
 GOOD: tuple[Step, ...] = (Expect(CONNECT), Send(connack()), Serve())
@@ -171,7 +172,7 @@ class Scripted:
                     await self._send(step, last, writer)
                 elif isinstance(step, Serve):
                     while not step.until(last := await self._next(reader, number)):
-                        writer.write(answer(last))
+                        writer.write(step.says(last))
                 elif isinstance(step, Stall):
                     while True:
                         await self._next(reader, number)

@@ -1,7 +1,8 @@
 """MQTT topic filters (MQTT 5, section 4.7), templates with named levels, and names of series."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 from streamer.config.base import LABEL
 
@@ -43,7 +44,37 @@ def covers(wide: str, narrow: str) -> bool:
 def widest(filters: Iterable[str]) -> list[str]:
     """The filters that no other filter covers; with overlapping ones a broker may deliver a message several times."""
     every = list(dict.fromkeys(filters))
-    return [narrow for narrow in every if not any(wide != narrow and covers(wide, narrow) for wide in every)]
+    root = Node()
+    for one in every:
+        at = root
+        for level in one.split("/"):
+            at = at.below.setdefault(level, Node())
+        at.ends = one
+    return [narrow for narrow in every if not any(wide != narrow for wide in covering(narrow, root))]
+
+
+@dataclass(slots=True)
+class Node:
+    """Filters that begin alike, by their next level; `ends`: the one that is no longer."""
+
+    below: dict[str, "Node"] = field(default_factory=dict)
+    ends: str | None = None
+
+
+def covering(narrow: str, root: Node) -> Iterator[str]:
+    """The filters of a tree that select every topic that this one selects, itself among them (see `covers`)."""
+    reached = [root]
+    levels = narrow.split("/")
+    for i, level in enumerate(levels):
+        wild = i > 0 or not narrow.startswith("$")
+        hashes = [node.below["#"] for node in reached if wild and "#" in node.below]
+        yield from (one.ends for one in hashes if one.ends is not None)
+        names = {level, "+"} if wild else {level}
+        reached = [node.below[name] for node in reached for name in names - {"#"} if name in node.below]
+        if level == "#":
+            return
+    for node in reached:
+        yield from (one.ends for one in (node, node.below.get("#")) if one is not None and one.ends is not None)
 
 
 def labels(template: str, topic: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from streamer.errors import Rejected
 from streamer.ingest.grid import Series
+from streamer.records import UNREADABLE
 from streamer.stream.state import StreamState
 
 
@@ -43,5 +44,5 @@ class Routing:
 
 
 def select(topic: str, streams: Sequence[StreamState]) -> StreamState | None:
-    """The first stream whose filters select the topic."""
-    return next((stream for stream in streams if stream.intake.takes(topic)), None)
+    """The first stream whose filters select the topic; none for one that is unreadable."""
+    return next((stream for stream in streams if topic != UNREADABLE and stream.intake.takes(topic)), None)

@@ -68,6 +68,8 @@ class Access:
             password = config.secret()
         except OSError as error:
             raise StartError(f"mqtt.password_file cannot be read: {error}; check its path and its mode") from error
+        except UnicodeDecodeError as error:
+            raise StartError(f"mqtt.password_file is not UTF-8: {config.password_file}; convert it") from error
         for key, text in (("username", config.username), ("password", password)):
             if text is not None and len(text.encode()) > LONGEST_STRING:
                 raise StartError(f"mqtt.{key}: {len(text.encode()):,} bytes; MQTT carries {LONGEST_STRING:,} at most")

@@ -12,6 +12,7 @@ from streamer.mqtt import encoder
 from streamer.mqtt.access import Access, HungUp, LinkError, Objection, explain
 from streamer.mqtt.channel import Channel, open_channel
 from streamer.mqtt.decoder import Arrived, Decoder
+from streamer.mqtt.limits import Limits
 from streamer.mqtt.packets import Answer, Connack, Disconnect, Packet, Refusal
 from streamer.mqtt.reasons import (
     OBJECTIONS,
@@ -50,16 +51,23 @@ class Connection:
     """One connection, used once as a context manager.
 
     A resident has the configured client id, a session and a will. Any other client is a guest: its client id has a
-    random suffix, its session ends with the connection, and it has no will.
+    random suffix, its session ends with the connection, and it has no will. `limits`: as far as they are known before.
     """
 
     def __init__(
-        self, access: Access, events: Events, *, resident: bool, answer_seconds: float = ANSWER_SECONDS
+        self,
+        access: Access,
+        events: Events,
+        *,
+        resident: bool,
+        limits: Limits = Limits(),  # noqa: B008 # it is immutable
+        answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         config = access.config
         self.protocol = "5" if access.five else "3.1.1"
         self.session_kept = False
         self.window = WINDOW
+        self.limits, self._limited = limits, limits != Limits()
         self._access = access
         self._events = events
         self._answer_seconds = answer_seconds
@@ -68,7 +76,7 @@ class Connection:
             keepalive=config.keepalive,
             username=config.username,
             password=access.password if config.username is not None else None,
-            will=(config.availability, b"offline") if resident else None,
+            will=limits.fit(Outgoing(config.availability, b"offline", 1, True)) if resident else None,
             session_expiry=config.session_expiry if resident and access.keeps_session else 0,
             receive_maximum=min(65_535, config.queue) if resident else 65_535,
         )
@@ -190,10 +198,13 @@ class Connection:
     def send(self, message: Outgoing) -> int | None:
         """Queues one publish and returns its packet identifier, or None if the connection has ended.
 
-        At QoS 0 the identifier is 0. Raises ValueError for a message that no broker would take.
+        It is sent within the broker's limits. At QoS 0 the identifier is 0. Raises ValueError for a message that no
+        broker would take.
         """
         if self._channel.ended.done():
             return None
+        if self._limited:
+            message = self.limits.fit(message)
         mid = self._next_mid() if message.qos else 0
         self._channel.send(*self._publishes.encode(message, mid))
         return mid
@@ -258,6 +269,8 @@ class Connection:
 
     def _open(self, connack: Connack) -> None:
         self._publishes = encoder.Publishes(five=self._access.five, largest=connack.largest_packet)
+        self.limits = self.limits.announced(connack)
+        self._limited = self.limits != Limits()
         self.window = min(WINDOW, connack.receive_maximum or WINDOW)
         self.session_kept = connack.session_present
         self._channel.keep_alive(connack.keepalive or self._login.keepalive)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from streamer.mqtt.packets import Packet, decode, read_varint
 from streamer.mqtt.reasons import Malformed
-from streamer.records import Message
+from streamer.records import UNREADABLE, Message
 
 CACHED_TOPICS = 65_536
 CACHED_BYTES = 512  # longer topics are not cached, so that the cache is bounded in bytes, too
@@ -115,12 +115,14 @@ class Decoder:
         return Message(topic, payload, qos, head & 1 == 1, mid, now, head & 8 == 8)
 
     def _topic(self, name: bytes) -> str:
+        if not name:
+            raise Malformed("a publish without topic")
         try:
             topic = name.decode()
-        except UnicodeDecodeError as error:
-            raise Malformed("a topic that is not UTF-8") from error
-        if not topic:
-            raise Malformed("a publish without topic")
+        except UnicodeDecodeError:
+            return UNREADABLE  # a broker that passes it on would send it again after every reconnect
+        if "\0" in topic:
+            return UNREADABLE
         if len(name) <= CACHED_BYTES:
             if len(self._topics) >= self._cached:
                 self._topics.clear()

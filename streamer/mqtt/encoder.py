@@ -23,7 +23,7 @@ RETAIN_AS_PUBLISHED = 0x08
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """The content of CONNECT; the will is (topic, payload), published retained at QoS 1.
+    """The content of CONNECT, with the will as the broker is to publish it.
 
     `session_expiry` is in seconds; 0 asks for a clean session. Its value and `receive_maximum` are sent with MQTT 5
     only.
@@ -33,7 +33,7 @@ class Login:
     keepalive: int
     username: str | None = None
     password: str | None = None
-    will: tuple[str, bytes] | None = None
+    will: Outgoing | None = None
     session_expiry: int = 0
     receive_maximum: int = 65_535
 
@@ -71,9 +71,8 @@ def connect(login: Login, *, five: bool) -> bytes:
     """The CONNECT packet."""
     flags, rest = 0 if login.session_expiry else CLEAN, [string(login.client_id)]
     if login.will is not None:
-        topic, payload = login.will
-        flags |= WILL | WILL_QOS_1 | WILL_RETAIN
-        rest += [b"\0" if five else b"", string(topic), binary(payload)]
+        flags |= WILL | WILL_QOS_1 * login.will.qos | WILL_RETAIN * login.will.retain
+        rest += [b"\0" if five else b"", string(login.will.topic), binary(login.will.payload)]
     if login.username is not None:
         flags |= USERNAME
         rest.append(string(login.username))

@@ -13,7 +13,9 @@ from typing import Self
 from streamer.config import Mqtt
 from streamer.mqtt.access import Access, HungUp, LinkError, Objection
 from streamer.mqtt.connection import Connection, Events
+from streamer.mqtt.limits import Limits
 from streamer.mqtt.queues import Inbox
+from streamer.mqtt.reasons import Refused
 from streamer.mqtt.sender import Sender
 from streamer.mqtt.subscriptions import Subscriptions
 from streamer.records import Message, MessageBatch, Outgoing
@@ -60,6 +62,7 @@ class Link:
         self._number = self._session = 0
         self._online = False  # filters are subscribed to and `online` is published
         self._short_connections = 0
+        self._limits = Limits()
         self._stopped = False
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
@@ -188,11 +191,13 @@ class Link:
         while True:
             began, objected = time.monotonic(), False
             try:
-                async with Connection(access, events, resident=True) as connection:
+                async with Connection(access, events, resident=True, limits=self._limits) as connection:
                     await self._serve(connection)
             except LinkError as error:
                 reason, evicted = str(error), isinstance(error, HungUp) and self._idle
                 objected = isinstance(error, Objection)
+                if isinstance(error.__cause__, Refused):
+                    self._limit(self._limits.refused(error.__cause__.code))
             finally:
                 lasting, was_connected = time.monotonic() - began, self.connected
                 self._disconnected(objected=objected)
@@ -229,12 +234,19 @@ class Link:
         self._number += 1
         self._session += not connection.session_kept
         self._inbox.void(redelivered=connection.session_kept)
+        self._limit(connection.limits)
         self._sender.attach(connection)
         self.connected = True
         self._counts.connects += 1
         self._last_reason = ""
         kept = "session kept" if connection.session_kept else "new session"
         log.info("connected to %s:%d, MQTT %s, %s", self._config.host, self._config.port, connection.protocol, kept)
+
+    def _limit(self, limits: Limits) -> None:
+        """The broker takes this of a will and of publishes; told once."""
+        if limits != self._limits:
+            log.warning("the broker takes no %s: will, availability and forecasts go without", limits)
+        self._limits = limits
 
     def _disconnected(self, *, objected: bool) -> None:
         self._counts.disconnects += self.connected

@@ -9,6 +9,7 @@ from typing import Self
 from streamer.mqtt.reasons import Malformed, OtherVersion
 
 RECEIVE_MAXIMUM, SERVER_KEEP_ALIVE, MAXIMUM_PACKET_SIZE, USER_PROPERTY = 0x21, 0x13, 0x27, 0x26
+MAXIMUM_QOS, RETAIN_AVAILABLE = 0x24, 0x25
 # Properties of CONNACK whose value is a number -> its size in bytes; the values of all others are strings.
 NUMBERS = {0x24: 1, 0x25: 1, 0x28: 1, 0x29: 1, 0x2A: 1, 0x13: 2, 0x21: 2, 0x22: 2, 0x11: 4, 0x27: 4}
 # Return code of MQTT 3.1.1 -> reason code of MQTT 5.
@@ -19,8 +20,8 @@ RETURN_CODES = {1: 132, 2: 133, 3: 136, 4: 134, 5: 135}
 class Connack:
     """The answer to CONNECT; `reason` is 0 for success, or a reason code of MQTT 5.
 
-    `receive_maximum` is in QoS 1 publishes, `keepalive` in seconds, `largest_packet` in bytes. Each is None where the
-    broker does not set it.
+    `receive_maximum` is in QoS 1 publishes, `keepalive` in seconds, `largest_packet` in bytes, `retains` is 0 where the
+    broker retains nothing. Each is None where the broker does not set it.
     """
 
     session_present: bool
@@ -28,6 +29,8 @@ class Connack:
     receive_maximum: int | None = None
     keepalive: int | None = None
     largest_packet: int | None = None
+    most_qos: int | None = None
+    retains: int | None = None
 
     @classmethod
     def of(cls, body: bytes, *, five: bool) -> Self:
@@ -37,8 +40,8 @@ class Connack:
             reason, properties = body[1], _properties(body, 2)
         else:  # MQTT 3.1.1, in which a broker that does not know MQTT 5 refuses it
             reason, properties = RETURN_CODES.get(body[1], body[1]), {}
-        limits = (properties.get(name) for name in (RECEIVE_MAXIMUM, SERVER_KEEP_ALIVE, MAXIMUM_PACKET_SIZE))
-        return cls(bool(body[0] & 1), reason, *limits)
+        names = RECEIVE_MAXIMUM, SERVER_KEEP_ALIVE, MAXIMUM_PACKET_SIZE, MAXIMUM_QOS, RETAIN_AVAILABLE
+        return cls(bool(body[0] & 1), reason, *map(properties.get, names))
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Publisher:
             self._connection.check()
             await self._wait_for_room(0)
             mid = self._connection.send(Outgoing(topic, payload, qos, retain))
-        if qos:
+        if mid:
             self._unacknowledged.add(mid)
         self._sent += 1
         if self._sent % TURN == 0:

@@ -99,7 +99,7 @@ class Sender:
 
     def _send(self, message: Outgoing, connection: Connection) -> bool:
         """Sends a message, or refuses it; false if the connection does not take it now."""
-        if message.topic in self._poison.topics:
+        if self._poison.topics and message.topic in self._poison.topics:
             self._refuse(message, "connections ended on it")
             return True
         full = message.qos and len(self._in_flight) >= (1 if self._poison.suspected else connection.window)
@@ -110,7 +110,7 @@ class Sender:
             return True
         if mid is None:
             return False
-        if message.qos:
+        if mid:
             self._in_flight[mid] = message
         else:
             self.published += 1

@@ -1,9 +1,11 @@
 """Serves /metrics, /healthz and /readyz over HTTP, in threads, so that a scrape does not delay the fast lane."""
 
+import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
@@ -12,21 +14,64 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from streamer.errors import StartError
 
+log = logging.getLogger("streamer.observe")
+
 Check = Callable[[], str | None]
 """Returns None if all is well, else one line that says what is wrong."""
 
 
+MOST_CONNECTIONS = 32
+"""At once; a further one ends the oldest, so that a probe gets its answer. Each takes a thread and a descriptor."""
+REQUEST_SECONDS = 10.0
+"""Longest time from accepting a connection to the end of its answer."""
+
+
 class Server(ThreadingMixIn, WSGIServer):
-    """Serves each request in a thread; a stop does not wait for requests under way."""
+    """Serves each request in a thread, a few at once and for a bounded time; a stop does not wait for those under way.
+
+    open: the end of the time of each connection.
+    """
 
     daemon_threads = True
     block_on_close = False
+    request_queue_size = MOST_CONNECTIONS
+
+    def __init__(self, *args: Any) -> None:
+        self.open: dict[socket.socket, float] = {}
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        while len(self.open) >= MOST_CONNECTIONS:
+            self.end(next(iter(self.open)))
+        self.open[request] = time.monotonic() + REQUEST_SECONDS
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.open.pop(request, None)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Between two polls: ends connections whose time is up, however they drip."""
+        now = time.monotonic()
+        for request, end in list(self.open.items()):
+            if now > end:
+                self.end(request)
+
+    def end(self, request: socket.socket) -> None:
+        """Ends a connection; its thread notices and closes it."""
+        self.open.pop(request, None)
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that went away, or nonsense: no traceback on standard error."""
+        log.debug("metrics: a request of %s failed", client_address)
 
 
 class Silent(WSGIRequestHandler):
     """Writes no access log, which would get a line per scrape."""
 
-    timeout = 10
+    timeout = REQUEST_SECONDS
 
     def log_message(self, *args: Any) -> None:
         pass

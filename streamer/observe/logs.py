@@ -11,6 +11,10 @@ from streamer.publish.encode import rfc3339
 LogFormat = Literal["text", "json"]
 
 
+LONGEST = 2000
+"""Characters of a message, without a traceback, that are written: some quote what came from the wire."""
+
+
 class Lines(logging.Formatter):
     """Formats `2026-01-01T00:00:00.000Z INFO streamer.mqtt: …`, or one JSON object with the same fields."""
 
@@ -21,6 +25,8 @@ class Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = rfc3339(round(record.created, 3))
         message = record.getMessage()
+        if len(message) > LONGEST:
+            message = f"{message[:LONGEST]}… and {len(message) - LONGEST} characters more"
         if record.exc_info:
             message += "\n" + self.formatException(record.exc_info)
         if self.style == "json":

@@ -15,14 +15,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from streamer.forecast.network import NetworkForecaster
 from streamer.models import KINDS
-from streamer.records import ForecastBatch, Outgoing
+from streamer.records import ForecastBatch, Kind, Outgoing
 from streamer.resume import snapshot
 from streamer.store.journal import Journal, SeriesRow
 from streamer.store.outcomes import TrainingOutcome, newest_network, outcomes_after, outgrown
 from streamer.store.samples import NEWEST
 from streamer.stream.state import StreamState
-from streamer.swap.warm import WARM_WINDOWS, forecaster_of, in_reader_thread, warm_between
+from streamer.swap.warm import WARM_WINDOWS, in_reader_thread, readable, warm_between
 
 log = logging.getLogger("streamer.store")
 
@@ -148,7 +149,9 @@ def resume_without_snapshot(
     outcomes = outcomes_after(journal, stream.name, sizes, 0)
     created = {outcome.version: outcome.created for outcome in outcomes}
     found = [model for kind in KINDS if (model := newest_network(journal, stream.name, kind, sizes))]
-    networks = {model.kind: forecaster_of(model, created[model.version], stream) for model in found}
+    networks: dict[Kind, NetworkForecaster] = {}
+    for model in found:
+        networks |= readable(model, created.get(model.version, 0.0), stream)
     if outcomes:
         stream.conclude(networks, outcomes[-1].version)
     replayed = replay(stream, before, {}, journal, halt)
@@ -216,7 +219,9 @@ def fill_overdue(stream: StreamState) -> set[int]:
 
 def conclude(stream: StreamState, outcome: TrainingOutcome, journal: Journal, halt: threading.Event) -> None:
     """What a training led to, at the ticks it did."""
-    networks = {row.kind: forecaster_of(row, outcome.created, stream) for row in outcome.networks}
+    networks: dict[Kind, NetworkForecaster] = {}
+    for row in outcome.networks:
+        networks |= readable(row, outcome.created, stream)
     spans = {ident: (span.first, span.last) for ident, span in outcome.spans.items()}
     warm_between(list(networks.values()), stream.series, spans, stream, journal, halt)
     stream.conclude(networks, outcome.version)

@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from streamer.forecast.network import NetworkForecaster
 from streamer.ingest.grid import Series
 from streamer.ingest.topics import joined
-from streamer.models import KINDS
+from streamer.models import KINDS, Kind
 from streamer.resume.migrate import FORMAT, migrated
 from streamer.store import snapshots
 from streamer.store.journal import Journal, SeriesRow
 from streamer.store.outcomes import network, newest_version
 from streamer.store.snapshots import Snapshot
 from streamer.stream.state import StreamState
-from streamer.swap.warm import forecaster_of
+from streamer.swap.warm import readable
 
 log = logging.getLogger("streamer.store")
 
@@ -91,12 +92,12 @@ def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow]
     for i in kept:
         series = stream.add(idents[i], known[idents[i]].topic, known[idents[i]].part)
         series.restore({name: arrays[at][i].item() for name in Series.PLACE if (at := f"series.{name}") in arrays})
-    networks = {}
+    networks: dict[Kind, NetworkForecaster] = {}
     for kind in KINDS:
         version = about["networks"].get(kind)
         found = None if version is None else network(journal, stream.name, kind, version, stream.config.sizes)
         if found:
-            networks[kind] = forecaster_of(*found, stream)
+            networks |= readable(*found, stream)
     if about["version"]:
         stream.conclude(networks, about["version"])
     stream.schedule.restore(about["schedule"]["failures"])

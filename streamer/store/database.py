@@ -22,9 +22,15 @@ CHECKPOINT_PAGES = 4000
 """Pages of 4 KiB in the write-ahead log at which a commit makes a checkpoint: more take disk, fewer take time."""
 LONG_PAGES = 5 * CHECKPOINT_PAGES
 """Pages in the write-ahead log above which a checkpoint blocks the writer, for some 20 ms."""
-BLOCKED = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+BLOCKED = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,  # without a free file descriptor
+}
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 Durability = Literal["process", "power"]
 
@@ -75,7 +81,8 @@ def checkpoint(path: Path, long_pages: int = LONG_PAGES) -> None:
     SQLite restarts the log only once all of it is copied. Beside a writer that never pauses that would never happen,
     and the log would grow for ever; so once it is long, the writer has to wait. Raises StateError.
     """
-    with failures(path), closing(sqlite3.connect(path, isolation_level=None)) as database:
+    uri = f"{path.resolve().as_uri()}?mode=rw"  # a file that was deleted is not created anew
+    with failures(path), closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as database:
         _, pages, _ = database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if pages > long_pages:
             database.execute("PRAGMA wal_checkpoint(FULL)")

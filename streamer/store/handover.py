@@ -20,6 +20,10 @@ class Handover:
         """Everything up to this batch is handed over."""
         self.mark = mark
 
+    def reaches(self, batch: int) -> bool:
+        """Whether everything up to this batch is handed over."""
+        return self.mark is None or self.mark >= batch
+
     def put(self, batch: int, messages: int) -> None:
         """So many more messages wait for the broker, of a batch or of those up to it."""
         self._put += messages

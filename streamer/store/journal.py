@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from streamer.config import Stream
-from streamer.errors import StateDamaged
+from streamer.errors import StateDamaged, StateError
 from streamer.records import Floats, Ints
 from streamer.store.database import FILE, LONG_PAGES, Durability, connect, failures, only_writer, set_aside
 from streamer.store.handover import Handover
@@ -76,6 +76,7 @@ class Journal:
         self.database, self.path, self.lock = database, path, lock
         self.samples = Samples(database, limits)
         self.handover = Handover()
+        self.inode = path.stat().st_ino
         self.known: int | None = None
         self.commits = 0
         self.committed = 0.0
@@ -125,6 +126,7 @@ class Journal:
             self.database.execute("BEGIN")
             try:
                 yield
+                self.check_file()
                 self.database.execute("COMMIT")
             except BaseException:
                 self.samples.rolled_back()
@@ -134,6 +136,15 @@ class Journal:
                 raise
         self.committed = time.time()
         self.commits += 1
+
+    def check_file(self) -> None:
+        """Raises StateError if the file is no longer the one that was opened: what is committed would be lost."""
+        try:
+            found = self.path.stat().st_ino
+        except FileNotFoundError:
+            found = None
+        if found != self.inode:
+            raise StateError(f"{self.path}: was deleted or replaced while in use; a restart begins with what is there")
 
     def leave_checkpoints(self) -> None:
         """Leaves checkpoints to a caller of `checkpoint`; commits make one only if that falls far behind."""
@@ -209,8 +220,10 @@ class Journal:
             self.samples.tail(0)
             rows = self.database.execute(
                 "SELECT id, topic, part, anchor,"
-                " (SELECT substr(samples, 1, 16) FROM chunks WHERE series = id ORDER BY tick LIMIT 1),"
-                " (SELECT substr(samples, -8 * (d + 2), 16) FROM chunks WHERE series = id ORDER BY tick DESC LIMIT 1)"
+                " (SELECT substr(samples, 1, 16) FROM chunks"
+                " WHERE series = id AND length(samples) >= 8 * (d + 2) ORDER BY tick LIMIT 1),"
+                " (SELECT substr(samples, (length(samples) / (8 * (d + 2)) - 1) * 8 * (d + 2) + 1, 16) FROM chunks"
+                " WHERE series = id AND length(samples) >= 8 * (d + 2) ORDER BY tick DESC LIMIT 1)"
                 " FROM series WHERE stream = ? AND field = ? AND d = ? AND interval = ? ORDER BY id",
                 (source.stream, source.field, source.d, source.interval),
             )

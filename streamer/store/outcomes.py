@@ -1,6 +1,7 @@
 """Outcomes of trainings in the journal: which networks went live, when, on which tick of every series."""
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,11 @@ from streamer.records import Floats, Kind, Sizes
 from streamer.store.database import failures
 from streamer.store.journal import Journal
 
+log = logging.getLogger("streamer.store")
+
 VERSIONS_KEPT = 10
+DAMAGE = (ValueError, TypeError, AttributeError)
+"""What reading JSON of another shape raises."""
 COLUMNS = "kind, version, errors, scales, weights"
 
 
@@ -87,8 +92,9 @@ def outcomes_after(journal: Journal, stream: str, sizes: Sizes, version: int) ->
             (stream, sizes.fingerprint(), version),
         ).fetchall()
     by_version: dict[int, list[NetworkRow]] = {}
-    for row in map(network_row, models):
-        by_version.setdefault(row.version, []).append(row)
+    for model in models:
+        if row := network_row(model):
+            by_version.setdefault(row.version, []).append(row)
     return [
         TrainingOutcome(number, created, spans_of(spans), tuple(by_version.get(number, [])))
         for number, created, spans in rows
@@ -114,7 +120,8 @@ def network(journal: Journal, stream: str, kind: Kind, version: int, sizes: Size
             " WHERE stream = ? AND kind = ? AND version = ? AND models.sizes = ?",
             (stream, kind, version, sizes.fingerprint()),
         ).fetchone()
-    return row and (network_row(row[:-1]), row[-1])
+    found = network_row(row[:-1]) if row else None
+    return (found, row[-1]) if found else None
 
 
 def newest_version(journal: Journal, stream: str) -> int:
@@ -133,14 +140,31 @@ def outgrown(journal: Journal, stream: str, sizes: Sizes) -> bool:
     return bool(found and found[0] and found[0] != sizes.fingerprint())
 
 
-def network_row(row: tuple[Any, ...]) -> NetworkRow:
-    """One row of COLUMNS."""
+def network_row(row: tuple[Any, ...]) -> NetworkRow | None:
+    """One row of COLUMNS; None, which is logged, for one that cannot be read."""
     kind, version, errors, scales, weights = row
-    read: dict[str, Any] = json.loads(scales)
-    by_series = {int(key): (np.array(mean), np.array(sd)) for key, (mean, sd) in read.items()}
-    return NetworkRow(kind, version, json.loads(errors), by_series, weights)
+    try:
+        read: dict[str, Any] = json.loads(scales)
+        by_series = {int(key): (floats(mean), floats(sd)) for key, (mean, sd) in read.items()}
+        by_model = {str(name): float(error) for name, error in json.loads(errors).items()}
+    except DAMAGE as error:
+        log.error("network kind=%s version=%s is damaged and left out: %.200s", kind, version, error)
+        return None
+    return NetworkRow(kind, version, by_model, by_series, weights)
+
+
+def floats(values: Any) -> Floats:
+    """A list of finite numbers. Raises ValueError, TypeError."""
+    found = np.array(values, np.float64)
+    if found.ndim != 1 or not np.isfinite(found).all():
+        raise ValueError("a scale that is no list of numbers")
+    return found
 
 
 def spans_of(text: str) -> dict[int, Span]:
-    """What `add_outcome` wrote of them."""
-    return {int(key): Span(*span) for key, span in json.loads(text).items()}
+    """What `add_outcome` wrote of them; none, which is logged, where that cannot be read."""
+    try:
+        return {int(key): Span(*map(int, span)) for key, span in json.loads(text).items()}
+    except DAMAGE as error:
+        log.error("the outcome of a training is damaged, its swap is taken as before all samples: %.200s", error)
+        return {}

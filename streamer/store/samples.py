@@ -171,7 +171,7 @@ class Samples:
         )
         found, needed = list[Records](), count
         for d, packed in rows:
-            found.append(np.frombuffer(packed, record(d)))
+            found.append(whole(packed, record(d)))
             needed -= int(np.count_nonzero(found[-1]["tick"] <= until))
             if needed <= 0:
                 break
@@ -190,9 +190,9 @@ class Samples:
         )
         found, needed = list[Records](), most
         for d, packed in rows:
-            found.append(np.frombuffer(packed, record(d)))
+            found.append(whole(packed, record(d)))
             needed -= int(np.count_nonzero(found[-1]["tick"] > after))
-            if needed <= 0 or found[-1]["tick"][-1] >= until:
+            if needed <= 0 or (found[-1]["tick"] >= until).any():
                 break
         samples = joined(found, log)
         ticks = samples["tick"]
@@ -238,7 +238,7 @@ class Samples:
         """The first tick of each series in the rows of the log after this one."""
         first: dict[int, int] = {}
         for d, packed in self.database.execute("SELECT d, samples FROM log WHERE id > ? ORDER BY id DESC", (batch,)):
-            some = np.frombuffer(packed, logged(d))[::-1]
+            some = whole(packed, logged(d))[::-1]
             first |= zip(some["series"].tolist(), some["sample"]["tick"].tolist(), strict=True)
         return first
 
@@ -256,7 +256,7 @@ class Samples:
         """
         by_d: dict[int, list[bytes]] = {}
         for d, packed in self.database.execute("SELECT d, samples FROM log ORDER BY id"):
-            by_d.setdefault(d, []).append(packed)
+            by_d.setdefault(d, []).append(whole(packed, logged(d)).tobytes())
         for d, packed in by_d.items():
             every = np.frombuffer(b"".join(packed), logged(d))
             every = every[np.argsort(every["series"], kind="stable")]
@@ -276,9 +276,22 @@ def pieces(parts: Iterable[tuple[Ints, Records, Ints]]) -> Iterator[tuple[int, R
 
 def joined(chunks: list[Records], log: Records | None) -> Records:
     """Chunks in order, then the newer samples of the log; without any, an array of length 0 with d = 0."""
+    chunks = [chunk for chunk in chunks if len(chunk)]
     if log is not None:
         chunks = [*chunks, log[log["tick"] > chunks[-1]["tick"][-1]] if chunks else log]
-    return np.concatenate(chunks) if chunks else np.zeros(0, record(0))
+    if not chunks:
+        return np.zeros(0, record(0))
+    samples = np.concatenate(chunks)
+    later = np.diff(samples["tick"]) > 0
+    if not later.all():  # a damaged row; a reader that goes on from its last tick would never end
+        newest = np.maximum.accumulate(samples["tick"])
+        samples = samples[np.concatenate([[True], samples["tick"][1:] > newest[:-1]])]
+    return samples
+
+
+def whole(packed: bytes, of: np.dtype[np.void]) -> Records:
+    """The whole samples of a blob: one that was cut loses its last sample and no other row."""
+    return np.frombuffer(packed[: len(packed) // of.itemsize * of.itemsize], of)
 
 
 @cache

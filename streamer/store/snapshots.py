@@ -20,6 +20,8 @@ from streamer.store.database import SNAPSHOTS, failures
 
 log = logging.getLogger("streamer.store")
 
+ABOUT = "about"
+"""The array that holds `Snapshot.about` as JSON; files of before had it in their header."""
 KEPT = 2
 """Snapshots kept of each stream; the older one is used if the newer one cannot be read."""
 
@@ -51,18 +53,22 @@ def write(directory: Path, stream: str, snapshot: Snapshot) -> None:
         folder.mkdir(mode=0o700, exist_ok=True)
         numbers = [number for number, _ in files(folder, stream)]
         path = folder / f"{stream}.{max(numbers, default=0) + 1}.safetensors"
-        about = {"about": json.dumps(snapshot.about), "digest": snapshot.digest()}
-        arrays = {name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}
+        # An array and not the file's header, whose size is bounded, while the names of the series come from the wire.
+        arrays = {ABOUT: np.frombuffer(json.dumps(snapshot.about).encode(), np.uint8)}
+        arrays |= {name: np.ascontiguousarray(array) for name, array in snapshot.arrays.items()}
         draft = folder / f"{path.name}.draft"
         try:
             with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(safetensors.numpy.save(arrays, about))
+                file.write(safetensors.numpy.save(arrays, {"digest": snapshot.digest()}))
                 file.flush()
                 os.fsync(file.fileno())
             draft.rename(path)
         except OSError:
             draft.unlink(missing_ok=True)  # the journal may need the space
             raise
+        except SafetensorError as error:
+            draft.unlink(missing_ok=True)
+            raise StateError(f"{path}: cannot be written ({error})") from error
         for _, old in files(folder, stream)[KEPT:]:
             old.unlink()
 
@@ -89,7 +95,8 @@ def read(path: Path) -> Snapshot:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        snapshot = Snapshot(json.loads(metadata["about"]), arrays)
+        about = arrays.pop(ABOUT).tobytes() if ABOUT in arrays else metadata["about"]
+        snapshot = Snapshot(json.loads(about), arrays)
         if snapshot.digest() != metadata["digest"]:
             raise StateError(f"{path}: its contents are not what was written")
     except (OSError, SafetensorError, KeyError, ValueError) as error:

@@ -1,6 +1,7 @@
 """New networks in, the same with the states that the journal's newest samples lead to out."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -8,14 +9,17 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.errors import StateError
 from streamer.forecast.network import NetworkForecaster
 from streamer.ingest.grid import Grid, Series, Stretch, stretches
 from streamer.models.frozen import LARGEST
-from streamer.records import Floats, Ints, TickBatch
+from streamer.records import Floats, Ints, Kind, TickBatch
 from streamer.store.journal import Journal
 from streamer.store.outcomes import NetworkRow
 from streamer.stream.state import StreamState
 from streamer.train.weights import network_of
+
+log = logging.getLogger("streamer.store")
 
 WARM_WINDOWS = 4
 """States are warmed on this many times m ticks, well past what a trained network remembers."""
@@ -28,14 +32,27 @@ Run = tuple[Stretch, NDArray[np.bool_]]
 def forecaster_of(row: NetworkRow, created: float, stream: StreamState) -> NetworkForecaster:
     """A forecaster with these weights and scales, all states zero, with room for the stream's series.
 
-    `created`: when its training outcome was. Series that no training has seen follow their own first samples.
+    `created`: when its training outcome was. Series that no training has seen follow their own first samples. Raises
+    StateError where weights or scales do not fit.
     """
     sizes = stream.config.sizes
+    if any(len(one) != sizes.d for scale in row.scales.values() for one in scale):
+        raise StateError(f"scales: not of {sizes.d} elements")
     made = NetworkForecaster.of(network_of(row.kind, sizes, row.weights), stream.config, row.version, created)
     made.grow(stream.room)
     row_of = {series.ident: series.row for series in stream.series}
     made.scale.fix({row_of[ident]: scale for ident, scale in row.scales.items() if ident in row_of})
     return made
+
+
+def readable(row: NetworkRow, created: float, stream: StreamState) -> dict[Kind, NetworkForecaster]:
+    """The forecaster of a network from the journal, by its kind; nothing, which is logged, where it is damaged."""
+    try:
+        return {row.kind: forecaster_of(row, created, stream)}
+    except StateError as damaged:
+        fields = stream.name, row.kind, row.version, damaged
+        log.error("network stream=%s kind=%s version=%d is damaged and left out: %.200s", *fields)
+        return {}
 
 
 async def in_reader_thread(journal: Journal, work: Callable[[Journal, threading.Event], T]) -> T:

@@ -82,7 +82,7 @@ def show(directory: Path, most: int, as_json: bool) -> None:
     """Print the contents of a state directory, with at most `most` series. Raises StateError."""
     now = time.time()
     found = look(directory, now)
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names come from the wire
     if as_json:
         console.print_json(json.dumps(found))
         return

@@ -25,6 +25,8 @@ GRACE_SECONDS = 1.0
 """Time between asking the process to end and killing it."""
 WORKER = ("-m", "streamer.train.worker")
 """Arguments of the python interpreter that trains."""
+CONNECTION = "STREAMER_MQTT__"
+"""What the names of environment variables begin with that training has no use for: the password among them."""
 MEMORY_KEPT = str(32 * 2**20)
 """Bytes of freed memory that glibc keeps; by default every step of a training returns megabytes and asks for them."""
 
@@ -110,7 +112,7 @@ async def start(worker: Sequence[str], threads: int) -> Process:
             stdout=PIPE,
             stderr=PIPE,
             limit=LINE_LIMIT,
-            env={**os.environ, **settings},
+            env={name: text for name, text in os.environ.items() if not name.startswith(CONNECTION)} | settings,
             process_group=0,
         )
     except OSError as error:

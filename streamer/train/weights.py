@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import safetensors.torch
 from safetensors import SafetensorError
-from torch import Tensor
+from torch import Tensor, isfinite
 
 from streamer.errors import StateError
 from streamer.models import Kind, Network, Sizes, build
@@ -26,8 +26,11 @@ def parse(data: bytes) -> dict[str, Tensor]:
 def network_of(kind: Kind, sizes: Sizes, data: bytes) -> Network:
     """A network with these weights; raises StateError if they do not fit the sizes."""
     network = build(kind, sizes)
+    tensors = parse(data)
+    if not all(bool(isfinite(tensor).all()) for tensor in tensors.values()):
+        raise StateError("weights: not finite")
     try:
-        network.load_state_dict(parse(data))
+        network.load_state_dict(tensors)
     except RuntimeError as error:
         raise StateError(f"weights: do not fit a {kind} network of {sizes}") from error
     return network.requires_grad_(False)

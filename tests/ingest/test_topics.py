@@ -1,6 +1,7 @@
 """MQTT 5, section 4.7: which topics a filter selects, and which filters select no more than another."""
 
 import itertools
+import time
 
 import pytest
 from hypothesis import assume, example, given, settings
@@ -130,6 +131,22 @@ def test_widest_against_an_oracle(filters: list[str]) -> None:
 def test_widest_of_all(order: tuple[str, ...]) -> None:
     """# is wider than any other, whatever the order, and is kept once."""
     assert widest([*order, *order]) == ["#"]
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "b", "", "+", "$x"]), min_size=1, max_size=4), max_size=8), st.data())
+def test_widest_against_every_pair(levels: list[list[str]], data: st.DataObject) -> None:
+    """The same as asking of every pair of filters whether one covers the other."""
+    every = ["/".join([*some, *data.draw(st.sampled_from([[], ["#"]]))]) for some in levels]
+    pairs = [one for one in every if not any(one != other and covers(other, one) for other in every)]
+    assert widest(every) == list(dict.fromkeys(pairs))
+
+
+def test_widest_of_many() -> None:
+    """20,000 filters take well under what the event loop may be silent for, where every pair took minutes."""
+    many = [f"plant/{i}/+/temp/{i % 7}" for i in range(20_000)]
+    begun = time.process_time()
+    assert widest([*many, "plant/3/#"]) == [*many[:3], *many[4:], "plant/3/#"]
+    assert time.process_time() - begun < 1
 
 
 def test_widest_with_dollar() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from streamer.lanes.fast import LONGEST_NAME
 from streamer.mqtt.encoder import Publishes
 from streamer.publish.outlet import MOST_SLASHES
+from streamer.records import UNREADABLE
 from tests.streams import fast_lane, process, sample, timed
 
 THRESHOLDS = [{"name": "high", "above": 0.5}]
@@ -56,4 +57,12 @@ def test_long_topics(tmp_path: Path) -> None:
     (stream,) = fast.streams
     process(fast, [sample("x" * length, 0, 1.0) for length in (LONGEST_NAME, LONGEST_NAME + 1, 65_535)])
     assert (len(stream.series), stream.counts.rejected["name"]) == (1, 2)
+    fast.journal.close()
+
+
+def test_unreadable_topics(tmp_path: Path) -> None:
+    """A message whose topic is no text gives no series, whatever the filters, and is counted."""
+    fast = fast_lane(tmp_path, timed(topics=["#"]))
+    process(fast, [sample(UNREADABLE, t, 1.0) for t in range(3)])
+    assert (fast.streams[0].series, fast.unrouted) == ([], 3)
     fast.journal.close()

@@ -115,3 +115,12 @@ async def test_a_server_that_speaks_no_mqtt_is_told() -> None:
         config = Mqtt(url=f"mqtt://127.0.0.1:{server.sockets[0].getsockname()[1]}", protocol="3.1.1")
         with pytest.raises(StartError, match=r"is this an MQTT broker.*mqtt\.url"):
             await Publisher(config).__aenter__()
+
+
+def test_a_password_in_latin_1_is_told(tmp_path: Path) -> None:
+    """A password file that is not UTF-8 ends the start with one line that names it, and not what is in it."""
+    file = tmp_path / "password"
+    file.write_bytes("gehäim".encode("latin-1"))
+    with pytest.raises(StartError, match=r"mqtt\.password_file is not UTF-8") as told:
+        Access.of(Mqtt(url="mqtt://localhost", username="me", password_file=file))
+    assert "geh" not in str(told.value)

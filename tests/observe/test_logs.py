@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from streamer.observe.logs import Lines, configure
+from streamer.observe.logs import LONGEST, Lines, LogFormat, configure
 
 
 def record(*, failed: bool) -> logging.LogRecord:
@@ -49,3 +49,13 @@ def test_a_logger_with_a_level_of_its_own_keeps_to_the_one_asked_for(capfd: pyte
         root.handlers[:], root.level = handlers, level
     (line,) = capfd.readouterr().err.splitlines()
     assert line.endswith("ERROR chatty: but this")
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_a_line_is_bounded(style: LogFormat) -> None:
+    """A message that quotes a payload of 300 KB is cut, and says by how much."""
+    made = record(failed=False)
+    made.args = ("x" * 300_000,)
+    line = Lines(style).format(made)
+    assert len(line) < LONGEST + 200
+    assert f"{300_000 + len('lost ') - LONGEST} characters more" in line

@@ -1,5 +1,6 @@
 """Snapshots on real files: what was written comes back bit by bit, what is damaged is passed over."""
 
+import json
 import random
 import stat
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from numpy.typing import NDArray
 
 from streamer.errors import StateBlocked, StateError
@@ -145,3 +147,28 @@ def test_private(tmp_path: Path) -> None:
 def test_none(tmp_path: Path) -> None:
     """A directory without snapshots has none."""
     assert list(newest_first(tmp_path, "s")) == []
+
+
+def test_names_of_any_size(tmp_path: Path) -> None:
+    """Names of series that come to more than 100 MB, which no safetensors header holds, are written and come back."""
+    wordy = Snapshot({"version": 1, "topics": [f"{i}" + "x" * 60_000 for i in range(1_700)]}, snapshot(1).arrays)
+    write(tmp_path, "s", wordy)
+    (found,) = newest_first(tmp_path, "s")
+    assert same(found, wordy)
+
+
+def test_a_header_of_before(tmp_path: Path) -> None:
+    """A file of before, which has all but the arrays in its header, is read."""
+    old = snapshot(1)
+    (tmp_path / SNAPSHOTS).mkdir()
+    header = {"about": json.dumps(old.about), "digest": old.digest()}
+    (tmp_path / SNAPSHOTS / "s.1.safetensors").write_bytes(safetensors.numpy.save(dict(old.arrays), header))
+    (found,) = newest_first(tmp_path, "s")
+    assert same(found, old)
+
+
+def test_what_safetensors_does_not_take_is_a_state_error(tmp_path: Path) -> None:
+    """An array that cannot be written is told as any other file that cannot, and leaves no draft."""
+    with pytest.raises(StateError, match="cannot be written"):
+        write(tmp_path, "s", Snapshot({}, {"x" * 120_000_000: np.zeros(1)}))
+    assert list((tmp_path / SNAPSHOTS).iterdir()) == []

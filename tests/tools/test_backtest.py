@@ -17,7 +17,8 @@ from streamer.config.loader import load, parse
 from streamer.errors import SourceError
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
-from streamer.tools.backtest.report import result
+from streamer.tools.backtest.audit import PUBLISHED
+from streamer.tools.backtest.report import result, show
 from streamer.tools.backtest.run import Backtest, backtest, messages
 from streamer.tools.replay.recording import recorded, recording
 from streamer.tools.replay.sample import Sample
@@ -232,3 +233,19 @@ def test_the_command_prints_a_table_and_json(tmp_path: Path) -> None:
         assert word in table.output
     (stream,) = json.loads(as_json.stdout)["streams"]
     assert stream["samples"] == 60 + 54
+
+
+def test_names_that_look_like_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    """A series whose name rich would take for markup is shown as it is."""
+    errors = {"rmse": [1.0], "of_persistence": [1.0], "skill": [0.0]}
+    one = {
+        "stream": "s",
+        "samples": 1,
+        "leads": [1],
+        "models": {PUBLISHED: errors},
+        "series": [{"series": "[/b]:cat:", "models": {PUBLISHED: errors}}],
+        "trainings": {},
+        "rejected": {},
+    }
+    show({"streams": [one], "unrouted": 0}, 10)
+    assert "[/b]:cat:" in capsys.readouterr().out

@@ -59,6 +59,15 @@ def test_beside_a_writer_in_words_and_in_json(tmp_path: Path) -> None:
     assert len(json.loads(as_json.output)["series"]) == 2
 
 
+def test_names_that_look_like_markup(tmp_path: Path) -> None:
+    """A topic that rich would take for markup or an emoji is shown as it is."""
+    with closing(Journal.open(tmp_path)) as journal, journal.transaction():
+        journal.add_series([(1, Source("plant", "", 1, 1.0), "[/b]:cat:", "")])
+        journal.append([(1, 0, NOW, struct.pack("<d", 1.0))])
+    shown = CliRunner().invoke(app, ["inspect", str(tmp_path)], catch_exceptions=False)
+    assert "[/b]:cat:" in shown.output
+
+
 def test_no_state_is_one_line_that_names_it(tmp_path: Path) -> None:
     """A directory without a journal is a StateError with its path, and stays without one."""
     with pytest.raises(StateError, match=str(tmp_path)):

@@ -23,7 +23,7 @@ from streamer.records import Recipe, Sizes
 from streamer.store.journal import Journal, Source
 from streamer.tools.replay.signals import Signal
 from streamer.train.dataset import read_buffer
-from streamer.train.process import train
+from streamer.train.process import start, train
 from streamer.train.request import Request
 from streamer.train.starving import SCHEDSTAT, starving
 from streamer.train.weights import network_of
@@ -413,3 +413,13 @@ def test_only_as_many_series_as_asked_are_read(journal: Journal, tmp_path: Path)
 def test_each_network_has_a_thread(cores: int, threads: int) -> None:
     """By default no core is taken that a network of this size gains nothing by; on one core both take turns."""
     assert usual_threads(cores) == threads
+
+
+async def test_a_training_does_not_know_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the daemon's environment a training has all but the settings of the connection."""
+    monkeypatch.setenv("STREAMER_MQTT__PASSWORD", "hunter2")
+    monkeypatch.setenv("STREAMER_OTHER", "kept")
+    process = await start(["-c", "import os; print(sorted(os.environ))"], 1)
+    out, _ = await process.communicate()
+    assert b"STREAMER_OTHER" in out
+    assert b"PASSWORD" not in out

@@ -87,7 +87,7 @@ def show(found: dict[str, Any], most: int) -> None:
 
     Over all series there are no errors in units, which may be different ones.
     """
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names come from the wire
     for one in found["streams"]:
         table = Table(
             title=f"stream {one['stream']}: {one['samples']} samples{LEGEND}",

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self, cast
 
 from streamer.errors import StreamerError
-from streamer.records import MessageBatch
+from streamer.records import UNREADABLE, MessageBatch
 from streamer.tools.replay.recording import recorded
 from streamer.tools.replay.sources import RECORDING
 
@@ -140,7 +140,7 @@ class _Run:
 
     def write(self, batch: MessageBatch, most: int | None) -> None:
         """Write the messages of a batch, at most the first `most`."""
-        chosen = batch.messages[:most]
+        chosen = [message for message in batch.messages if message.topic != UNREADABLE][:most]
         for message in chosen:
             self._out.write(recorded(message.arrived, message.topic, message.payload, message.qos, message.retain))
         self.messages += len(chosen)
