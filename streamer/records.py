@@ -188,8 +188,8 @@ class ForecastBatch:
     bounds: Floats | None = None
 
     def __getitem__(self, mask: NDArray[np.bool_]) -> "ForecastBatch":
-        ahead = None if self.ahead is None else self.ahead[mask]
-        return ForecastBatch(self.ticks[mask], self.mean[mask], self.chosen[mask], self.interval[mask], ahead)
+        ahead, bounds = (None if one is None else one[mask] for one in (self.ahead, self.bounds))
+        return ForecastBatch(self.ticks[mask], self.mean[mask], self.chosen[mask], self.interval[mask], ahead, bounds)
 
     @property
     def published(self) -> Floats:
