@@ -188,8 +188,8 @@ class ForecastBatch:
     bounds: Floats | None = None
 
     def __getitem__(self, mask: NDArray[np.bool_]) -> "ForecastBatch":
-        ahead = None if self.ahead is None else self.ahead[mask]
-        return ForecastBatch(self.ticks[mask], self.mean[mask], self.chosen[mask], self.interval[mask], ahead)
+        rows = {name: getattr(self, name) for name in self.__slots__}
+        return replace(self, **{name: one[mask] for name, one in rows.items() if one is not None})
 
     @property
     def published(self) -> Floats:
