@@ -24,7 +24,8 @@ from streamer.config.payload import (
     SparkplugPayload,
 )
 from streamer.config.publish import HomeAssistant
-from streamer.config.stream import Stream, Threshold
+from streamer.config.stream import Stream
+from streamer.config.threshold import Threshold
 from streamer.records import RECIPES, CellName, InitialState, Recipe
 
 __all__ = [
