@@ -24,7 +24,7 @@ from streamer.forecast.panel import Panel
 from streamer.lanes.fast import FastLane
 from streamer.models import KINDS
 from streamer.mqtt.link import Link
-from streamer.observe.bands import band_metrics
+from streamer.observe.bands import band_metrics, bound_metrics
 from streamer.observe.thresholds import threshold_metrics
 from streamer.records import Floats
 from streamer.stream.counts import LATENCIES
@@ -67,6 +67,7 @@ class Readings(Collector):
         yield from threshold_metrics(self.streams, self.per_series)
         if self.per_series:
             yield from self.series_metrics()
+            yield from bound_metrics(self.streams, self.per_series)
 
     def link_metrics(self) -> Iterable[Metric]:
         """The connection to the broker."""

@@ -115,6 +115,20 @@ async def test_bands_by_lead_and_level(tmp_path: Path) -> None:
     without.journal.close()
 
 
+async def test_bounds_of_a_series(tmp_path: Path) -> None:
+    """The bounds of single series are those that were published for the newest value, as many ticks before as said."""
+    fast = fast_lane(tmp_path, timed(publish={"quantiles": [0.2, 0.7]}))
+    rng = np.random.default_rng(1)
+    out = [one for t in range(30) for one in feed(fast, [sample("plant/a", t, rng.normal())])]
+    got = values(await text(fast, per_series=1))
+    for lead in (1, 3, 6):
+        published = out[-1 - lead]["quantiles"]
+        for bound, curve in published.items():
+            key = labels(series="plant/a", element="0", lead=str(lead), bound=bound)
+            assert got["streamer_series_bound", key] == pytest.approx(curve[lead - 1], abs=2e-3)
+    fast.journal.close()
+
+
 async def test_series_of_a_message_by_name_and_label(tmp_path: Path) -> None:
     """Series that share a message are told apart by their names, their labels are a gauge of 1 beside, and a message
     that holds none is counted."""
