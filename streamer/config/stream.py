@@ -11,6 +11,7 @@ from streamer.config.base import Section, Ticks, check_template, label_names, pl
 from streamer.config.cycles import known_inputs
 from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
 from streamer.config.publish import Publish
+from streamer.config.threshold import Threshold
 from streamer.records import CellName, Form, Sizes
 
 DAY = 86_400.0
@@ -39,35 +40,6 @@ class Model(Section):
     """Neurons of each network. The traditional network divides them between its encoder and decoder."""
     r: Annotated[float, Field(gt=0)] = 1.0
     """Ratio n1/n2 of the neurons in the encoder to those in the decoder of the traditional network."""
-
-
-class Threshold(Section):
-    """A value whose crossing is announced as soon as a forecast reaches it."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-    """Name of the threshold in topics, messages and metrics."""
-    above: float | None = None
-    """Crossed by values of at least this one, in units of the series. Give above or below, not both."""
-    below: float | None = None
-    """Crossed by values of at most this one, in units of the series."""
-    element: Annotated[int, Field(ge=0)] = 0
-    """Index, from 0, of the element that is compared, for samples of several numbers."""
-
-    @model_validator(mode="after")
-    def one_direction(self) -> Self:
-        if (self.above is None) == (self.below is None):
-            raise ValueError("give above or below, and only one of them")
-        return self
-
-    @property
-    def direction(self) -> Literal["above", "below"]:
-        return "below" if self.above is None else "above"
-
-    @property
-    def value(self) -> float:
-        value = self.below if self.above is None else self.above
-        assert value is not None
-        return value
 
 
 class Retrain(Section):
@@ -222,6 +194,8 @@ class Stream(Section):
         for i, threshold in enumerate(self.thresholds):
             if threshold.element >= self.payload.d:
                 raise ValueError(f"thresholds.{i}.element: a sample has {self.payload.d}, numbered from 0")
+            if problem := threshold.untold(self.publish.quantiles):
+                raise ValueError(f"thresholds.{i}.at: {problem}")
         return self
 
     @model_validator(mode="after")

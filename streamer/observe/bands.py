@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from prometheus_client.core import GaugeMetricFamily as Gauge
 
 from streamer.stream.state import StreamState
@@ -33,3 +34,21 @@ def band_metrics(streams: Sequence[StreamState]) -> list[Gauge]:
                     if value == value:  # not NaN
                         metric.add_metric([stream.name, str(lead), which], value)
     return [levels, coverage, width, winkler, pinball]
+
+
+def bound_metrics(streams: Sequence[StreamState], per_series: int) -> list[Gauge]:
+    """Of single series, what had been published as bounds of the newest value."""
+    labels = ["stream", "series", "element", "lead", "bound"]
+    text = "Bound that was published for the newest value, at this quantile, so many ticks before."
+    bound = Gauge("streamer_series_bound", text, labels=labels)
+    for stream in streams:
+        panel = stream.panel
+        if panel.bands is None:
+            continue
+        quantiles = [str(one) for one in stream.config.publish.quantiles]
+        for series in stream.series[:per_series]:
+            found = panel.newest[series.row] + panel.bands.offset[series.row][:, panel.shown]
+            for i, j, element in np.argwhere(~np.isnan(found)).tolist():
+                key = [stream.name, series.name, str(element), str(panel.leads[j]), quantiles[i]]
+                bound.add_metric(key, found[i, j, element])
+    return [bound]

@@ -78,11 +78,11 @@ class Outlet:
         """The same forecasts with what is new about their crossings of thresholds."""
         if self.thresholds is None:
             return batch
-        return replace(batch, ahead=self.thresholds.meet(batch.ticks.rows, batch.ticks.x, batch.published))
+        return replace(batch, crossings=self.thresholds.meet(batch))
 
     def repeat(self, batch: ForecastBatch) -> ForecastBatch:
         """The same forecasts with what was last published about their crossings."""
-        return replace(batch, ahead=self.thresholds.lead[batch.ticks.rows] if self.thresholds else None)
+        return replace(batch, crossings=self.thresholds.said(batch.ticks.rows) if self.thresholds else None)
 
     def encode(
         self,
@@ -104,7 +104,7 @@ class Outlet:
         qos, retain = self.publish.qos, self.publish.retain
         messages = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
         out = list(compress(messages, told.tolist()))
-        if self.thresholds and batch.ahead is not None:
+        if self.thresholds and batch.crossings is not None:
             out += self.thresholds.encode(batch, series, topics, spoken)
         return self.discovery.announce(names, topics) + out if self.discovery else out
 

@@ -15,9 +15,10 @@ from hypothesis.extra.numpy import arrays
 
 from streamer.config import Stream, Threshold
 from streamer.ingest.grid import Series
-from streamer.observe.metrics import until
-from streamer.publish.thresholds import Thresholds, ahead
-from streamer.records import Floats, ForecastBatch, TickBatch
+from streamer.observe.thresholds import until
+from streamer.publish.crossing import ahead, between, likelihood
+from streamer.publish.thresholds import Thresholds
+from streamer.records import Crossings, Floats, ForecastBatch, TickBatch
 from streamer.resume.fold import resumed as resume_async
 from tests.streams import NOW, fast_lane, feed, read, resumed, sample, save, timed, untimed
 
@@ -60,16 +61,68 @@ def test_any_finite_numbers(values: Floats, limit: float) -> None:
             assert max(0, first - 1) <= tick <= first
 
 
+@given(
+    arrays(np.float64, (2, 3, 4), elements=grids),
+    st.lists(st.sampled_from([0.05, 0.1, 0.3, 0.5, 0.8, 0.9]), min_size=3, max_size=3, unique=True).map(sorted),
+    st.integers(-6, 6).map(lambda half: half / 2),
+)
+def test_how_likely_a_crossing_is(bounds: Floats, quantiles: list[float], limit: float) -> None:
+    """Between bounds the probability is on a straight line, beyond them what they vouch for, and the greatest of all
+    leads counts; below is above upside down, and a lower threshold is as likely at least."""
+    bounds.sort(1)
+
+    def at(curves: list[float], value: float) -> float:
+        if value > curves[-1]:
+            return 0.0
+        i = next(i for i, one in enumerate(curves) if one >= value)
+        if i == 0:
+            return 1 - quantiles[0]
+        part = (value - curves[i - 1]) / (curves[i] - curves[i - 1])
+        return 1 - quantiles[i - 1] - part * (quantiles[i] - quantiles[i - 1])
+
+    above = likelihood(bounds, quantiles, Threshold(name="a", above=limit))
+    assert above == pytest.approx(
+        [max(at(bounds[b, :, j].tolist(), limit) for j in range(4)) for b in range(2)], abs=1e-6
+    )
+    upside_down = [1 - one for one in quantiles[::-1]]
+    below = likelihood(-bounds[:, ::-1], upside_down, Threshold(name="b", below=-limit))
+    np.testing.assert_allclose(below, above, atol=1e-6)
+    assert (likelihood(bounds, quantiles, Threshold(name="a", above=limit - 1)) >= above).all()
+
+
+@given(arrays(np.float64, (3, 2, 4), elements=numbers), arrays(np.float64, (3, 5), elements=numbers), numbers)
+def test_doubt_about_any_numbers(bounds: Floats, curve: Floats, limit: float) -> None:
+    """However large the numbers are and wherever the forecast is, the earliest crossing is not after the latest, that
+    of the forecast is between them, a probability is one, and no arithmetic warns."""
+    bounds.sort(1)
+    for one in (Threshold(name="a", above=limit), Threshold(name="b", below=limit)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            lead = ahead(curve, one)
+            earliest, latest = between(curve[:, 0], bounds, lead, one)
+            probability = likelihood(bounds, (0.1, 0.9), one)
+        assert (earliest <= lead).all()
+        assert (lead <= latest).all()
+        assert ((probability >= 0) & (probability <= 0.9)).all()
+
+
 def thresholds(*some: dict[str, Any], rows: int = 1, **changes: Any) -> Thresholds:
     made = Thresholds(untimed(thresholds=some, **changes))
     made.grow(rows)
     return made
 
 
+def forecasts(x: Floats, mean: Floats, bounds: Floats | None = None) -> ForecastBatch:
+    """Of newest values [b, d]: forecasts [b, h, d] and their bounds [b, Q, h, d]."""
+    rows, at = np.arange(len(x)), np.zeros(len(x))
+    ticks = TickBatch(rows, x, rows, at, at.astype(np.bool_), at)
+    return ForecastBatch(ticks, mean[:, None], 0 * rows, at + 1.0, bounds=bounds)
+
+
 def meet(met: Thresholds, x: list[float], *mean: list[float]) -> list[list[float | None]]:
     """Newest values, a series each, and their forecasts: news by series and threshold, None for nothing."""
-    news = met.meet(np.arange(len(x)), np.array(x)[:, None], np.array(mean)[:, :, None])
-    return [[None if math.isnan(one) else one for one in row] for row in news.tolist()]
+    news = met.meet(forecasts(np.array(x)[:, None], np.array(mean)[:, :, None]))
+    return [[None if math.isnan(one) else one for one in row] for row in news.lead.tolist()]
 
 
 def test_nothing_countdown_cleared_nothing() -> None:
@@ -78,6 +131,39 @@ def test_nothing_countdown_cleared_nothing() -> None:
     met = thresholds(FULL)
     told = [meet(met, [x], [x + 10, x + 20]) for x in (70, 80, 90, 96, 60, 50, 85, 70)]
     assert told == [[[None]], [[1.5]], [[0.5]], [[0.0]], [[math.inf]], [[None]], [[1.0]], [[math.inf]]]
+
+
+def band(x: float, spread: float) -> ForecastBatch:
+    """A series at x, about to rise by 10 at each of two ticks, give or take the spread, and twice that."""
+    mean = np.array([[[x + 10], [x + 20]]])
+    width = np.array([[[spread], [2 * spread]]])
+    return forecasts(np.array([[x]]), mean, np.stack([mean - width, mean + width], 1))
+
+
+def test_doubt_of_a_crossing() -> None:
+    """The upper bound is the first to cross, the lower one the last, or not within the horizon; the probability is that
+    of the lead where it is greatest, and 1 where the newest value is beyond."""
+    met = thresholds(FULL)
+    news = met.meet(band(80.0, 5.0))
+    assert [float(one[0, 0]) for one in (news.earliest, news.lead, news.latest)] == [1.0, 1.5, math.inf]
+    assert news.probability == pytest.approx(0.1 + 0.8 * 15 / 20)
+    assert met.meet(band(89.0, 5.0)).latest == pytest.approx(1 + 1 / 5)
+    assert met.meet(band(96.0, 5.0)).probability == 1
+
+
+def test_a_threshold_that_asks_for_a_probability() -> None:
+    """It is silent until a crossing is as likely as it asks, speaks while it is, of one that the forecast itself does
+    not cross as well, and takes it back once; the probability is known all the time."""
+    told = []
+    for at in (0.8, 0.3):
+        met = thresholds({**FULL, "at": at})
+        for x in (66.0, 74.0, 80.0, 86.0, 66.0, 60.0):
+            news = met.meet(band(x, 5.0))
+            silent = np.isnan(news.lead[0, 0])
+            told.append(None if silent else (bool(news.crosses[0, 0]), float(news.lead[0, 0])))
+            assert met.probability == news.probability
+    assert told[:6] == [None, None, None, (True, 0.9), (False, math.inf), None]
+    assert told[6:] == [None, (True, math.inf), (True, 1.5), (True, 0.9), (False, math.inf), None]
 
 
 def test_series_and_thresholds_are_apart() -> None:
@@ -92,15 +178,17 @@ def test_an_element_of_several() -> None:
     """For d > 1 the element that a threshold names is looked at, and no other."""
     pair = {"format": "json", "value": ["a", "b"]}
     met = thresholds({"name": "second", "above": 1.0, "element": 1}, payload=pair)
-    assert met.meet(np.zeros(1, np.int64), np.array([[9.0, 0.0]]), np.array([[[9.0, 0.0], [9.0, 2.0]]])) == 1.5
+    assert met.meet(forecasts(np.array([[9.0, 0.0]]), np.array([[[9.0, 0.0], [9.0, 2.0]]]))).lead == 1.5
 
 
 def said(of: Stream, ahead: list[float], time: float, interval: float) -> list[tuple[str, dict[str, Any], int, bool]]:
-    """The messages on one series, which has a label."""
+    """The messages on one series, which has a label; bounds cross a tick before and two after the forecast."""
     at, no = np.array([time]), np.zeros(1, np.bool_)
     wave = TickBatch(np.zeros(1, np.int64), np.zeros((1, 1)), np.ones(1, np.int64), at, no, at)
     series = Series(0, 1, "plant/a", labels={"machine": "a"})
-    batch = ForecastBatch(wave, np.zeros((1, 4, 6, 1)), np.zeros(1, np.int64), np.array([interval]), np.array([ahead]))
+    lead = np.array([ahead])
+    crossings = Crossings(lead, lead - 1, lead + 2, np.full(lead.shape, 0.7), np.isfinite(lead))
+    batch = ForecastBatch(wave, np.zeros((1, 4, 6, 1)), np.zeros(1, np.int64), np.array([interval]), crossings)
     out = Thresholds(of).encode(batch, [series], ["forecast/plant/a"], [("memoryless", 7)])
     return [(one.topic, json.loads(one.payload), one.qos, one.retain) for one in out]
 
@@ -108,7 +196,7 @@ def said(of: Stream, ahead: list[float], time: float, interval: float) -> list[t
 def test_messages() -> None:
     """A crossing has its seconds and its moment, one that is over has null for both; the latter is sent at QoS 1,
     whatever forecasts are, for nothing would put its loss right; what is not news is not sent."""
-    of = untimed(thresholds=[FULL, {"name": "empty", "below": 5}, {"name": "off", "above": 0.0}])
+    some = [FULL, {"name": "empty", "below": 5}, {"name": "off", "above": 0.0}]
     about = {
         "series": "plant/a",
         "time": "2026-03-01T12:00:00.250Z",
@@ -118,10 +206,13 @@ def test_messages() -> None:
     }
     full = {"threshold": "full", "above": 95.0, "seconds": 10800.0, "at": "2026-03-01T15:00:00.250Z"}
     empty = {"threshold": "empty", "below": 5.0, "seconds": None, "at": None}
-    assert said(of, [3.0, math.inf, math.nan], 1772366400.25, 3600.0) == [
-        ("forecast/plant/a/threshold/full", {**about, **full}, 0, True),
-        ("forecast/plant/a/threshold/empty", {**about, **empty}, 1, True),
-    ]
+    doubt = {"seconds_earliest": 7200.0, "seconds_latest": 18000.0, "probability": 0.7}
+    for quantiles, extra in (([], {}), ([0.1, 0.9], doubt)):
+        of = untimed(thresholds=some, publish={"quantiles": quantiles})
+        assert said(of, [3.0, math.inf, math.nan], 1772366400.25, 3600.0) == [
+            ("forecast/plant/a/threshold/full", {**about, **full, **extra}, 0, True),
+            ("forecast/plant/a/threshold/empty", {**about, **empty, **dict.fromkeys(extra)}, 1, True),
+        ]
 
 
 def test_sent_as_forecasts_are() -> None:
@@ -178,8 +269,9 @@ def test_without_an_interval_ticks_are_as_long_as_they_were(tmp_path: Path, firs
     assert out[-1]["threshold"] == "full"
     assert out[-1]["seconds"] == pytest.approx(20 * 2.5, rel=0.03)
     assert out[-2]["interval"] == 20.0
-    (seconds,) = until(fast.streams[0], fast.streams[0].series)["full"]
-    assert seconds == pytest.approx(out[-1]["seconds"])
+    crossings = fast.streams[0].outlet.thresholds
+    assert crossings
+    assert until(fast.streams[0], crossings, 1)["lead"] == pytest.approx(out[-1]["seconds"])
     fast.journal.close()
 
 
