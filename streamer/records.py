@@ -189,7 +189,8 @@ class ForecastBatch:
 
     def __getitem__(self, mask: NDArray[np.bool_]) -> "ForecastBatch":
         ahead = None if self.ahead is None else self.ahead[mask]
-        return ForecastBatch(self.ticks[mask], self.mean[mask], self.chosen[mask], self.interval[mask], ahead)
+        bounds = None if self.bounds is None else self.bounds[mask]
+        return ForecastBatch(self.ticks[mask], self.mean[mask], self.chosen[mask], self.interval[mask], ahead, bounds)
 
     @property
     def published(self) -> Floats:
