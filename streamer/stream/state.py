@@ -119,8 +119,8 @@ class StreamState:
         self.schedule.grow(series.growth)
         if self.grid.fill:
             self.ticks.quiet.expect(series)
-            for quiet in self.ticks.quiet.overdue(dated):
-                self.fill(quiet)
+            for quiet, ticks in self.ticks.quiet.overdue(dated):
+                self.fill(quiet, ticks)
 
     def replay_sample(self, series: Series, tick: int, time: float, values: tuple[float, ...]) -> None:
         """A sample that was accepted before, at its tick of then: it waits as if it had just come."""
@@ -131,19 +131,21 @@ class StreamState:
 
     def fill_up(self, series: Series, tick: int) -> None:
         """The last value at every tick up to this one, as far as they may be filled."""
-        while series.tick < tick and series.filled < self.grid.max_gap:
-            self.fill(series)
+        ticks = min(tick - series.tick, self.grid.max_gap - series.filled)
+        if ticks > 0:
+            self.fill(series, ticks)
 
-    def fill(self, series: Series) -> None:
-        """The last value at the next tick."""
-        self.ticks.fill(series)
-        self.counts.fill()
+    def fill(self, series: Series, ticks: int) -> None:
+        """The last value at so many ticks more."""
+        self.ticks.fill(series, ticks)
+        self.counts.fill(ticks)
         self.schedule.grow(series.growth)
 
-    def advance(self) -> list[ForecastBatch]:
-        """Run the waiting samples through scores and forecasters: the forecasts they give, in order."""
-        batches = [self.tick(batch) for batch in self.ticks.take()]
-        return [batch for batch in batches if batch is not None]
+    def advance(self) -> Iterator[ForecastBatch | None]:
+        """Run the waiting samples through scores and forecasters, a tick batch at a time: the forecasts it gives, if
+        any. Nothing may be accepted before the last one.
+        """
+        return map(self.tick, self.ticks.take())
 
     def tick(self, batch: TickBatch) -> ForecastBatch | None:
         """One tick batch: its truths are scored, the states stepped, and forecasts made where they are due."""
