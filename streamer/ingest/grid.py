@@ -11,6 +11,7 @@ import orjson
 from numpy.typing import NDArray
 
 from streamer.errors import Rejected
+from streamer.ingest.clock import Clocks
 from streamer.ingest.topics import joined
 from streamer.records import Floats, Ints
 
@@ -173,9 +174,13 @@ class Series:
 
 
 class SeriesIndex:
-    """The series of a stream by row; where its messages are multiseries, also by topic and part, and by name."""
+    """The series of a stream by row; where its messages are multiseries, also by topic and part, and by name.
+
+    clocks: those whose messages are late, again and again.
+    """
 
     def __init__(self, multiseries: bool) -> None:
+        self.clocks = Clocks()
         self.multiseries = multiseries
         self.rows: list[Series] = []
         self.parts: dict[tuple[str, str], Series] = {}

@@ -127,6 +127,14 @@ class Quiet:
         self.queue: list[tuple[float, int, Series]] = []
         self.queued: set[int] = set()
 
+    def restart(self, sampled: Iterable[Series]) -> None:
+        """A series was set back: the clock is the newest time of all of these, as after a resume."""
+        self.queue, self.queued, self.clock = [], set(), -math.inf
+        if self.grid.fill:
+            for series in sampled:
+                self.clock = max(self.clock, series.time)
+                self.expect(series)
+
     def expect(self, series: Series) -> None:
         """This series has a sample, or is filled up to the tick that it stands at."""
         if series.row not in self.queued and series.filled < self.grid.max_gap:
