@@ -46,9 +46,9 @@ class Retrain(Section):
     """When the networks are trained, and on which ticks."""
 
     every: Annotated[int, Field(ge=0)] = 5000
-    """Ticks by which a series grows between two trainings; 0 never trains. Failed trainings lengthen it."""
+    """Samples and filled ticks of a series between two trainings; 0 never trains. Failed trainings lengthen it."""
     minimum: Ticks | None = None
-    """Ticks that one series must have for the first training; null: a day, but 500 to 2000 (1000 without interval)."""
+    """Samples of one series for the first training; null: a day of ticks, but 500 to 2000 (1000 without interval)."""
     window: Ticks = 20000
     """Length of the rolling buffer: the newest ticks of each series, kept and trained on."""
 

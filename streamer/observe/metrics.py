@@ -112,6 +112,7 @@ class Readings(Collector):
         series = Gauge("streamer_series", "Series known.", labels=["stream"])
         text = "Values far outside, which forecasters were given clipped."
         outliers = Counter("streamer_outliers", text, labels=["stream"])
+        set_back = Counter("streamer_sets_back", "Series begun anew at an earlier time.", labels=["stream"])
         latency = Histogram(
             "streamer_sample_to_forecast_seconds", "From a sample's arrival to its forecast's.", labels=["stream"]
         )
@@ -126,23 +127,15 @@ class Readings(Collector):
             for model, count in sorted(counts.forecasts.copy().items()):
                 forecasts.add_metric([name, model], count)
             series.add_metric([name], len(stream.series))
+            set_back.add_metric([name], stream.index.clocks.sets_back)
             outliers.add_metric([name], int(stream.panel.shared.guard.clipped.sum()))
             bounds = [*map(str, LATENCIES.tolist()), "+Inf"]
             buckets = list(zip(bounds, np.cumsum(counts.latency).tolist(), strict=True))
             latency.add_metric([name], buckets, counts.latency_sum)
         text = "Messages of topics that no stream selects: subscriptions of an earlier configuration."
-        return [
-            samples,
-            bridged,
-            filled,
-            rejected,
-            ignored,
-            forecasts,
-            series,
-            outliers,
-            latency,
-            counter("unrouted_messages", text, self.fast.unrouted),
-        ]
+        unrouted = counter("unrouted_messages", text, self.fast.unrouted)
+        counted = [samples, bridged, filled, rejected, ignored, set_back, forecasts, outliers, unrouted]
+        return [*counted, series, latency]
 
     def error_metrics(self) -> Iterable[Metric]:
         """Live scores by lead, E_p, and the weights of the mixture.

@@ -35,9 +35,9 @@ class Counts:
         self.samples += 1
         self.bridged += bridged
 
-    def fill(self) -> None:
-        """One tick that has the last value."""
-        self.filled += 1
+    def fill(self, ticks: int) -> None:
+        """Ticks that have the last value."""
+        self.filled += ticks
 
     def reject(self, reason: str) -> None:
         """One message, or one part of it, that is no sample."""

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 
-from streamer import app
 from streamer.errors import StateDamaged, StateError
+from streamer.lanes import checkpoints
 from streamer.records import Sizes
 from streamer.store.database import CHECKPOINT_PAGES, FILE, LOCK, SNAPSHOTS, Durability, checkpoint, connect
 from streamer.store.journal import Journal, SeriesRow, Source
@@ -186,9 +185,9 @@ def test_a_long_log_begins_anew(journal: Journal) -> None:
 
 async def test_the_daemon_makes_checkpoints(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """After so many commits the daemon brings the write-ahead log to the file, in a thread."""
-    monkeypatch.setattr(app, "CHECKPOINT_SECONDS", 0.01)
-    monkeypatch.setattr(app, "CHECKPOINT_COMMITS", 2)
-    making = asyncio.create_task(app.Daemon.checkpoints(cast(app.Daemon, SimpleNamespace(journal=journal))))
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.01)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_COMMITS", 2)
+    making = asyncio.create_task(checkpoints.checkpoints(journal))
     await asyncio.sleep(0)
     before = held(journal)
     for _ in range(2):
