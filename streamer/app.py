@@ -21,6 +21,7 @@ from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
 from streamer.observe.http import serve
 from streamer.observe.metrics import Readings, registry
+from streamer.observe.site import site
 from streamer.observe.systemd import READY, STOPPING, WATCHDOG, Progress, notify
 from streamer.records import Outgoing
 from streamer.resume.fold import Untold, resumed
@@ -239,8 +240,8 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
         stack.callback(made.writer.shutdown)
         if config.metrics.enabled:
             readings = registry(Readings(fast, link, reloader.results, config.metrics.per_series))
-            http = serve(config.metrics.host, config.metrics.port, readings, made.healthy, made.ready)
-            made.metrics_port = stack.enter_context(http)
+            served = site(readings, made.healthy, made.ready)
+            made.metrics_port = stack.enter_context(serve(config.metrics.host, config.metrics.port, served))
             log.info("metrics on http://%s:%d/metrics", config.metrics.host, made.metrics_port)
         stack.callback(made.end_handover)
         await stack.enter_async_context(link)
