@@ -19,10 +19,12 @@ from streamer.lanes.reload import Reloader, filters_of
 from streamer.lanes.slow import SlowLane
 from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
+from streamer.observe.access import is_local
 from streamer.observe.http import serve
 from streamer.observe.metrics import Readings, registry
 from streamer.observe.site import site
 from streamer.observe.systemd import READY, STOPPING, WATCHDOG, Progress, notify
+from streamer.observe.window import Window
 from streamer.records import Outgoing
 from streamer.resume.fold import Untold, resumed
 from streamer.store.database import checkpoint
@@ -240,9 +242,12 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
         stack.callback(made.writer.shutdown)
         if config.metrics.enabled:
             readings = registry(Readings(fast, link, reloader.results, config.metrics.per_series))
-            served = site(readings, made.healthy, made.ready)
+            window = Window(fast, slow, config.state.path, asyncio.get_running_loop())
+            served = site(readings, made.healthy, made.ready, window, config.metrics.token())
             made.metrics_port = stack.enter_context(serve(config.metrics.host, config.metrics.port, served))
             log.info("metrics on http://%s:%d/metrics", config.metrics.host, made.metrics_port)
+            if config.metrics.token_file is None and not is_local(config.metrics.host):
+                log.warning("whoever reaches metrics.host sees all series; metrics.token_file asks for a token")
         stack.callback(made.end_handover)
         await stack.enter_async_context(link)
         made.publish(untold.messages)
