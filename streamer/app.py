@@ -20,10 +20,13 @@ from streamer.lanes.reload import Reloader, filters_of
 from streamer.lanes.slow import SlowLane
 from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
+from streamer.observe.access import announce
 from streamer.observe.http import serve
 from streamer.observe.lag import LoopLag
 from streamer.observe.metrics import Readings, registry
+from streamer.observe.site import site
 from streamer.observe.systemd import READY, STOPPING, WATCHDOG, Progress, notify
+from streamer.observe.window import Window
 from streamer.records import Outgoing
 from streamer.resume.fold import Untold, resumed
 from streamer.store.journal import Journal
@@ -252,9 +255,10 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
         if config.metrics.enabled:
             readings = registry(Readings(fast, link, reloader.results, config.metrics.per_series))
             readings.register(made.lag)
-            http = serve(config.metrics.host, config.metrics.port, readings, made.healthy, made.ready)
-            made.metrics_port = stack.enter_context(http)
-            log.info("metrics on http://%s:%d/metrics", config.metrics.host, made.metrics_port)
+            window = Window(fast, slow, config.state.path, asyncio.get_running_loop())
+            served = site(readings, made.healthy, made.ready, window, config.metrics.token())
+            made.metrics_port = stack.enter_context(serve(config.metrics.host, config.metrics.port, served))
+            announce(config.metrics, made.metrics_port)
         stack.callback(made.end_handover)
         await stack.enter_async_context(link)
         made.publish(untold.messages)

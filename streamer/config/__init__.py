@@ -26,6 +26,7 @@ from streamer.config.payload import (
 from streamer.config.publish import HomeAssistant
 from streamer.config.stream import Stream
 from streamer.config.threshold import Threshold
+from streamer.errors import StartError
 from streamer.records import RECIPES, CellName, InitialState, Recipe
 
 __all__ = [
@@ -49,8 +50,12 @@ __all__ = [
 ]
 
 
+SHORTEST_TOKEN = 16
+"""Characters of the shortest metrics.token_file: shorter ones can be guessed."""
+
+
 class Metrics(Section):
-    """Prometheus metrics and health checks over HTTP: /metrics, /healthz, /readyz."""
+    """The HTTP port: page at /, API at /api/v1/, Prometheus metrics at /metrics, health checks /healthz and /readyz."""
 
     enabled: bool = True
     """Whether the daemon serves them."""
@@ -64,6 +69,20 @@ class Metrics(Section):
     """Time constant of the rolling errors (exponential means), in ticks."""
     per_series: Annotated[int, Field(ge=0)] = 0
     """Series per stream with metrics of their own: value, prediction, bounds, errors. Each adds many time series."""
+    token_file: Path | None = None
+    """File with a token that all but health checks must carry; people log in with it. Without it everybody may look."""
+
+    def token(self) -> str | None:
+        """The token, read from its file; None without one. Raises StartError."""
+        if self.token_file is None:
+            return None
+        try:
+            found = self.token_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise StartError(f"metrics.token_file: cannot read {self.token_file} ({error})") from error
+        if len(found) < SHORTEST_TOKEN:
+            raise StartError(f"metrics.token_file: {self.token_file} holds fewer than {SHORTEST_TOKEN} characters")
+        return found
 
 
 class State(Section):

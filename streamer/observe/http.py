@@ -1,115 +1,158 @@
-"""Serves /metrics, /healthz and /readyz over HTTP, in threads, so that a scrape does not delay the fast lane."""
+"""Serves an ASGI application over HTTP, on a loop of its own thread, so that no request delays the fast lane.
 
+A connection has its time, and gives way to newer ones: whatever clients do, the daemon keeps its memory, its file
+descriptors, and an answer for the next probe.
+"""
+
+import asyncio
 import logging
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from socketserver import ThreadingMixIn
+from contextlib import contextmanager
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from prometheus_client import CollectorRegistry, make_wsgi_app
+from starlette.types import ASGIApp
+from uvicorn import Config, Server
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from streamer.errors import StartError
 
 log = logging.getLogger("streamer.observe")
+logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # nonsense from clients is no line of the log
 
 Check = Callable[[], str | None]
 """Returns None if all is well, else one line that says what is wrong."""
 
 
 MOST_CONNECTIONS = 32
-"""At once; a further one ends the oldest, so that a probe gets its answer. Each takes a thread and a descriptor."""
+"""At once, besides streams of events; a further one ends the oldest, so that a probe gets its answer."""
 REQUEST_SECONDS = 10.0
-"""Longest time from accepting a connection to the end of its answer."""
+"""Longest time from accepting a connection, or from the answer before, to the end of an answer; and longest time in
+which a client reads nothing of a stream of events."""
+IDLE_SECONDS = 5
+"""How long a connection is kept for a next request."""
+HEADER_BYTES = 16_384
+"""Longest request without its body."""
+SEND_BYTES = 131_072
+"""What the kernel holds of an answer that is not read."""
+EVENTS = "/api/v1/events"
+"""Where answers have no end."""
 
 
-class Server(ThreadingMixIn, WSGIServer):
-    """Serves each request in a thread, a few at once and for a bounded time; a stop does not wait for those under way.
+class Bounded(H11Protocol):
+    """A connection that is ended when its time is up, however it drips.
 
-    open: the end of the time of each connection.
+    since: when it was accepted, in seconds of the loop. limit: ends it.
     """
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = MOST_CONNECTIONS
+    since = 0.0
+    limit: asyncio.TimerHandle | None = None
 
-    def __init__(self, *args: Any) -> None:
-        self.open: dict[socket.socket, float] = {}
-        super().__init__(*args)
+    def connection_made(self, transport: Any) -> None:
+        others = [one for one in self.connections if isinstance(one, Bounded) and not one.streams]
+        if len(others) >= MOST_CONNECTIONS:
+            min(others, key=lambda one: one.since).abort()
+        self.since = self.loop.time()
+        super().connection_made(transport)
+        self.begin()
 
-    def process_request(self, request: Any, client_address: Any) -> None:
-        while len(self.open) >= MOST_CONNECTIONS:
-            self.end(next(iter(self.open)))
-        self.open[request] = time.monotonic() + REQUEST_SECONDS
-        super().process_request(request, client_address)
+    @property
+    def streams(self) -> bool:
+        """Whether it is being sent events."""
+        cycle = self.cycle
+        ends = cycle is None or cycle.response_complete or not cycle.response_started
+        return not ends and self.scope["path"] == EVENTS
 
-    def shutdown_request(self, request: Any) -> None:
-        self.open.pop(request, None)
-        super().shutdown_request(request)
+    def begin(self) -> None:
+        """Its time begins."""
+        self.cancel()
+        self.limit = self.loop.call_later(REQUEST_SECONDS, self.end)
 
-    def service_actions(self) -> None:
-        """Between two polls: ends connections whose time is up, however they drip."""
-        now = time.monotonic()
-        for request, end in list(self.open.items()):
-            if now > end:
-                self.end(request)
+    def cancel(self) -> None:
+        if self.limit is not None:
+            self.limit.cancel()
 
-    def end(self, request: socket.socket) -> None:
-        """Ends a connection; its thread notices and closes it."""
-        self.open.pop(request, None)
-        with suppress(OSError):
-            request.shutdown(socket.SHUT_RDWR)
+    def end(self) -> None:
+        """Its time is up."""
+        if not self.streams or self.flow.write_paused:
+            self.abort()
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away, or nonsense: no traceback on standard error."""
-        log.debug("metrics: a request of %s failed", client_address)
+    def abort(self) -> None:
+        """It is ended at once, whatever waits to be sent."""
+        self.connections.discard(self)
+        self.transport.abort()
 
+    def on_response_complete(self) -> None:
+        self.begin()
+        super().on_response_complete()
 
-class Silent(WSGIRequestHandler):
-    """Writes no access log, which would get a line per scrape."""
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.streams:
+            self.begin()
 
-    timeout = REQUEST_SECONDS
-
-    def log_message(self, *args: Any) -> None:
-        pass
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.cancel()
+        super().connection_lost(exc)
 
 
 @contextmanager
-def serve(host: str, port: int, registry: CollectorRegistry, healthy: Check, ready: Check) -> Iterator[int]:
+def serve(host: str, port: int, app: ASGIApp) -> Iterator[int]:
     """Serves inside the `with` block; yields the port, which the system chooses if `port` is 0.
 
-    Raises StartError if it cannot listen on the address.
+    A stop does not wait for requests under way. Raises StartError if it cannot listen on the address.
     """
-    metrics = make_wsgi_app(registry)
+    listener = listen(host, port)
+    config = Config(
+        app,
+        http=Bounded,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=MOST_CONNECTIONS,
+        timeout_keep_alive=IDLE_SECONDS,
+        h11_max_incomplete_event_size=HEADER_BYTES,
+    )
+    server = Server(config)
 
-    def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        path = environ["PATH_INFO"]
-        if path == "/metrics":
-            return metrics(environ, start_response)
-        checks = {"/healthz": healthy, "/readyz": ready}
-        if path in checks:
-            wrong = checks[path]()
-            status, body = ("503 Service Unavailable", wrong) if wrong else ("200 OK", "ok")
-        else:
-            status, body = "404 Not Found", "try /metrics, /healthz or /readyz"
-        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
-        return [f"{body}\n".encode()]
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(quietly)
+        await server.serve([listener])
 
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound: type[Server] = type("Bound", (Server,), {"address_family": family})
+    thread = threading.Thread(target=asyncio.run, args=(run(),), name="http", daemon=True)
+    taken = int(listener.getsockname()[1])
+    thread.start()
     try:
-        server = make_server(host, port, app, bound, Silent)
+        yield taken
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections. Raises StartError."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BYTES)
+            listener.bind((host, port))
+            listener.listen(MOST_CONNECTIONS)
+        except BaseException:
+            listener.close()
+            raise
     except OSError as error:
         problem = f"metrics: cannot listen on {host}:{port} ({error.strerror})"
         raise StartError(f"{problem}; set metrics.host and metrics.port") from error
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="http", daemon=True)
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return listener
+
+
+def quietly(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What goes wrong beside a request: without a free file descriptor, asyncio tries again a second later."""
+    log.debug("http: %s", context.get("exception") or context["message"])

@@ -11,12 +11,13 @@ from prometheus_client import CollectorRegistry
 
 from streamer.observe import http
 from streamer.observe.http import MOST_CONNECTIONS, serve
+from streamer.observe.site import site
 from tests.process import get
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    with serve("127.0.0.1", 0, CollectorRegistry(), lambda: None, lambda: None) as made:
+    with serve("127.0.0.1", 0, site(CollectorRegistry(), lambda: None, lambda: None)) as made:
         yield made
 
 

@@ -23,6 +23,7 @@ from streamer.lanes.fast import FastLane
 from streamer.mqtt.link import Link
 from streamer.observe.http import serve
 from streamer.observe.metrics import RESULTS, Readings, registry
+from streamer.observe.site import site
 from streamer.stream.schedule import CAUSES
 from tests.broker import free_port, program
 from tests.streams import fast_lane, feed, message, sample, timed, untimed
@@ -251,7 +252,7 @@ async def test_http_serves_metrics_and_health(fast: FastLane) -> None:
     link = Link(Mqtt(url="mqtt://localhost"), [])
     wrong: list[str] = []
     made = registry(Readings(fast, link, Counter(), 0))
-    with serve("127.0.0.1", 0, made, lambda: None, lambda: wrong[0] if wrong else None) as port:
+    with serve("127.0.0.1", 0, site(made, lambda: None, lambda: wrong[0] if wrong else None)) as port:
 
         def get(path: str) -> tuple[int, str]:
             try:
@@ -276,8 +277,8 @@ def test_a_taken_port_is_a_start_error() -> None:
     """A port in use is named with the key to change."""
     port, nothing = free_port(), CollectorRegistry()
     with (
-        serve("127.0.0.1", port, nothing, lambda: None, lambda: None),
+        serve("127.0.0.1", port, site(nothing, lambda: None, lambda: None)),
         pytest.raises(StartError, match=f"127.0.0.1:{port} .* set metrics.host and metrics.port"),
-        serve("127.0.0.1", port, nothing, lambda: None, lambda: None),
+        serve("127.0.0.1", port, site(nothing, lambda: None, lambda: None)),
     ):
         pass

@@ -1,0 +1,107 @@
+// One series: past and forecast, who speaks and why, how good it is.
+import { daemon } from "./app.js";
+import { Errors, Fan, Weights, colourOf, legend, told } from "./charts.js";
+import { Live } from "./live.js";
+import { api, band, called, crossing, element, first, lasting, number, share } from "./tools.js";
+
+const POINTS = 300;
+const REFRESH_MS = 5000;
+
+export async function series(box, id) {
+  const [one, history, { streams }] = await Promise.all([api(`series/${id}`), api(`series/${id}/history?points=${POINTS}`), api("streams")]);
+  const stream = streams.find((each) => each.name === one.stream);
+  const models = stream?.models ?? Object.keys(one.errors);
+  document.title = `${one.name} – Streamer`;
+  const words = element("p");
+  const reading = element("p", { class: "soft", "aria-live": "off" });
+  const place = (label) => element("div", { class: "chart", role: "img", "aria-label": label });
+  const [fan, weights, errors] = [place("Past and forecast"), place("Weights by lead"), place("Errors by lead")];
+  const [who, how, facts] = [element("div"), element("div"), element("section", { class: "card" })];
+  const labels = Object.entries(one.labels).map(([name, value]) => `${name}: ${value}`).join(", ");
+  box.append(
+    element("p", {}, element("a", { href: "#/" }, "All series"), ` · stream ${one.stream}`, labels && ` · ${labels}`),
+    element("h1", {}, one.name), words,
+    element("section", { class: "card" }, element("h2", {}, "Past and forecast"), fan, reading),
+    element("div", { class: "charts" },
+      element("section", { class: "card" }, element("h2", {}, "Who speaks: weights in the published forecast, by lead"), weights, who),
+      element("section", { class: "card" }, element("h2", {}, "Mean absolute error, by lead"), errors, how),
+      facts));
+
+  const charts = { fan: new Fan(fan, one.thresholds), weights: new Weights(weights), errors: new Errors(errors) };
+  charts.fan.told = (index) => { reading.textContent = at(charts.fan.data, index) || hint(one); };
+  let asked = 0;
+  const catchUp = async () => { // more samples have come than forecasts were sent
+    if (performance.now() - asked < 900) return;
+    asked = performance.now();
+    Object.assign(history, await api(`series/${id}/history?points=${POINTS}`).catch(() => ({})));
+    charts.fan.show(history, one.forecast);
+  };
+  const redraw = (forecast) => {
+    if (!forecast) return;
+    const last = history.times.at(-1);
+    if (last !== undefined && forecast.time > last + 1.5 * forecast.interval) catchUp();
+    else if (last === undefined || forecast.time > last) {
+      history.ticks.push((history.ticks[history.ticks.length - 1] ?? 0) + 1);
+      history.times.push(forecast.time);
+      history.values.push(first(forecast.value)[0]);
+      for (const some of [history.ticks, history.times, history.values]) if (some.length > POINTS) some.shift();
+    }
+    one.forecast = forecast;
+    charts.fan.show(history, forecast);
+    fan.setAttribute("aria-label", `Past and forecast: ${told(forecast)}`);
+  };
+  const explain = (found) => {
+    words.textContent = sentence(found);
+    charts.weights.show(found.leads, found.weights, models);
+    const shown = ["mix", ...Object.keys(found.skill)].filter((each) => found.errors[each]);
+    if (shown.length) charts.errors.show(found.leads, found.errors, shown, models);
+    const heard = charts.weights.models.filter((each) => Math.max(...found.weights[each]) >= 0.005);
+    who.replaceChildren(legend(heard.map((each) => [colourOf(each, models), `${called(each)}: ${share(found.weights[each][0])} at once, ${share(found.weights[each].at(-1))} at the end`])));
+    how.replaceChildren(legend(shown.map((each) => [colourOf(each, models), `${called(each)}: ${number(found.errors[each][0])} to ${number(found.errors[each].at(-1))}`])));
+    weights.setAttribute("aria-label", `Weights by lead: ${who.textContent}`);
+    errors.setAttribute("aria-label", `Errors by lead: ${how.textContent}`);
+    facts.replaceChildren(...about(found, stream));
+  };
+  charts.fan.show(history, one.forecast);
+  explain(one);
+  reading.textContent = hint(one);
+  const live = new Live([one.id], redraw, daemon);
+  const again = setInterval(() => { if (!document.hidden) api(`series/${id}`).then(explain).catch(() => {}); }, REFRESH_MS);
+  return () => { clearInterval(again); live.close(); for (const each of Object.values(charts)) each.close(); };
+}
+
+function sentence(one) {
+  const reaches = one.forecast && one.forecast.interval ? `The next ${lasting(one.forecast.mean.length * one.forecast.interval)}: ${told(one.forecast)}. ` : "";
+  return `${reaches}Its forecasts are ${one.words}.`;
+}
+
+function hint(one) {
+  const edges = one.forecast && band(one.forecast);
+  const width = edges ? ` Of all values ${share(edges.keys[1] - edges.keys[0])} shall lie in the band.` : "";
+  return `Solid: values as they came. Dashed: the forecast.${width}`;
+}
+
+function at([x, value, mean, low, high], index) {
+  if (index === null || index === undefined) return "";
+  const when = new Date(x[index] * 1000).toLocaleString();
+  if (value[index] !== null) return `${when}: ${number(value[index])}`;
+  return mean[index] === null ? "" : `${when}: ${number(mean[index])}, between ${number(low[index])} and ${number(high[index])}`;
+}
+
+function about(one, stream) {
+  const list = (items) => element("ul", { class: "plain" }, ...items.map((each) => element("li", {}, each)));
+  const coverage = Object.entries(one.coverage).map(([level, found]) => {
+    const told = found.map((each, i) => (each === null ? null : `${share(each)} at ${one.shown[i]}`)).filter(Boolean);
+    return told.length ? `The band for ${share(+level)} of all values held, by ticks ahead: ${told.join(", ")}` : `The band for ${share(+level)} has met too few values yet`;
+  });
+  const networks = Object.entries(one.networks).map(([kind, version]) => `${called(kind)}: version ${version}`);
+  return [
+    element("h2", {}, "Can it be trusted?"),
+    list([...coverage, ...Object.entries(one.skill).map(([name, found]) => `Less error than '${called(name)}', by ticks ahead: ${found.map((each, i) => `${share(each)} at ${one.shown[i]}`).join(", ")}`)]),
+    ...(one.thresholds.length ? [element("h2", {}, "Thresholds"), list(one.thresholds.map(crossing))] : []),
+    element("h2", {}, "Networks"),
+    list([...networks, stream?.training ?? ""].filter(Boolean)),
+    element("p", {}, "As CSV: ", element("a", { href: `api/v1/series/${one.id}/history?format=csv&points=10000` }, "history"), ", ",
+      element("a", { href: `api/v1/series/${one.id}/forecast?format=csv` }, "forecast")),
+  ];
+}
