@@ -263,8 +263,7 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
         await stack.enter_async_context(link)
         made.publish(untold.messages)
         for stream, forecasts in newest:
-            if forecasts:
-                made.publish(stream.encode(forecasts, time.time()))
+            made.publish(stream.encode(forecasts, time.time()) if forecasts else ())
         yield made
         await link.close()  # before the snapshot, which is not taken while the broker lacks forecasts
         if fast.open is None:
