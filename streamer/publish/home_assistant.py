@@ -72,7 +72,11 @@ class Discovery:
                 for part, sensor in {**self.forecasts(topic), **self.thresholds(topic)}.items()
             },
         }
-        return Outgoing(f"{self.config.prefix}/device/{ident}/config", orjson.dumps(document), 1, True)
+        return Outgoing(self.topic(name, topic), orjson.dumps(document), 1, True)
+
+    def topic(self, name: str, topic: str) -> str:
+        """Where a series of this name and forecast topic is announced."""
+        return f"{self.config.prefix}/device/{identifier(name, topic)}/config"
 
     def forecasts(self, topic: str) -> dict[str, dict[str, Any]]:
         """A sensor for each lead, and for each element of a sample."""

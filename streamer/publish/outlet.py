@@ -108,6 +108,16 @@ class Outlet:
             out += self.thresholds.encode(batch, series, topics, spoken)
         return self.discovery.announce(names, topics) + out if self.discovery else out
 
+    def clear(self, series: Sequence[Named]) -> list[Outgoing]:
+        """Messages that take back all that a broker may keep of these series: empty ones, retained."""
+        forecasts = self.topics(series)
+        kept = list(forecasts)
+        if self.thresholds:
+            kept += [thresholds.topic_of(topic, one) for topic in forecasts for one in self.thresholds.thresholds]
+        if self.discovery:
+            kept += [self.discovery.topic(one.name, topic) for one, topic in zip(series, forecasts, strict=True)]
+        return [Outgoing(topic, b"", 1, True) for topic in kept]
+
     def topics(self, series: Sequence[Named]) -> list[str]:
         """Where the forecasts of these series go; made each time, since keeping it would take a hundred bytes each."""
         if self.frame is None:

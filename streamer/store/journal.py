@@ -210,7 +210,9 @@ class Journal:
     def sources(self) -> list[Source]:
         """The sources of all series."""
         with failures(self.path):
-            rows = self.database.execute("SELECT DISTINCT stream, field, d, interval FROM series ORDER BY 1, 2, 3, 4")
+            rows = self.database.execute(
+                "SELECT DISTINCT stream, field, d, interval FROM series WHERE stream > '' ORDER BY 1, 2, 3, 4"
+            )
             return list(starmap(Source, rows))
 
     def series(self, source: Source) -> list[SeriesRow]:
