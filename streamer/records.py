@@ -189,13 +189,30 @@ class Crossings:
 
 
 @dataclass(frozen=True, slots=True)
+class Surprises:
+    """Where newest values lay in the bands that had been issued for them, and whether that is news, [b] each.
+
+    value: half widths of the band from its middle, NaN for none. outside: so many values in a row were outside; of
+    those inside, negative. begins, ends: an announcement is to be made, or taken back.
+    """
+
+    value: Floats
+    outside: Ints
+    begins: NDArray[np.bool_]
+    ends: NDArray[np.bool_]
+
+    def __getitem__(self, mask: NDArray[np.bool_]) -> "Surprises":
+        return Surprises(*(getattr(self, name)[mask] for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
 class ForecastBatch:
     """Forecasts of every model for the samples of a tick batch.
 
     ticks: the samples, without missing ticks. mean: [b, M, h, d] in the units of the series, NaN where a model has
     none. chosen: [b] index of the model that is published. interval: [b] seconds between two ticks, 0 where that is not
-    known yet. crossings: what is new about the stream's thresholds. bounds: [b, Q, h, d] of the published forecasts, in
-    the order of the stream's quantiles; None where it has none.
+    known yet. crossings, surprises: what is new about the stream's thresholds, and about values outside their bands.
+    bounds: [b, Q, h, d] of the published forecasts, in the order of the stream's quantiles; None where it has none.
     """
 
     ticks: TickBatch
@@ -203,6 +220,7 @@ class ForecastBatch:
     chosen: Ints
     interval: Floats
     crossings: Crossings | None = None
+    surprises: Surprises | None = None
     bounds: Floats | None = None
 
     def __getitem__(self, mask: NDArray[np.bool_]) -> "ForecastBatch":

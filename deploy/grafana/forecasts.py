@@ -235,6 +235,29 @@ THRESHOLDS = [
     ),
 ]
 
+SURPRISES = [
+    Panel(
+        "Which series behave unexpectedly?",
+        "The ten series whose newest values lie furthest from the middle of the band that was published one tick "
+        "before, among those that metrics.per_series shows: 1 is at its bounds, beyond is outside. Two values in ten "
+        "are outside with the default quantiles; a series that stays far outside has changed, or its sensor has. What "
+        "stays as it is becomes expected.",
+        "short",
+        [Query(f"topk(10, abs(streamer_series_surprise{{{STREAM}}}))", "{{stream}} {{series}}")],
+        steps=[(1, "yellow")],
+        decimals=1,
+    ),
+    Panel(
+        "How many series are outside their bands?",
+        "Series that are announced on forecast/…/surprise, as several values in a row were outside their bands "
+        "(streams[].surprise). Many at once have a common cause: a process that was switched, a gateway that is wrong. "
+        "Empty: no stream asks for it.",
+        "short",
+        [Query(f"streamer_surprised_series{{{STREAM}}}", "{{stream}}")],
+        decimals=0,
+    ),
+]
+
 ERROR = f'streamer_series_rmse{{{LEAD}, model="$model"}}'
 LEAST = f'bottomk(10, sum without (model) (streamer_series_skill_ratio{{{LEAD}, model="$model"}}))'
 WORST = [
@@ -260,5 +283,5 @@ FORECASTS = dashboard(
     "Streamer: Forecasts",
     "Are the forecasts good, for which series, how far ahead, and what to do if they are not.",
     VARIABLES,
-    [SUMMARY, MIXTURE, ONE_SERIES, BANDS, THRESHOLDS, LEADS[:2], LEADS[2:], WORST],
+    [SUMMARY, MIXTURE, ONE_SERIES, BANDS, SURPRISES, THRESHOLDS, LEADS[:2], LEADS[2:], WORST],
 )

@@ -11,7 +11,7 @@ from streamer.config.base import Section, Ticks, check_template, label_names, pl
 from streamer.config.cycles import known_inputs
 from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
 from streamer.config.publish import Publish
-from streamer.config.threshold import Threshold
+from streamer.config.threshold import Surprise, Threshold
 from streamer.records import CellName, Form, Sizes
 
 DAY = 86_400.0
@@ -92,6 +92,8 @@ class Stream(Section):
     """What is published, and on which topic."""
     thresholds: tuple[Threshold, ...] = ()
     """Values whose crossing is announced as soon as a forecast reaches them."""
+    surprise: Surprise | None = None
+    """Announcement of values outside their band, several in a row; null makes none."""
     retrain: Retrain = Retrain()
     """When the networks are trained, and on which ticks."""
 
@@ -196,6 +198,12 @@ class Stream(Section):
                 raise ValueError(f"thresholds.{i}.element: a sample has {self.payload.d}, numbered from 0")
             if problem := threshold.untold(self.publish.quantiles):
                 raise ValueError(f"thresholds.{i}.at: {problem}")
+        return self
+
+    @model_validator(mode="after")
+    def surprise_of_a_band(self) -> Self:
+        if self.surprise and len(self.publish.quantiles) < 2:
+            raise ValueError("surprise: needs a band, of at least two publish.quantiles")
         return self
 
     @model_validator(mode="after")

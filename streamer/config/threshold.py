@@ -1,4 +1,4 @@
-"""The keys of one entry of `thresholds`."""
+"""The keys of `thresholds` and `surprise`: what is announced beside forecasts."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
@@ -53,3 +53,10 @@ class Threshold(Section):
             f"publish.quantiles tell probabilities from {min(shares):.6g} to {max(shares):.6g}: "
             f"add {self.at if self.direction == 'below' else 1 - self.at:.6g} to them"
         )
+
+
+class Surprise(Section):
+    """Announcement of series whose values lie outside the band that was forecast for them one tick before."""
+
+    in_a_row: Annotated[int, Field(ge=1, le=10_000)] = 5
+    """Values in a row outside the band that are announced; as many inside take it back."""

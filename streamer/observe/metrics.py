@@ -24,7 +24,7 @@ from streamer.forecast.panel import Panel
 from streamer.lanes.fast import FastLane
 from streamer.models import KINDS
 from streamer.mqtt.link import Link
-from streamer.observe.bands import band_metrics, bound_metrics
+from streamer.observe.bands import band_metrics, bound_metrics, surprise_metrics
 from streamer.observe.thresholds import threshold_metrics
 from streamer.records import Floats
 from streamer.stream.counts import LATENCIES
@@ -63,6 +63,7 @@ class Readings(Collector):
         yield from self.flow_metrics()
         yield from self.error_metrics()
         yield from band_metrics(self.streams)
+        yield from surprise_metrics(self.streams)
         yield from self.training_metrics()
         yield from threshold_metrics(self.streams, self.per_series)
         if self.per_series:
@@ -130,8 +131,8 @@ class Readings(Collector):
             set_back.add_metric([name], stream.index.clocks.sets_back)
             outliers.add_metric([name], int(stream.panel.shared.guard.clipped.sum()))
             bounds = [*map(str, LATENCIES.tolist()), "+Inf"]
-            buckets = list(zip(bounds, np.cumsum(counts.latency).tolist(), strict=True))
-            latency.add_metric([name], buckets, counts.latency_sum)
+            buckets = list(zip(bounds, np.cumsum(counts.latency.samples).tolist(), strict=True))
+            latency.add_metric([name], buckets, counts.latency.seconds)
         text = "Messages of topics that no stream selects: subscriptions of an earlier configuration."
         unrouted = counter("unrouted_messages", text, self.fast.unrouted)
         counted = [samples, bridged, filled, rejected, ignored, set_back, forecasts, outliers, unrouted]

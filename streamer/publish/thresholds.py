@@ -119,7 +119,7 @@ class Thresholds(Rows):
         times = rfc3339_all(time), rfc3339_all(np.minimum(time + left, LAST_SECOND))
         doubt = soon.tolist(), late.tolist(), news.probability[at, which].tolist()
         columns = zip(at.tolist(), which.tolist(), crosses, left.tolist(), *times, *doubt, strict=True)
-        for i, j, over, seconds, now, then, earliest, latest, probability in columns:
+        for i, j, lasts, seconds, now, then, earliest, latest, probability in columns:
             one = self.thresholds[j]
             document = {
                 "series": series[i].name,
@@ -131,12 +131,12 @@ class Thresholds(Rows):
             }
             if self.doubtful:
                 document["seconds_earliest"], document["seconds_latest"] = written(earliest), written(latest)
-                document["probability"] = probability if over else None
+                document["probability"] = probability if lasts else None
             document |= {"model": spoken[i][0], "version": spoken[i][1]}
             payload, topic = orjson.dumps(document), topic_of(topics[i], one)
             if series[i].extra:
                 payload = payload[:-1] + series[i].extra + b"}"
-            out.append(Outgoing(topic, payload, self.publish.qos if over else 1, self.publish.retain))
+            out.append(Outgoing(topic, payload, self.publish.qos if lasts else 1, self.publish.retain))
         return out
 
 

@@ -45,7 +45,7 @@ class StreamState:
     panel       forecasters, their scores and the choice between them; a swap replaces it by one assignment
     schedule    when the next training is due, and whose errors have drifted
     promotions  what a swap under way needs, and the version of the newest outcome
-    outlet      topics, encoding, thresholds, discovery
+    outlet      topics, encoding, thresholds, surprises, discovery
     counts      what it has done since the daemon started
 
     Arrays with a row per series are in panel, schedule and outlet; `parts()` yields all of them.
@@ -179,6 +179,8 @@ class StreamState:
         self.panel.step(batch)
         self.schedule.watch(batch, self.panel.one_ahead)
         self.promotions.record(batch)
+        if self.outlet.surprising:
+            self.outlet.surprising.take_in(batch.rows, self.panel.surprise(batch.rows))
         if self.observer:
             self.observer.scored(self, batch)
         due = ~np.isnan(batch.x[:, 0]) & (batch.tick > 0) & (batch.tick % self.config.publish.every == 0)
@@ -198,6 +200,8 @@ class StreamState:
         sampled = ~np.isnan(ticks.arrived)
         told = sampled | (ticks.tick == [one.tick for one in series])
         out = self.outlet.encode(batch, series, self.panel.speakers(), told)
+        if batch.surprises is not None:
+            self.counts.surprise(int(batch.surprises.begins.sum()))
         self.counts.forecast(self.panel.models, batch.chosen[told], np.maximum(now - ticks.arrived[sampled], 0))
         return out
 

@@ -39,6 +39,11 @@ from streamer.errors import ConfigError
             {"thresholds": [{"name": "b", "above": 1, "at": 0.5}], "publish": {"quantiles": []}},
             "thresholds.0.at: a probability needs publish.quantiles",
         ),
+        ({"surprise": {"in_a_row": 0}}, "streams.0.surprise.in_a_row: "),
+        (
+            {"surprise": {}, "publish": {"quantiles": [0.5]}},
+            "surprise: needs a band, of at least two publish.quantiles",
+        ),
         (
             {"publish": {"home_assistant": {"leads": [41]}}},
             "publish.home_assistant.leads: forecasts end 40 ticks",

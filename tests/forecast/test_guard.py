@@ -297,4 +297,5 @@ def test_usual_values_are_learned_as_they_are() -> None:
     """Of a series without faults, and of one that switches all the time, every value is learned as it came."""
     rng = np.random.default_rng(0)
     for x in (rng.normal(size=2000), np.sin(np.arange(2000.0) / 20), rng.integers(0, 2, 2000) * 1500.0):
-        assert (as_learned(x[:, None], 300.0)[50:, 0] == x[50:]).all()
+        learned = as_learned(x[:, None].astype(np.float64), 300.0)
+        assert (learned[50:, 0] == x[50:]).all()

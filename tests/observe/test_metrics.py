@@ -117,17 +117,33 @@ async def test_bands_by_lead_and_level(tmp_path: Path) -> None:
 
 
 async def test_bounds_of_a_series(tmp_path: Path) -> None:
-    """The bounds of single series are those that were published for the newest value, as many ticks before as said."""
-    fast = fast_lane(tmp_path, timed(publish={"quantiles": [0.2, 0.7]}))
+    """The bounds of single series are those that were published for the newest value, as many ticks before as said; its
+    surprise is where it lay between those of the tick before. Announcements are counted where they are configured."""
+    fast = fast_lane(tmp_path, timed(publish={"quantiles": [0.2, 0.7]}, surprise={"in_a_row": 1}))
     rng = np.random.default_rng(1)
     out = [one for t in range(30) for one in feed(fast, [sample("plant/a", t, rng.normal())])]
     got = values(await text(fast, per_series=1))
     for lead in (1, 3, 6):
-        published = out[-1 - lead]["quantiles"]
+        published = [one for one in out if "quantiles" in one][-1 - lead]["quantiles"]
         for bound, curve in published.items():
             key = labels(series="plant/a", element="0", lead=str(lead), bound=bound)
             assert got["streamer_series_bound", key] == pytest.approx(curve[lead - 1], abs=2e-3)
+    low, high = (
+        got["streamer_series_bound", labels(series="plant/a", element="0", lead="1", bound=q)] for q in ("0.2", "0.7")
+    )
+    newest = got["streamer_series_actual", labels(series="plant/a", element="0")]
+    assert got["streamer_series_surprise", labels(series="plant/a")] == pytest.approx(
+        (2 * newest - low - high) / (high - low), rel=1e-4
+    )
+    announced = [one for one in out if one["topic"].endswith("/surprise") and one["in_a_row"]]
+    assert got["streamer_surprises_total", labels()] == len(announced) > 0
+    assert got["streamer_surprised_series", labels()] in (0, 1)
     fast.journal.close()
+    without = fast_lane(tmp_path / "without", timed(publish={"quantiles": [0.5]}))
+    feed(without, [sample("plant/a", t, t) for t in range(5)])
+    got = values(await text(without, per_series=1))
+    assert not any("surprise" in name for name, _ in got)
+    without.journal.close()
 
 
 async def test_series_of_a_message_by_name_and_label(tmp_path: Path) -> None:

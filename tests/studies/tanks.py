@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamer.config import Metrics, Stream
 from streamer.publish.crossing import ahead
@@ -95,6 +96,14 @@ def shares(found: dict[str, Floats]) -> tuple[float, float, float]:
     return before, 1 - before - after, after
 
 
+def firsts(tank: Floats, of: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The first announcement of each tank among those `of`, [n]."""
+    some = np.flatnonzero(of)
+    found = np.zeros(len(tank), np.bool_)
+    found[some[np.unique(tank[some], return_index=True)[1]]] = True
+    return found
+
+
 def main() -> None:
     """Print the shares, and how often a crossing of some probability came within the horizon."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -105,7 +114,9 @@ def main() -> None:
         found = announcements(levels_of(kind, given.tanks, given.seed))
         known, count = np.isfinite(found["latest"]), len({*found["tank"]})
         print(f"{kind}: {len(known)} announcements by {count} tanks, {known.mean():.0%} with a latest time")
-        for text, of in (("all", known | True), ("with a latest time", known)):
+        some = {"all": known | True, "with a latest time": known}
+        some |= {f"the first of each tank, of {text}": firsts(found["tank"], of) for text, of in some.items()}
+        for text, of in some.items():
             before, between, after = shares({name: column[of] for name, column in found.items()})
             print(f"  {text}: {before:.1%} before the earliest, {between:.1%} between, {after:.1%} after the latest")
         p, came = found["probability"], found["came"] <= Stream(name="tanks", topics=["#"]).sizes.horizon
