@@ -95,6 +95,10 @@ class Readings(Collector):
         yield gauge("journal_size_bytes", "Journal on disk, with its write-ahead log.", journal.size_bytes())
         yield gauge("journal_last_commit_timestamp_seconds", "When something was last committed.", journal.committed)
         yield gauge("journal_blocked", "1 while the journal cannot be written.", self.fast.blocked)
+        damaged = Counter("streamer_journal_damaged_rows", "Rows found damaged and left out.", labels=["table"])
+        for table in ("log", "chunks", "models"):
+            damaged.add_metric([table], journal.damage.rows[table])
+        yield damaged
         aside = journal.set_aside is not None
         yield gauge("journal_set_aside", "1 if the journal was found damaged at the start, and begun anew.", aside)
         with suppress(OSError):  # the directory is gone, and the scrape is what tells about it

@@ -4,8 +4,9 @@ from collections.abc import Collection
 
 import numpy as np
 
+from streamer.store.damage import whole
 from streamer.store.journal import Journal
-from streamer.store.samples import logged, whole
+from streamer.store.samples import logged
 
 
 def forget(journal: Journal, idents: Collection[int]) -> None:
@@ -16,11 +17,13 @@ def forget(journal: Journal, idents: Collection[int]) -> None:
     """
     gone, keys = np.array(sorted(idents), np.int64), [(ident,) for ident in idents]
     with journal.transaction():
-        for row, d, packed in journal.database.execute("SELECT id, d, samples FROM log").fetchall():
+        for row, d, packed in journal.database.execute("SELECT id, d, samples FROM sound_log").fetchall():
             samples = whole(packed, logged(d))
             kept = samples[~np.isin(samples["series"], gone)]
             if len(kept) < len(samples):
-                journal.database.execute("UPDATE log SET samples = ? WHERE id = ?", (kept.tobytes(), row))
+                journal.database.execute(
+                    "UPDATE log SET samples = ?1, checksum = checksum(d, 0, ?1) WHERE id = ?2", (kept.tobytes(), row)
+                )
         journal.database.executemany("DELETE FROM chunks WHERE series = ?", keys)
         newest = journal.next_series() - 1
         journal.database.executemany("DELETE FROM series WHERE id = ?", keys)

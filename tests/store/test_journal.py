@@ -224,7 +224,7 @@ def orphan(journal: Journal, ident: int) -> None:
     with journal.transaction():
         journal.database.execute("PRAGMA defer_foreign_keys = ON")
         journal.append([sample(ident, 0, 1.0)])
-        journal.database.execute("INSERT INTO models VALUES ('s', 'memoryless', 1, '', '', '', x'')")
+        journal.database.execute("INSERT INTO models VALUES ('s', 'memoryless', 1, '', '', '', x'', 0)")
 
 
 def test_failing_commit(journal: Journal) -> None:
@@ -350,7 +350,7 @@ def test_damaged_page(tmp_path: Path) -> None:
 def test_damaged_for_a_reader(tmp_path: Path) -> None:
     """A reader leaves a damaged file alone and names it."""
     (tmp_path / FILE).write_text(GARBAGE)
-    with closing(Journal.read(tmp_path)) as reader, pytest.raises(StateDamaged, match=FILE):
+    with pytest.raises(StateDamaged, match=FILE), closing(Journal.read(tmp_path)) as reader:
         reader.series(PLAIN)
     assert (tmp_path / FILE).read_text() == GARBAGE
 
