@@ -30,25 +30,33 @@ export async function series(box, id) {
   const charts = { fan: new Fan(fan, one.thresholds), weights: new Weights(weights), errors: new Errors(errors) };
   charts.fan.told = (index) => { reading.textContent = at(charts.fan.data, index) || hint(one); };
   let asked = 0;
-  const catchUp = async () => { // more samples have come than forecasts were sent
+  const catchUp = async (forecast) => { // more samples have come than forecasts were sent
     if (performance.now() - asked < 900) return;
     asked = performance.now();
-    Object.assign(history, await api(`series/${id}/history?points=${POINTS}`).catch(() => ({})));
-    charts.fan.show(history, one.forecast);
+    const found = await api(`series/${id}/history?points=${POINTS}`).catch(() => history);
+    const count = found.times.filter((time) => time <= forecast.time).length;
+    for (const name of ["ticks", "times", "values"]) history[name] = found[name].slice(0, count);
+    draw(forecast);
+  };
+  const draw = (forecast) => {
+    one.forecast = forecast;
+    charts.fan.show(history, forecast);
+    fan.setAttribute("aria-label", `Past and forecast: ${told(forecast)}`);
   };
   const redraw = (forecast) => {
     if (!forecast) return;
     const last = history.times.at(-1);
-    if (last !== undefined && forecast.time > last + 1.5 * forecast.interval) catchUp();
-    else if (last === undefined || forecast.time > last) {
+    if (last !== undefined && forecast.time > last + 1.5 * forecast.interval) {
+      catchUp(forecast);
+      return;
+    }
+    if (last === undefined || forecast.time > last) {
       history.ticks.push((history.ticks[history.ticks.length - 1] ?? 0) + 1);
       history.times.push(forecast.time);
       history.values.push(first(forecast.value)[0]);
       for (const some of [history.ticks, history.times, history.values]) if (some.length > POINTS) some.shift();
     }
-    one.forecast = forecast;
-    charts.fan.show(history, forecast);
-    fan.setAttribute("aria-label", `Past and forecast: ${told(forecast)}`);
+    draw(forecast);
   };
   const explain = (found) => {
     words.textContent = sentence(found);
@@ -62,7 +70,7 @@ export async function series(box, id) {
     errors.setAttribute("aria-label", `Errors by lead: ${how.textContent}`);
     facts.replaceChildren(...about(found, stream));
   };
-  charts.fan.show(history, one.forecast);
+  draw(one.forecast);
   explain(one);
   reading.textContent = hint(one);
   const live = new Live([one.id], redraw, daemon);
