@@ -40,6 +40,7 @@ export async function series(box, id) {
   };
   const draw = (forecast) => {
     one.forecast = forecast;
+    words.textContent = sentence(one);
     charts.fan.show(history, forecast);
     fan.setAttribute("aria-label", `Past and forecast: ${told(forecast)}`);
   };
@@ -59,7 +60,8 @@ export async function series(box, id) {
     draw(forecast);
   };
   const explain = (found) => {
-    words.textContent = sentence(found);
+    one.words = found.words;
+    words.textContent = sentence(one);
     charts.weights.show(found.leads, found.weights, models);
     const shown = ["mix", ...Object.keys(found.skill)].filter((each) => found.errors[each]);
     if (shown.length) charts.errors.show(found.leads, found.errors, shown, models);
