@@ -108,6 +108,7 @@ function about(one, stream) {
   return [
     element("h2", {}, "Can it be trusted?"),
     list([...coverage, ...Object.entries(one.skill).map(([name, found]) => `Less error than '${called(name)}', by ticks ahead: ${found.map((each, i) => `${share(each)} at ${one.shown[i]}`).join(", ")}`)]),
+    ...(one.rejected.length ? [element("p", { class: "bad" }, `Messages of its topic were rejected: ${one.rejected.join(", ")}. The log has the first of each, with what to do.`)] : []),
     ...(one.thresholds.length ? [element("h2", {}, "Thresholds"), list(one.thresholds.map(crossing))] : []),
     element("h2", {}, "Networks"),
     list([...networks, stream?.training ?? ""].filter(Boolean)),
