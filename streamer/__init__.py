@@ -3,7 +3,7 @@
 Fast lane, once per batch of waiting messages (lanes/fast.py drives it, stream/state.py is one stream of it):
 
     broker ─ mqtt ─▶ ingest ─▶ store.journal ─▶ forecast (score ▸ step ▸ mix ▸ bands) ─▶ publish ─ mqtt ─▶ broker
-                                    │                  └▶ observe ─▶ Prometheus
+                                    │                  └▶ observe ─▶ Prometheus, page, API
     Slow lane, once per retraining  ▼
     (lanes/slow.py)              train (a process of its own) ─▶ swap.gate ─▶ swap.promote ─▶ the stream's panel
 
@@ -16,6 +16,7 @@ thing goes:
     a field of the message  publish/encode.py, called from publish/outlet.py
     what bands depend on    forecast/tracks.py; they are carried by ForecastBatch (records.py)
     a metric                observe/metrics.py
+    an answer of the API    observe/answers.py, observe/views.py; on the page, page/
     samples within a tick   ingest/grid.py, ingest/ticks.py
     when to train           stream/schedule.py
     which network goes live swap/gate.py

@@ -91,7 +91,8 @@ class Detail:
 
     leads: ticks ahead that weights, errors and scores are learned at, [L]. weights: by model, [L], of element 0: who
     speaks. errors: by model, mean absolute error, [L]. shown: the leads of skill and coverage, [S]. skill: by
-    reference, [S]. coverage: by level of a band, the share of truths in it, [S].
+    reference, [S]. coverage: by level of a band, the share of truths in it, [S]. rejected: why messages of its topic
+    were no samples, since the start.
     """
 
     id: int
@@ -109,6 +110,7 @@ class Detail:
     coverage: dict[str, Numbers]
     thresholds: list[Crossing]
     networks: dict[str, int]
+    rejected: list[str]
     forecast: Forecast | None
 
 

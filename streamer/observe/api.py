@@ -155,11 +155,16 @@ def endpoint(api: Api, operation: Operation) -> Callable[[Request], Awaitable[Re
             return refused(404, "there is no such series, or it has no forecast yet")
         except (Busy, StateError) as busy:
             return refused(503, str(busy))
-        if given.get("format") == "csv":
+        if given.get("format") == "csv" or ("format" in given and wants_csv(request)):
             return Response(table_of(found), media_type="text/csv")
         return Response(dumped(found), media_type="application/json")
 
     return answer
+
+
+def wants_csv(request: Request) -> bool:
+    """Whether a program asks for CSV without naming the format."""
+    return "format" not in request.query_params and request.headers.get("accept", "").startswith("text/csv")
 
 
 def refused(status: int, why: str) -> Response:

@@ -1,7 +1,8 @@
 """The journal in, samples and networks of the past out, read by connections of their own that cannot write."""
 
 import json
-from collections.abc import Iterable, Mapping
+import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from streamer.observe import answers
 from streamer.observe.words import gate
 from streamer.store.database import failures
 from streamer.store.journal import Journal
+from streamer.store.samples import NEWEST, Records, Samples, logged, whole
 
 NETWORKS = (
     "SELECT stream, kind, version, created, errors FROM models JOIN gates USING (stream, version)"
@@ -19,10 +21,25 @@ NETWORKS = (
 )
 
 
-def newest(directory: Path, idents: Iterable[int], count: int) -> dict[int, answers.History]:
+class Few(Samples):
+    """The samples of a few series: of the log, no others are kept in memory."""
+
+    def __init__(self, database: sqlite3.Connection, idents: Sequence[int]) -> None:
+        super().__init__(database)
+        found: dict[int, list[Records]] = {}
+        for d, packed in database.execute("SELECT d, samples FROM log ORDER BY id"):
+            batch = whole(packed, logged(d))
+            few = batch[np.isin(batch["series"], idents)]
+            for ident, one in zip(few["series"].tolist(), few, strict=True):
+                found.setdefault(ident, []).append(one["sample"])
+        self.tails = {ident: np.array(some) for ident, some in found.items()}
+
+
+def newest(directory: Path, idents: Sequence[int], count: int) -> dict[int, answers.History]:
     """The newest `count` samples of each of these series. Raises StateError."""
-    with closing(Journal.read(directory)) as journal:
-        return {ident: history(ident, *journal.dated(ident, count)) for ident in idents}
+    with closing(Journal.read(directory)) as journal, failures(journal.path):
+        samples = Few(journal.database, idents)
+        return {ident: history(ident, *samples.newest(ident, count, NEWEST)) for ident in idents}
 
 
 def history(ident: int, ticks: Any, times: Any, values: Any) -> answers.History:

@@ -7,6 +7,7 @@ descriptors, and an answer for the next probe.
 import asyncio
 import logging
 import socket
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ HEADER_BYTES = 16_384
 """Longest request without its body."""
 SEND_BYTES = 131_072
 """What the kernel holds of an answer that is not read."""
+DROP = struct.pack("ii", 1, 0)
+"""SO_LINGER that does not wait for what is unsent."""
 EVENTS = "/api/v1/events"
 """Where answers have no end."""
 
@@ -79,7 +82,9 @@ class Bounded(H11Protocol):
             self.abort()
 
     def abort(self) -> None:
-        """It is ended at once, whatever waits to be sent."""
+        """It is ended at once; what a client does not read is dropped by the kernel too."""
+        if self.flow.write_paused:
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, DROP)
         self.connections.discard(self)
         self.transport.abort()
 

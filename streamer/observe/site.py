@@ -47,7 +47,7 @@ def site(
 
 
 def own(registry: CollectorRegistry, healthy: Check, ready: Check) -> Iterator[Route]:
-    """Metrics and probes. Functions that are no coroutines run in threads: a scrape holds up no other answer."""
+    """Metrics, made in a thread so that they hold up no other answer, and probes, which wait for no thread."""
 
     def metrics(request: Request) -> Response:
         encode, kind = choose_encoder(request.headers.get("accept", ""))
@@ -58,9 +58,15 @@ def own(registry: CollectorRegistry, healthy: Check, ready: Check) -> Iterator[R
             body, headers["Content-Encoding"] = gzip.compress(body, 5), "gzip"
         return Response(body, headers=headers)
 
+    async def healthz(request: Request) -> Response:
+        return checked(healthy)
+
+    async def readyz(request: Request) -> Response:
+        return checked(ready)
+
     yield Route("/metrics", metrics)
-    yield Route("/healthz", lambda request: checked(healthy))
-    yield Route("/readyz", lambda request: checked(ready))
+    yield Route("/healthz", healthz)
+    yield Route("/readyz", readyz)
 
 
 def checked(check: Check) -> Response:

@@ -1,7 +1,7 @@
 """Streams in, what of them is shown out. Called on the daemon's loop between two batches: small copies, no loops over
 series but for their times."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,8 +126,8 @@ def forecasts(stream: StreamState, batch: ForecastBatch) -> list[answers.Forecas
     return found
 
 
-def detail(stream: StreamState, row: int) -> answers.Detail:
-    """All about one series."""
+def detail(stream: StreamState, row: int, logged: Container[tuple[str, str]] = ()) -> answers.Detail:
+    """All about one series; `logged`: topic and reason of rejections."""
     series, panel, rows = stream.series[row], stream.panel, np.array([row])
     batch, grid = peeked(stream, rows), panel.mix.grid
     speaks = np.isfinite(batch.mean[:, :-1].sum((2, 3)))
@@ -154,6 +154,7 @@ def detail(stream: StreamState, row: int) -> answers.Detail:
         {level: values.tolist() for level, values in promise.items()},
         left,
         versions(stream),
+        [reason for reason in stream.counts.rejected if (series.topic, reason) in logged],
         forecasts(stream, batch)[0] if series.tick > 0 else None,
     )
 

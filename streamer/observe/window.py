@@ -6,7 +6,8 @@ ask at once is answered once.
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,14 +21,17 @@ from streamer.stream.state import StreamState
 
 T = TypeVar("T")
 
-ASK_SECONDS = 5.0
-"""Longest wait for the fast lane: while the journal cannot be written it is longer."""
+ASK_SECONDS = 4.0
+"""Longest wait for the fast lane, and for others who ask: while the journal cannot be written it is longer."""
 FRESH_SECONDS = 1.0
 """Age up to which a table of all series is as good as a new one."""
 LIVE_SECONDS = 0.4
 """The same of single forecasts."""
 REMEMBERED = 2000
 """Forecasts that are remembered."""
+
+
+BUSY = "the daemon is busy, or its journal cannot be written; its log says more"
 
 
 class Busy(Exception):
@@ -62,11 +66,24 @@ class Window:
             async with asyncio.timeout(ASK_SECONDS):
                 return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(answered(), self.loop))
         except TimeoutError:
-            raise Busy("the daemon is busy, or its journal cannot be written; its log says more") from None
+            raise Busy(BUSY) from None
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Only one asks at a time what is remembered. Raises Busy."""
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                await self.turn.acquire()
+        except TimeoutError:
+            raise Busy(BUSY) from None
+        try:
+            yield
+        finally:
+            self.turn.release()
 
     async def all_series(self) -> list[Table]:
         """All series, at most FRESH_SECONDS old. Raises Busy."""
-        async with self.turn:
+        async with self.alone():
             if time.monotonic() - self.looked > FRESH_SECONDS:
                 self.tables = await self.ask(lambda streams: [table(stream) for stream in streams])
                 self.looked = time.monotonic()
@@ -88,7 +105,7 @@ class Window:
 
     async def moment(self) -> answers.Moment:
         """What all streams and the slow lane are doing, at most LIVE_SECONDS old. Raises Busy."""
-        async with self.turn:
+        async with self.alone():
             if time.monotonic() - self.asked > LIVE_SECONDS:
                 self.now = await self.ask(lambda streams: moment(streams, self.slow))
                 self.asked = time.monotonic()
@@ -102,14 +119,14 @@ class Window:
 
         def question(streams: Sequence[StreamState]) -> answers.Detail | None:
             found = located(streams, [(ident, place)])
-            return detail(*found[0][:2]) if found else None
+            return detail(*found[0][:2], self.fast.logged) if found else None
 
         return await self.ask(question)
 
     async def forecasts(self, idents: Iterable[int]) -> dict[int, answers.Forecast]:
         """The newest forecasts of these series, by id; of one that has none yet there is none. Raises Busy."""
         wanted = {ident: place for ident in idents if (place := await self.place(ident))}
-        async with self.turn:
+        async with self.alone():
             now = time.monotonic()
             old = [one for one in wanted.items() if now - self.newest.get(one[0], NEVER)[1] > LIVE_SECONDS]
             if old:

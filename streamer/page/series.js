@@ -30,28 +30,38 @@ export async function series(box, id) {
   const charts = { fan: new Fan(fan, one.thresholds), weights: new Weights(weights), errors: new Errors(errors) };
   charts.fan.told = (index) => { reading.textContent = at(charts.fan.data, index) || hint(one); };
   let asked = 0;
-  const catchUp = async () => { // more samples have come than forecasts were sent
+  const catchUp = async (forecast) => { // more samples have come than forecasts were sent
     if (performance.now() - asked < 900) return;
     asked = performance.now();
-    Object.assign(history, await api(`series/${id}/history?points=${POINTS}`).catch(() => ({})));
-    charts.fan.show(history, one.forecast);
+    const found = await api(`series/${id}/history?points=${POINTS}`).catch(() => history);
+    const count = found.times.filter((time) => time <= forecast.time).length;
+    for (const name of ["ticks", "times", "values"]) history[name] = found[name].slice(0, count);
+    draw(forecast);
+  };
+  const draw = (forecast) => {
+    one.forecast = forecast;
+    words.textContent = sentence(one);
+    charts.fan.show(history, forecast);
+    fan.setAttribute("aria-label", `Past and forecast: ${told(forecast)}`);
   };
   const redraw = (forecast) => {
     if (!forecast) return;
     const last = history.times.at(-1);
-    if (last !== undefined && forecast.time > last + 1.5 * forecast.interval) catchUp();
-    else if (last === undefined || forecast.time > last) {
+    if (last !== undefined && forecast.time > last + 1.5 * forecast.interval) {
+      catchUp(forecast);
+      return;
+    }
+    if (last === undefined || forecast.time > last) {
       history.ticks.push((history.ticks[history.ticks.length - 1] ?? 0) + 1);
       history.times.push(forecast.time);
       history.values.push(first(forecast.value)[0]);
       for (const some of [history.ticks, history.times, history.values]) if (some.length > POINTS) some.shift();
     }
-    one.forecast = forecast;
-    charts.fan.show(history, forecast);
-    fan.setAttribute("aria-label", `Past and forecast: ${told(forecast)}`);
+    draw(forecast);
   };
   const explain = (found) => {
-    words.textContent = sentence(found);
+    one.words = found.words;
+    words.textContent = sentence(one);
     charts.weights.show(found.leads, found.weights, models);
     const shown = ["mix", ...Object.keys(found.skill)].filter((each) => found.errors[each]);
     if (shown.length) charts.errors.show(found.leads, found.errors, shown, models);
@@ -62,7 +72,7 @@ export async function series(box, id) {
     errors.setAttribute("aria-label", `Errors by lead: ${how.textContent}`);
     facts.replaceChildren(...about(found, stream));
   };
-  charts.fan.show(history, one.forecast);
+  draw(one.forecast);
   explain(one);
   reading.textContent = hint(one);
   const live = new Live([one.id], redraw, daemon);
@@ -98,6 +108,7 @@ function about(one, stream) {
   return [
     element("h2", {}, "Can it be trusted?"),
     list([...coverage, ...Object.entries(one.skill).map(([name, found]) => `Less error than '${called(name)}', by ticks ahead: ${found.map((each, i) => `${share(each)} at ${one.shown[i]}`).join(", ")}`)]),
+    ...(one.rejected.length ? [element("p", { class: "bad" }, `Messages of its topic were rejected: ${one.rejected.join(", ")}. The log has the first of each, with what to do.`)] : []),
     ...(one.thresholds.length ? [element("h2", {}, "Thresholds"), list(one.thresholds.map(crossing))] : []),
     element("h2", {}, "Networks"),
     list([...networks, stream?.training ?? ""].filter(Boolean)),

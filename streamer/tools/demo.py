@@ -100,8 +100,9 @@ def free_or(port: int) -> int:
 
 
 def introduction(running: Daemon) -> Iterator[str]:
-    """The lines printed first: addresses of broker and metrics, how to stop."""
+    """The lines printed first: addresses of the page, of broker and metrics, how to stop."""
     broker = Mqtt(url=running.mqtt_url)
+    yield f"See the forecasts in a browser:  http://127.0.0.1:{running.metrics_port}/"
     yield f"Broker on {broker.host}:{broker.port}; watch the forecasts:  mosquitto_sub -p {broker.port} -t 'forecast/#'"
     yield f"Metrics on http://127.0.0.1:{running.metrics_port}/metrics"
     yield f"{NO_CHANGE} is the forecast that the newest value stays. No data repeat. Stop with Ctrl-C.\n"

@@ -2,24 +2,28 @@
 
 import asyncio
 import math
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import jsonschema
 import numpy as np
 import pytest
 
+from streamer.config import Stream
 from streamer.lanes.fast import FastLane
 from streamer.observe import window
 from streamer.observe.api import BASE, OPERATIONS
 from streamer.observe.openapi import plain
 from streamer.resume.snapshot import capture
 from tests.observe.site import got, looked_at
-from tests.streams import fast_lane, feed, sample, timed
+from tests.streams import fast_lane, feed, message, sample, timed, untimed
 
 NAMES = ["plant/b", "plant/a", "plant/c"]
 TICKS = 160
+TEXTS = ["", "0", "1", "-1", "1e9", "9" * 20, "nan", "٣", "%00", "%FF", "%F0%9F%92%A9", "a" * 300, "down", "csv"]
 
 
 class Seen(NamedTuple):
@@ -52,11 +56,7 @@ async def test_every_answer_is_as_the_document_says(seen: Seen) -> None:
     document = (await got(f"{seen.url}/openapi.json")).json
     paths = {BASE + plain(one.path) for one in OPERATIONS} | {f"{BASE}/events"}
     assert set(document["paths"]) == paths
-    for one in OPERATIONS:
-        answer = await got(seen.url + plain(one.path).replace("{id}", "1"))
-        schema = document["paths"][BASE + plain(one.path)]["get"]["responses"]["200"]["content"]["application/json"]
-        assert answer.status == 200, answer
-        jsonschema.validate(answer.json, {**schema["schema"], "components": document["components"]})
+    await fits(seen.url)
 
 
 async def test_a_forecast_is_the_one_published(seen: Seen) -> None:
@@ -84,6 +84,8 @@ async def test_history_is_what_the_journal_has(seen: Seen) -> None:
     assert (found["values"], found["times"]) == (expected, [float(t) for t in range(TICKS - 50, TICKS)])
     lines = (await got(f"{seen.url}/series/{row.ident}/history?points=2&format=csv")).body.splitlines()
     assert lines == ["tick,time,value", *(f"{t},{float(t)},{value('b', t)}" for t in (TICKS - 2, TICKS - 1))]
+    asked = await got(f"{seen.url}/series/{row.ident}/history?points=2", headers={"Accept": "text/csv"})
+    assert asked.body.splitlines() == lines
 
 
 async def test_the_list_is_searched_sorted_and_paged(seen: Seen) -> None:
@@ -142,6 +144,32 @@ async def test_nonsense_is_refused(seen: Seen, path: str, status: int) -> None:
     assert answer.body
 
 
+async def test_rejections_are_told(seen: Seen) -> None:
+    """A series says why messages of its topic were no samples, and only those of its own."""
+    feed(seen.fast, [message("plant/a", b"?"), sample("plant/b", 0, 1)])
+    told = {one.name: (await got(f"{seen.url}/series/{one.ident}")).json for one in seen.fast.streams[0].series}
+    assert {name: one["rejected"] for name, one in told.items()} == {
+        "plant/a": ["syntax"], "plant/b": ["late"], "plant/c": []
+    }  # fmt: skip
+
+
+async def test_no_query_is_an_error_of_the_daemon(seen: Seen) -> None:
+    """Whatever stands in a query or path, the answer is one that the document names, as JSON that fits."""
+    document = (await got(f"{seen.url}/openapi.json")).json
+    chance = random.Random(0)
+    for _ in range(150):
+        one = chance.choice(OPERATIONS)
+        names = [each.name for each in one.parameters] + ["other"]
+        given = "&".join(f"{quote(chance.choice(names))}={quote(chance.choice(TEXTS), '%')}" for _ in range(3))
+        path = plain(one.path).replace("{id}", chance.choice(["1", "2", "0", "9" * 30]))
+        answer = await got(f"{seen.url}{path}?{given}")
+        responses = document["paths"][BASE + plain(one.path)]["get"]["responses"]
+        assert str(answer.status) in responses, (path, given, answer)
+        if answer.headers["content-type"] == "application/json":
+            schema = responses[str(answer.status)]["content"]["application/json"]["schema"]
+            jsonschema.validate(answer.json, {**schema, "components": document["components"]})
+
+
 async def test_looking_changes_nothing(seen: Seen) -> None:
     """After every question all that a stream keeps is as before, bit for bit."""
     stream = seen.fast.streams[0]
@@ -162,3 +190,40 @@ async def test_a_busy_daemon_says_so(seen: Seen, monkeypatch: pytest.MonkeyPatch
         assert (await got(f"{seen.url}/streams")).status == 503
         assert (await asyncio.gather(*(got(f"{seen.url}/series/{one}") for one in range(1, 4))))[0].status == 503
     assert (await got(f"{seen.url}/streams")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("stream", "ticks"),
+    [
+        (untimed(), 40),
+        (untimed(payload={"format": "array", "d": 2}), 40),
+        (timed(max_ahead=None), 1),
+        (timed(max_ahead=None, publish={"quantiles": []}), 40),
+        (timed(max_ahead=None, fill="last"), 40),
+        (timed(max_ahead=None, publish={"every": 7}), 40),
+        (timed(max_ahead=None, publish={"model": "persistence"}), 40),
+    ],
+    ids=["untimed", "vector", "one sample", "no bands", "filled", "every 7th", "persistence"],
+)
+async def test_every_kind_of_stream_is_shown(stream: Stream, ticks: int, tmp_path: Path) -> None:
+    """Whatever the configuration, all that the API has of a series fits the document."""
+    fast = fast_lane(tmp_path, stream)
+    for t in range(ticks):
+        plain_payload = b"[%d, 1]" % t if stream.sizes.d == 2 else b"%d" % (t % 7)
+        feed(fast, [sample("plant/a", t, t % 7) if stream.interval else message("plant/a", plain_payload)])
+    with looked_at(fast, tmp_path) as url:
+        await fits(url + BASE, without="" if ticks > 1 else "/forecast")
+    fast.journal.close()
+
+
+async def fits(url: str, without: str = "") -> None:
+    """Asserts that every answer is there, and as the document says, but for one that is missing."""
+    document = (await got(f"{url}/openapi.json")).json
+    for one in OPERATIONS:
+        answer = await got(url + plain(one.path).replace("{id}", "1"))
+        if without and one.path.endswith(without):
+            assert answer.status == 404
+            continue
+        schema = document["paths"][BASE + plain(one.path)]["get"]["responses"]["200"]["content"]["application/json"]
+        assert answer.status == 200, answer
+        jsonschema.validate(answer.json, {**schema["schema"], "components": document["components"]})

@@ -42,7 +42,7 @@ def test_connections_are_few(port: int) -> None:
 
 def test_a_slow_client_is_ended(port: int, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """A client that drips its request has its time and no more; others are served meanwhile; nothing is printed."""
-    monkeypatch.setattr(http, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(http, "REQUEST_SECONDS", 1.0)
     with socket.create_connection(("127.0.0.1", port)) as slow:
         slow.sendall(b"GET /healthz HTTP/1.1\r\n")
         assert get(f"http://127.0.0.1:{port}/healthz") == (200, "ok\n")

@@ -1,0 +1,144 @@
+"""Streams of events: forecasts as they are made, the newest alone, whoever reads them, or does not."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from streamer.lanes.fast import FastLane
+from streamer.observe import events, http
+from tests.broker import until
+from tests.observe.site import got, looked_at
+from tests.streams import fast_lane, feed, sample, timed
+
+UNENDING = b"GET / HTTP/1.1\r\nX: ", b"POST /login HTTP/1.1\r\nContent-Length: 9999999\r\n\r\n"
+
+
+class Refused(Exception):
+    pass
+
+
+class Seen(NamedTuple):
+    fast: FastLane
+    url: str
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", int(self.url.rpartition(":")[2])
+
+
+@pytest.fixture
+async def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Seen]:
+    monkeypatch.setattr(events, "EVERY_SECONDS", 0.02)
+    monkeypatch.setattr("streamer.observe.window.LIVE_SECONDS", 0.01)
+    fast = fast_lane(tmp_path, timed(max_ahead=None))
+    feed(fast, [sample("plant/a", t, t) for t in range(3)])
+    with looked_at(fast, tmp_path) as url:
+        yield Seen(fast, url)
+    fast.journal.close()
+
+
+@asynccontextmanager
+async def viewer(seen: Seen) -> AsyncIterator[asyncio.StreamReader]:
+    """A viewer of the one series, after the answer's header. Raises Refused."""
+    reader, writer = await asyncio.open_connection(*seen.address)
+    try:
+        writer.write(b"GET /api/v1/events?ids=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        if b" 200 " not in await reader.readline():
+            raise Refused
+        await reader.readuntil(b"\r\n\r\n")
+        yield reader
+    finally:
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+async def forecast(reader: asyncio.StreamReader) -> Any:
+    """The next forecast that is sent."""
+    async with asyncio.timeout(5):
+        while (await reader.readline()).strip() != b"event: forecast":
+            pass
+        return json.loads((await reader.readline()).removeprefix(b"data: "))
+
+
+async def test_forecasts_are_sent_as_they_are_made(seen: Seen) -> None:
+    """A viewer gets the newest forecast at once, and each later one as published; what does not change is not sent."""
+    async with viewer(seen) as reader:
+        assert (await forecast(reader))["time"] == 2.0
+        for t in (3, 4):
+            (published,) = feed(seen.fast, [sample("plant/a", t, t * t)])
+            sent = await forecast(reader)
+            assert (sent["time"], sent["mean"]) == (float(t), published["mean"])
+
+
+async def test_viewers_are_counted(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One viewer too many is told to poll, and is let in when another has gone."""
+    monkeypatch.setattr(events, "MOST_VIEWERS", 1)
+    async with viewer(seen) as reader:
+        await forecast(reader)
+        assert (await got(f"{seen.url}/api/v1/events?ids=1")).status == 503
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                async with viewer(seen) as reader:
+                    await forecast(reader)
+                return
+            except Refused:
+                await asyncio.sleep(0.02)
+
+
+async def test_a_viewer_outlives_the_time_of_a_request(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that is read goes on beyond the time that other answers have."""
+    monkeypatch.setattr(http, "REQUEST_SECONDS", 0.1)
+    async with viewer(seen) as reader:
+        await forecast(reader)
+        for t in range(3, 20):
+            feed(seen.fast, [sample("plant/a", t, t)])
+            assert (await forecast(reader))["time"] == float(t)
+            await asyncio.sleep(0.01)
+
+
+async def test_a_viewer_that_never_reads_is_ended(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it is sent does not pile up: it loses its connection, and probes and others are answered meanwhile."""
+    monkeypatch.setattr(http, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(events, "EVERY_SECONDS", 0.0)
+    monkeypatch.setattr(events, "event", lambda kind, document: b"data: " + b"x" * 500_000 + b"\n\n")
+    monkeypatch.setattr("streamer.observe.window.LIVE_SECONDS", -1.0)
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(seen.address)
+        client.sendall(b"GET /api/v1/events?ids=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+        ended: list[bool] = []
+
+        def is_ended() -> bool:
+            """Whether the server has reset the connection: nothing is read of it."""
+            feed(seen.fast, [sample("plant/a", 3 + len(ended), 1)])
+            ended.append(True)
+            return client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
+        await until(is_ended, seconds=8)
+    assert (await got(f"{seen.url}/healthz")).status == 200
+
+
+async def test_hostile_clients_change_nothing(seen: Seen) -> None:
+    """Slow and half-open connections, a header of 1 MB and endless bodies leave a probe, and the fast lane, alone."""
+    with ExitStack() as stack:
+        for i in range(2 * http.MOST_CONNECTIONS):
+            client = stack.enter_context(socket.create_connection(seen.address))
+            client.sendall(UNENDING[i % 2])
+        huge = stack.enter_context(socket.create_connection(seen.address))
+        huge.settimeout(5)
+        try:
+            huge.sendall(b"GET / HTTP/1.1\r\nX: " + b"x" * 1_000_000)
+            answered = await asyncio.to_thread(huge.recv, 100)
+        except ConnectionError:
+            answered = b""
+        assert not answered or b" 400 " in answered
+        assert len(feed(seen.fast, [sample("plant/a", 3, 1)])) == 1
+        assert (await got(f"{seen.url}/healthz")).status == 200
