@@ -13,31 +13,31 @@ from pathlib import Path
 
 from streamer.config import Config
 from streamer.errors import StateBlocked, StateError, StreamerError
-from streamer.lanes.fast import FastLane, Processed
+from streamer.lanes.checkpoints import checkpoints
+from streamer.lanes.fast import FastLane
 from streamer.lanes.machine import prepare
 from streamer.lanes.reload import Reloader, filters_of
 from streamer.lanes.slow import SlowLane
 from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
-from streamer.observe.access import is_local
+from streamer.observe.access import announce
 from streamer.observe.http import serve
+from streamer.observe.lag import LoopLag
 from streamer.observe.metrics import Readings, registry
 from streamer.observe.site import site
 from streamer.observe.systemd import READY, STOPPING, WATCHDOG, Progress, notify
 from streamer.observe.window import Window
 from streamer.records import Outgoing
 from streamer.resume.fold import Untold, resumed
-from streamer.store.database import checkpoint
 from streamer.store.journal import Journal
 from streamer.store.snapshots import write
 from streamer.stream.state import StreamState
+from streamer.turns import Turns
 
 log = logging.getLogger("streamer")
 
 DRAIN_SECONDS = 2.0
 """How long a stop works on what had already been received."""
-CHECKPOINT_SECONDS, CHECKPOINT_COMMITS = 0.2, 1000
-"""Between two looks at whether as many batches were committed as make some 16 MiB of write-ahead log."""
 RETRY_SECONDS = 0.5
 """Between two attempts at a journal that cannot be written."""
 SNAPSHOT_SHARE = 20
@@ -51,6 +51,7 @@ class Daemon:
     """The parts of a running daemon; `mqtt_url` and `metrics_port` are the ones really in use.
 
     `file` is read again when `hung_up` is set. `covered`: the newest batch that the newest snapshot holds.
+    `worked`: turns of the event loop that the fast lane has worked in.
     """
 
     config: Config
@@ -63,9 +64,10 @@ class Daemon:
     metrics_port: int = 0
     beat: float = field(default_factory=time.monotonic)
     stopping: float | None = None
-    batches: int = 0
+    worked: int = 0
     covered: int = 0
     progress: Progress = field(default_factory=Progress)
+    lag: LoopLag = field(default_factory=LoopLag)
     file: Path | None = None
     hung_up: asyncio.Event = field(default_factory=asyncio.Event)
     writer: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))  # one: snapshots never overlap
@@ -89,43 +91,63 @@ class Daemon:
         """Batches through the fast lane, acknowledged when they are journaled and their forecasts handed over."""
         async for batch in self.link.batches():
             async with self.fast.lock:
-                processed = None
+                done = False
                 if not self.overdue():
                     self.journal.handover.done(self.link.handed_over)
                     self.fast.accept(batch)
-                    processed = await self.finished()
-                if processed is None:
+                    done = await self.written() and await self.advanced()
+                if not done:
                     log.warning("stopped with messages unprocessed; the broker repeats those of QoS 1")
                     break
-                self.publish(processed.forecasts + processed.commands)
                 self.link.ack(batch)
-                self.batches += 1
-                for stream in processed.due:
+                for stream in self.fast.take_due():
                     self.slow.request(stream)
+
+    async def advanced(self) -> bool:
+        """What was written down has led to its forecasts, which are handed over; False if a stop left no time for it.
+
+        One message can lead to a thousand ticks: every turn of the loop works off some. A start makes the rest good.
+        """
+        turns, waiting, published = Turns(), list[Outgoing](), 0
+        for forecasts in self.fast.pieces():
+            waiting += forecasts
+            if turns.over:
+                if self.overdue():
+                    return False
+                self.link.publish(waiting)
+                published += len(waiting)
+                waiting.clear()
+                self.worked += 1
+                await turns.end()
+        waiting += self.fast.take_commands()
+        self.link.publish(waiting)
+        self.journal.hand_over(published + len(waiting))
+        self.worked += 1
+        return True
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
         """Hand over what the batches up to the newest one led to."""
         self.link.publish(messages)
         self.journal.hand_over(len(messages))
 
-    async def finished(self) -> Processed | None:
-        """What the open batch led to, waiting for as long as the disk is full; None if a stop did not leave the time.
+    async def written(self) -> bool:
+        """The open batch is committed, perhaps after a wait for a full disk; False if a stop did not leave the time.
 
         Meanwhile nothing is acknowledged and the link lets the broker wait. Raises StateError where waiting is no use.
         """
         while True:
             was_blocked = self.fast.blocked
             try:
-                processed = self.fast.finish()
+                self.fast.write()
             except StateBlocked as blocked:
                 if not was_blocked:
                     log.error("journal blocked: %s; nothing is acknowledged until it can be written", blocked)
             else:
                 if was_blocked:
                     log.info("journal writes again")
-                return processed
+                return True
             if self.overdue():
-                return None
+                return False
             await asyncio.sleep(RETRY_SECONDS)
 
     def overdue(self) -> bool:
@@ -140,17 +162,6 @@ class Daemon:
             except StateError as failed:
                 log.warning("no snapshot: %s", failed)
             await asyncio.sleep(max(self.config.state.snapshot, SNAPSHOT_SHARE * (time.monotonic() - begun)))
-
-    async def checkpoints(self) -> None:
-        """The journal's checkpoints in a thread, as often as else a commit would make one and wait for the disk."""
-        self.journal.leave_checkpoints()
-        done = self.journal.commits
-        while True:
-            await asyncio.sleep(CHECKPOINT_SECONDS)
-            if self.journal.commits - done >= CHECKPOINT_COMMITS:
-                done = self.journal.commits
-                with contextlib.suppress(StateBlocked):  # a full disk is told of when a commit meets it
-                    await asyncio.to_thread(checkpoint, self.journal.path)
 
     async def reloads(self, asked: asyncio.Event) -> None:
         """Read the configuration file again whenever asked; what cannot be used changes nothing."""
@@ -171,7 +182,7 @@ class Daemon:
     async def heartbeat(self) -> None:
         while True:
             self.beat = time.monotonic()
-            if self.progress.made(self.batches, 0 if self.fast.blocked else self.link.waiting):
+            if self.progress.made(self.worked, 0 if self.fast.blocked else self.link.waiting):
                 notify(WATCHDOG)
             await asyncio.sleep(1)
 
@@ -185,8 +196,9 @@ class Daemon:
                 others = [
                     tasks.create_task(self.slow.run(), name="slow lane"),
                     tasks.create_task(self.heartbeat(), name="heartbeat"),
+                    tasks.create_task(self.lag.watch(), name="lag"),
                     tasks.create_task(self.snapshots(), name="snapshots"),
-                    tasks.create_task(self.checkpoints(), name="checkpoints"),
+                    tasks.create_task(checkpoints(self.journal), name="checkpoints"),
                     tasks.create_task(self.reloads(self.hung_up), name="reloads"),
                 ]
                 for stream in self.fast.take_due():
@@ -242,18 +254,16 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
         stack.callback(made.writer.shutdown)
         if config.metrics.enabled:
             readings = registry(Readings(fast, link, reloader.results, config.metrics.per_series))
+            readings.register(made.lag)
             window = Window(fast, slow, config.state.path, asyncio.get_running_loop())
             served = site(readings, made.healthy, made.ready, window, config.metrics.token())
             made.metrics_port = stack.enter_context(serve(config.metrics.host, config.metrics.port, served))
-            log.info("metrics on http://%s:%d/metrics", config.metrics.host, made.metrics_port)
-            if config.metrics.token_file is None and not is_local(config.metrics.host):
-                log.warning("whoever reaches metrics.host sees all series; metrics.token_file asks for a token")
+            announce(config.metrics, made.metrics_port)
         stack.callback(made.end_handover)
         await stack.enter_async_context(link)
         made.publish(untold.messages)
         for stream, forecasts in newest:
-            if forecasts:
-                made.publish(stream.encode(forecasts, time.time()))
+            made.publish(stream.encode(forecasts, time.time()) if forecasts else ())
         yield made
         await link.close()  # before the snapshot, which is not taken while the broker lacks forecasts
         if fast.open is None:

@@ -33,7 +33,7 @@ class Part(Protocol):
         """All state that decides the future, a row per series; the arrays themselves and no copies."""
 
     def restore(self, labels: Mapping[str, list[str]], saved: Arrays) -> None:
-        """Write the rows of saved arrays of the same fit over the first rows of these."""
+        """Write the rows of saved arrays of the same fit over the first rows of these, but of arrays that are new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,8 @@ class Rows:
 
     def restore(self, labels: Mapping[str, list[str]], saved: Arrays) -> None:
         for name, array in self.arrays().items():
+            if name not in saved:
+                continue
             count, column = len(saved[name]), self.columns.get(name)
             if column is None or not column.names:
                 array[:count] = saved[name]

@@ -170,26 +170,62 @@ class TickBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Crossings:
+    """What forecasts say of the T thresholds of a stream, [b, T] each.
+
+    lead: ticks until the forecast itself crosses, inf where it does not, NaN where there is nothing to say. earliest,
+    latest: the same of the outermost bounds. probability: at the lead where it is greatest, that the value is beyond
+    the threshold. crosses: whether a crossing is announced; where it is not, one that was is over.
+    """
+
+    lead: Floats
+    earliest: Floats
+    latest: Floats
+    probability: Floats
+    crosses: NDArray[np.bool_]
+
+    def __getitem__(self, mask: NDArray[np.bool_] | Ints | slice) -> "Crossings":
+        return Crossings(*(getattr(self, name)[mask] for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Surprises:
+    """Where newest values lay in the bands that had been issued for them, and whether that is news, [b] each.
+
+    value: half widths of the band from its middle, NaN for none. outside: so many values in a row were outside; of
+    those inside, negative. begins, ends: an announcement is to be made, or taken back.
+    """
+
+    value: Floats
+    outside: Ints
+    begins: NDArray[np.bool_]
+    ends: NDArray[np.bool_]
+
+    def __getitem__(self, mask: NDArray[np.bool_]) -> "Surprises":
+        return Surprises(*(getattr(self, name)[mask] for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
 class ForecastBatch:
     """Forecasts of every model for the samples of a tick batch.
 
     ticks: the samples, without missing ticks. mean: [b, M, h, d] in the units of the series, NaN where a model has
     none. chosen: [b] index of the model that is published. interval: [b] seconds between two ticks, 0 where that is not
-    known yet. ahead: [b, T] ticks until its forecast crosses each of the stream's thresholds, inf where it crosses no
-    longer, NaN where there is nothing to say. bounds: [b, Q, h, d] of the published forecasts, in the order of the
-    stream's quantiles; None where it has none.
+    known yet. crossings, surprises: what is new about the stream's thresholds, and about values outside their bands.
+    bounds: [b, Q, h, d] of the published forecasts, in the order of the stream's quantiles; None where it has none.
     """
 
     ticks: TickBatch
     mean: Floats
     chosen: Ints
     interval: Floats
-    ahead: Floats | None = None
+    crossings: Crossings | None = None
+    surprises: Surprises | None = None
     bounds: Floats | None = None
 
     def __getitem__(self, mask: NDArray[np.bool_]) -> "ForecastBatch":
-        ahead = None if self.ahead is None else self.ahead[mask]
-        return ForecastBatch(self.ticks[mask], self.mean[mask], self.chosen[mask], self.interval[mask], ahead)
+        rows = {name: getattr(self, name) for name in self.__slots__}
+        return replace(self, **{name: one[mask] for name, one in rows.items() if one is not None})
 
     @property
     def published(self) -> Floats:

@@ -7,10 +7,7 @@ MODEL = f'{STREAM}, model="$model"'
 LEAD = f'{STREAM}, lead="$lead"'
 ONE = f'{STREAM}, series="$series", element="$element"'
 PREDICTED = f'streamer_series_predicted{{{ONE}, model="$model", lead="$lead"}}'
-SPREAD = (
-    "on (job, instance, stream, series, model, lead) group_left () "
-    f'(2 * streamer_series_rmse{{{MODEL}, series="$series", lead="$lead"}})'
-)
+BOUND = f'streamer_series_bound{{{ONE}, lead="$lead"}}'
 SHOWN = f'{STREAM}, model=~"mix|persistence|$model"'
 SHARES = (
     f"sum by (model) (streamer_mix_weight{{{LEAD}}})"
@@ -97,19 +94,47 @@ MIXTURE = [
 ONE_SERIES = [
     Panel(
         "What happened, and what had been predicted for it?",
-        "The newest value of one series, what the chosen model had predicted for it `lead` ticks before, and a band of "
-        "two RMSE around that: about one value in twenty should lie outside. Empty: set metrics.per_series.",
+        "The newest value of one series, what the chosen model had predicted for it `lead` ticks before, and the "
+        "outermost bounds that had been published with that forecast (publish.quantiles): with 0.1 and 0.9, two values "
+        "in ten should lie outside. If more do for long, see below whether the stream's bands keep their promise. "
+        "Empty: set metrics.per_series.",
         "short",
         [
             Query(f"streamer_series_actual{{{ONE}}}", "actual"),
             Query(PREDICTED, "predicted"),
-            Query(f"{PREDICTED} + {SPREAD}", "upper"),
-            Query(f"{PREDICTED} - {SPREAD}", "lower"),
+            Query(f"max without (bound) ({BOUND})", "upper"),
+            Query(f"min without (bound) ({BOUND})", "lower"),
         ],
         width=24,
         height=10,
         overrides=band("upper", "lower"),
     )
+]
+
+BANDS = [
+    Panel(
+        "Do the bands keep their promise?",
+        "Share of values that lay in the band published for them, by level and lead in ticks, mean over series and "
+        "over the newest thousand values or so; the line without a lead is what the band promises. Off by a tenth for "
+        "hours: see StreamerBandsOff. A band that is wide at the right moments is worth more than one that is wide "
+        "always, and may have the same coverage: see its score beside.",
+        "percentunit",
+        [
+            Query(f"streamer_band_coverage_ratio{{{STREAM}}}", "{{stream}} {{level}} +{{lead}}"),
+            Query(f"streamer_band_level_ratio{{{STREAM}}}", "{{stream}} {{level}} promised"),
+        ],
+        decimals=0,
+    ),
+    Panel(
+        "What are the bands worth?",
+        "Winkler score of each band by level and lead, relative to the mean error of persistence on the same values: "
+        "its width, and what values are outside of it, divided by the share that may be. Of two bands with the same "
+        "coverage the better one has the smaller score. If it grows while coverage stays, the series have become "
+        "harder to predict, or a forecaster has failed: see “Are errors growing?”.",
+        "short",
+        [Query(f"streamer_band_winkler_ratio{{{STREAM}}}", "{{stream}} {{level}} +{{lead}}")],
+        decimals=2,
+    ),
 ]
 
 LEADS = [
@@ -178,10 +203,26 @@ THRESHOLDS = [
     Panel(
         "When is a threshold reached?",
         "Time until the newest forecast crosses a threshold (streams[].thresholds), for the series of each stream that "
-        "crosses first; 0: the newest value is beyond it already. No line: no forecast crosses. The messages on "
+        "crosses first, at the earliest and at the latest by its bounds; 0: the newest value is beyond it already. No "
+        "line: no forecast crosses; none for the latest: it may be beyond the horizon. The messages on "
         "forecast/…/threshold/… name the series. See StreamerThresholdNear.",
         "s",
-        [Query(f"streamer_threshold_seconds{{{STREAM}}} < +Inf", "{{stream}} {{threshold}}")],
+        [
+            Query(f"streamer_threshold_seconds{{{STREAM}}} < +Inf", "{{stream}} {{threshold}}"),
+            Query(f"streamer_threshold_earliest_seconds{{{STREAM}}} < +Inf", "{{stream}} {{threshold}} earliest"),
+            Query(f"streamer_threshold_latest_seconds{{{STREAM}}} < +Inf", "{{stream}} {{threshold}} latest"),
+        ],
+        width=8,
+    ),
+    Panel(
+        "How likely is it that a threshold is reached?",
+        "Probability that the likeliest series of each stream is beyond the threshold, at the lead where it is "
+        "greatest, by the bounds of the forecast; 1: it is beyond already. Otherwise it is at most what the outermost "
+        "bounds can tell, 0.9 with the default quantiles. To be told at a probability, set `at` of the threshold.",
+        "percentunit",
+        [Query(f"streamer_threshold_probability_ratio{{{STREAM}}}", "{{stream}} {{threshold}}")],
+        width=8,
+        decimals=0,
     ),
     Panel(
         "How many series are about to cross a threshold?",
@@ -189,6 +230,30 @@ THRESHOLDS = [
         "cause. A series without new samples keeps its last state.",
         "short",
         [Query(f"streamer_threshold_series{{{STREAM}}}", "{{stream}} {{threshold}}")],
+        width=8,
+        decimals=0,
+    ),
+]
+
+SURPRISES = [
+    Panel(
+        "Which series behave unexpectedly?",
+        "The ten series whose newest values lie furthest from the middle of the band that was published one tick "
+        "before, among those that metrics.per_series shows: 1 is at its bounds, beyond is outside. Two values in ten "
+        "are outside with the default quantiles; a series that stays far outside has changed, or its sensor has. What "
+        "stays as it is becomes expected.",
+        "short",
+        [Query(f"topk(10, abs(streamer_series_surprise{{{STREAM}}}))", "{{stream}} {{series}}")],
+        steps=[(1, "yellow")],
+        decimals=1,
+    ),
+    Panel(
+        "How many series are outside their bands?",
+        "Series that are announced on forecast/…/surprise, as several values in a row were outside their bands "
+        "(streams[].surprise). Many at once have a common cause: a process that was switched, a gateway that is wrong. "
+        "Empty: no stream asks for it.",
+        "short",
+        [Query(f"streamer_surprised_series{{{STREAM}}}", "{{stream}}")],
         decimals=0,
     ),
 ]
@@ -218,5 +283,5 @@ FORECASTS = dashboard(
     "Streamer: Forecasts",
     "Are the forecasts good, for which series, how far ahead, and what to do if they are not.",
     VARIABLES,
-    [SUMMARY, MIXTURE, ONE_SERIES, THRESHOLDS, LEADS[:2], LEADS[2:], WORST],
+    [SUMMARY, MIXTURE, ONE_SERIES, BANDS, SURPRISES, THRESHOLDS, LEADS[:2], LEADS[2:], WORST],
 )

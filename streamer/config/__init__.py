@@ -24,7 +24,8 @@ from streamer.config.payload import (
     SparkplugPayload,
 )
 from streamer.config.publish import HomeAssistant
-from streamer.config.stream import Stream, Threshold
+from streamer.config.stream import Stream
+from streamer.config.threshold import Threshold
 from streamer.errors import StartError
 from streamer.records import RECIPES, CellName, InitialState, Recipe
 
@@ -67,7 +68,7 @@ class Metrics(Section):
     window: Ticks = 1000
     """Time constant of the rolling errors (exponential means), in ticks."""
     per_series: Annotated[int, Field(ge=0)] = 0
-    """Series per stream with metrics of their own: value, prediction, errors. Each adds many Prometheus time series."""
+    """Series per stream with metrics of their own: value, prediction, bounds, errors. Each adds many time series."""
     token_file: Path | None = None
     """File with a token that all but health checks must carry; people log in with it. Without it everybody may look."""
 

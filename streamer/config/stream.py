@@ -11,6 +11,7 @@ from streamer.config.base import Section, Ticks, check_template, label_names, pl
 from streamer.config.cycles import known_inputs
 from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
 from streamer.config.publish import Publish
+from streamer.config.threshold import Surprise, Threshold
 from streamer.records import CellName, Form, Sizes
 
 DAY = 86_400.0
@@ -41,42 +42,13 @@ class Model(Section):
     """Ratio n1/n2 of the neurons in the encoder to those in the decoder of the traditional network."""
 
 
-class Threshold(Section):
-    """A value whose crossing is announced as soon as a forecast reaches it."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
-    """Name of the threshold in topics, messages and metrics."""
-    above: float | None = None
-    """Crossed by values of at least this one, in units of the series. Give above or below, not both."""
-    below: float | None = None
-    """Crossed by values of at most this one, in units of the series."""
-    element: Annotated[int, Field(ge=0)] = 0
-    """Index, from 0, of the element that is compared, for samples of several numbers."""
-
-    @model_validator(mode="after")
-    def one_direction(self) -> Self:
-        if (self.above is None) == (self.below is None):
-            raise ValueError("give above or below, and only one of them")
-        return self
-
-    @property
-    def direction(self) -> Literal["above", "below"]:
-        return "below" if self.above is None else "above"
-
-    @property
-    def value(self) -> float:
-        value = self.below if self.above is None else self.above
-        assert value is not None
-        return value
-
-
 class Retrain(Section):
     """When the networks are trained, and on which ticks."""
 
     every: Annotated[int, Field(ge=0)] = 5000
-    """Ticks by which a series grows between two trainings; 0 never trains. Failed trainings lengthen it."""
+    """Samples and filled ticks of a series between two trainings; 0 never trains. Failed trainings lengthen it."""
     minimum: Ticks | None = None
-    """Ticks that one series must have for the first training; null: a day, but 500 to 2000 (1000 without interval)."""
+    """Samples of one series for the first training; null: a day of ticks, but 500 to 2000 (1000 without interval)."""
     window: Ticks = 20000
     """Length of the rolling buffer: the newest ticks of each series, kept and trained on."""
 
@@ -120,6 +92,8 @@ class Stream(Section):
     """What is published, and on which topic."""
     thresholds: tuple[Threshold, ...] = ()
     """Values whose crossing is announced as soon as a forecast reaches them."""
+    surprise: Surprise | None = None
+    """Announcement of values outside their band, several in a row; null makes none."""
     retrain: Retrain = Retrain()
     """When the networks are trained, and on which ticks."""
 
@@ -222,6 +196,14 @@ class Stream(Section):
         for i, threshold in enumerate(self.thresholds):
             if threshold.element >= self.payload.d:
                 raise ValueError(f"thresholds.{i}.element: a sample has {self.payload.d}, numbered from 0")
+            if problem := threshold.untold(self.publish.quantiles):
+                raise ValueError(f"thresholds.{i}.at: {problem}")
+        return self
+
+    @model_validator(mode="after")
+    def surprise_of_a_band(self) -> Self:
+        if self.surprise and len(self.publish.quantiles) < 2:
+            raise ValueError("surprise: needs a band, of at least two publish.quantiles")
         return self
 
     @model_validator(mode="after")

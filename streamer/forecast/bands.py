@@ -17,7 +17,7 @@ from streamer.forecast.calendar import Calendar
 from streamer.forecast.codes import SHORT_NONE
 from streamer.forecast.guard import Calm
 from streamer.forecast.leads import LeadGrid
-from streamer.forecast.tracks import F32, Places, Rule, Tracks, issue_all, learn_all
+from streamer.forecast.tracks import F32, TIE, Places, Rule, Tracks, issue_all, learn_all
 from streamer.part import Column, Rows
 from streamer.records import Floats, Ints, TickBatch
 
@@ -27,6 +27,9 @@ SLOTS = 24
 """Slots of a day, or of the shortest cycle, that errors have sizes of their own in."""
 SHARE, SHARE_OF_VISIT = 0.03, 0.12
 """Most that the errors of one tick count for in their slot, and all those of one visit to it."""
+
+MOST_SURPRISE = 1000.0
+"""Half widths of a band beyond which it does not matter how far outside a value lay."""
 
 
 def rule_of(config: Stream, grid: LeadGrid, single: int) -> Rule:
@@ -121,3 +124,16 @@ class Bands(Rows):
         own [b]: they are the configured model's. keep: they are issued, and will meet their truths.
         """
         return issue_all(self.state, self.rule, batch.rows, batch.tick, mean, self.coarse(slots), own, keep)
+
+    def surprise(self, rows: Ints) -> Floats:
+        """Where the newest values lay in the bands issued for them one tick before: [b], NaN where there was none.
+
+        From -1 at the lowest bound over 0 in the middle to 1 at the highest, and so on outside; of several elements the
+        one furthest from the middle. No band is narrower than what decides between above and below (TIE).
+        """
+        below, above = (self.offset[rows, i, 0].astype(np.float64) for i in (0, -1))
+        from_middle, half = -(above + below) / 2, np.maximum((above - below) / 2, TIE * self.state.change[rows])
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            found = np.where(from_middle == 0, 0.0, np.clip(from_middle / half, -MOST_SURPRISE, MOST_SURPRISE))
+        worst: Floats = found[np.arange(len(rows)), np.abs(found).argmax(1)]
+        return worst

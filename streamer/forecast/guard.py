@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.compiled import compiled
-from streamer.config import Stream
 from streamer.config.cycles import DAY
-from streamer.forecast.levels import BEYOND, LONG, START, TRIPS, Jumps, Now, State, calm_all
+from streamer.forecast.levels import BEYOND, LONG, START, TRIPS, Jumps, Now, State, calm_all, calm_series
 from streamer.part import Column, Rows
 from streamer.records import Floats, Ints, TickBatch
 
@@ -54,9 +53,10 @@ class Guard(Rows):
     away: Floats
     settling: NDArray[np.uint8]
 
-    def __init__(self, config: Stream) -> None:
-        self.d, self.limits = config.sizes.d, config.limits
-        day = DAY / config.interval if config.interval else LONG
+    def __init__(self, d: int, interval: float | None, limits: tuple[float, float] = (-np.inf, np.inf)) -> None:
+        """interval: seconds between two ticks, None if not known; limits: of forecasts."""
+        self.d, self.limits = d, limits
+        day = DAY / interval if interval else LONG
         self.known = int(np.ceil(min(day, LONG)))
         by_element = Column((self.d,))
         super().__init__(
@@ -125,6 +125,21 @@ class Guard(Rows):
         """How far from a calm value of these series is far, [b, d]."""
         reach: Floats = FAR * self.deviation[rows]
         return reach
+
+
+def as_learned(x: Floats, interval: float | None) -> Floats:
+    """Values [T, d] of one series as what learns from them has them after the last: clipped where far outside, and
+    those before a jump moved along with it. NaN stays.
+
+    Where the series is, its first LONG values tell from the first one on.
+    """
+    guard = Guard(x.shape[1], interval)
+    guard.grow(1)
+    for learned in (x[:LONG].copy(), x.copy()):
+        moved = np.zeros(x.shape)
+        calm_series(*guard.state, learned, moved, guard.known)
+    found: Floats = learned + (moved.sum(0) - moved.cumsum(0))
+    return found
 
 
 def believed(batch: TickBatch, calm: Calm) -> TickBatch:

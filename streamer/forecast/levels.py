@@ -101,6 +101,14 @@ def calm_all(s: State, j: Jumps, now: Now, known: int) -> NDArray[np.bool_]:
 
 
 @compiled
+def calm_series(s: State, j: Jumps, x: Floats, moved: Floats, known: int) -> None:
+    """Clip the values x [T, d] of a single series, one after another, and write into moved [T, d]."""
+    one, none, nothing = np.zeros(1, np.int64), np.zeros(0, np.int64), np.zeros((1, 0, x.shape[1]))
+    for t in range(len(x)):
+        calm_all(s, j, Now(one, x[t : t + 1], np.full(1, t), none, nothing, moved[t : t + 1]), known)
+
+
+@compiled
 def count(j: Jumps, now: Now, i: int, c: int, x: float) -> None:
     """A calm value: whether it rises, and that it is the newest."""
     row, before = now.rows[i], j.newest[now.rows[i], c]

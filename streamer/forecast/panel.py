@@ -217,6 +217,10 @@ class Panel:
         """Seconds between two ticks of each of these series, [b]; 0 where that is not known yet."""
         return self.shared.pace.intervals(rows)
 
+    def surprise(self, rows: Ints) -> Floats:
+        """Where the newest values of these series lay in their bands (`Bands.surprise`); NaN where there are none."""
+        return np.full(len(rows), np.nan) if self.bands is None else self.bands.surprise(rows)
+
     def weights(self) -> Floats:
         """The weight of each mixed model at the scored leads, [K, L]: mean over series and elements, NaN for none."""
         rows = np.flatnonzero(self.mix.met.any((1, 2)))

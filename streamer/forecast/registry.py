@@ -28,7 +28,7 @@ class Shared:
     """
 
     def __init__(self, config: Stream) -> None:
-        self.guard = Guard(config)
+        self.guard = Guard(config.sizes.d, config.interval, config.limits)
         self.pace = Pace(config)
         self.seasons = Seasons(config, self.pace, self.guard)
         self.experts = LinearExperts(config, self.seasons)

@@ -11,6 +11,7 @@ import orjson
 from numpy.typing import NDArray
 
 from streamer.errors import Rejected
+from streamer.ingest.clock import Clocks
 from streamer.ingest.topics import joined
 from streamer.records import Floats, Ints
 
@@ -55,20 +56,31 @@ class Grid:
         assert self.interval is not None
         return series.anchor + series.tick * self.interval
 
-    def over(self, series: "Series") -> float:
-        """When the tick after that is over: an interval past it."""
+    def over(self, series: "Series", ahead: int = 0) -> float:
+        """When the tick after that, or one so many further ahead, is over: an interval past it."""
         assert self.interval is not None
-        return series.anchor + (series.tick + 2) * self.interval
+        return series.anchor + (series.tick + ahead + 2) * self.interval
+
+    def overdue(self, series: "Series", time: float) -> int:
+        """How many ticks after that are over by this time and may be filled: as one by one, to the last bit of it."""
+        assert self.interval is not None
+        most = self.max_gap - series.filled
+        count = min(max(0, int((time - series.anchor) / self.interval) - series.tick - 1), most)
+        while count and self.over(series, count - 1) > time:
+            count -= 1
+        while count < most and self.over(series, count) <= time:
+            count += 1
+        return count
 
 
 class Series:
     """One topic of a stream, or one part of its multiseries messages, and where its newest sample lies on the grid.
 
     Tick 0 is the first sample. With an interval, a sample belongs to the tick its time is nearest to. `anchor` is the
-    time of tick 0 on that grid, laid anew through the first sample after a gap too long to bridge. `held` counts the
-    ticks gone through, long gaps left out; `asked` is its value when a training was last asked for, `trained` that when
-    the newest one that has ended was. `filled` counts the ticks since the newest sample, which have its value. `part`
-    is empty where a message is one series. `extra` is JSON, after a comma, that each forecast message carries.
+    time of tick 0 on that grid, laid anew through the first sample after a gap too long to bridge. `held` counts its
+    samples and filled ticks, not those bridged; `asked` is its value when a training was last asked for, `trained` that
+    when the newest one that has ended was. `filled` counts the ticks since the newest sample, which have its value.
+    `part` is empty where a message is one series. `extra` is JSON, after a comma, that each forecast message carries.
     """
 
     __slots__ = (
@@ -92,7 +104,7 @@ class Series:
 
     @property
     def growth(self) -> int:
-        """Ticks gone through since a training was last asked for."""
+        """Samples and filled ticks since a training was last asked for."""
         return self.held - self.asked
 
     @property
@@ -132,21 +144,19 @@ class Series:
     def stand(self, tick: int, time: float, grid: Grid) -> None:
         """Move on to a later tick, whose sample is of this time."""
         advance = tick - self.tick
-        if self.tick >= 0 and advance <= grid.longest:
-            self.held += advance
-        else:
-            self.held += 1
+        if self.tick < 0 or advance > grid.longest:
             if grid.interval is not None:
                 self.anchor = time - tick * grid.interval
             elif self.tick < 0:
                 self.anchor = time
+        self.held += 1
         self.tick, self.time, self.filled = tick, time, 0
 
-    def fill(self) -> None:
-        """Move on by a tick that has the value of the newest sample."""
-        self.tick += 1
-        self.held += 1
-        self.filled += 1
+    def fill(self, count: int) -> None:
+        """Move on by so many ticks that have the value of the newest sample."""
+        self.tick += count
+        self.held += count
+        self.filled += count
 
     def restore(self, place: Mapping[str, Any]) -> None:
         """Stand where a snapshot says; keys as in PLACE, any of them may be absent."""
@@ -164,9 +174,13 @@ class Series:
 
 
 class SeriesIndex:
-    """The series of a stream by row; where its messages are multiseries, also by topic and part, and by name."""
+    """The series of a stream by row; where its messages are multiseries, also by topic and part, and by name.
+
+    clocks: those whose messages are late, again and again.
+    """
 
     def __init__(self, multiseries: bool) -> None:
+        self.clocks = Clocks()
         self.multiseries = multiseries
         self.rows: list[Series] = []
         self.parts: dict[tuple[str, str], Series] = {}

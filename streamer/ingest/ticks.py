@@ -7,58 +7,112 @@ is a whole interval past it.
 
 import heapq
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
 from streamer.ingest.grid import Grid, Series
 from streamer.records import TickBatch
 
+LARGEST = 512
+"""Rows of the largest tick batch: a long silence may end for all series of a stream in one message."""
+
+Cells = tuple[object, ...]
+"""One tick, as a row of a tick batch."""
+
+
+class Sample(NamedTuple):
+    """A sample at a tick of a row, after so many missing ticks."""
+
+    row: int
+    values: tuple[float, ...]
+    tick: int
+    time: float
+    fresh: bool
+    arrived: float
+    bridged: int
+
+    def ticks(self) -> Iterator[Cells]:
+        """The missing ticks, then its own."""
+        missing = (np.nan,) * len(self.values)
+        for tick in range(self.tick - self.bridged, self.tick):
+            yield self.row, missing, tick, np.nan, False, self.arrived
+        yield self[:6]
+
+
+class Filled(NamedTuple):
+    """Ticks of a row that have the last value: their numbers, and the anchor and interval of their grid."""
+
+    row: int
+    numbers: range
+    missing: tuple[float, ...]
+    anchor: float
+    interval: float
+
+    def ticks(self) -> Iterator[Cells]:
+        """The panel knows their value; no message brought them, so they have no arrival."""
+        for tick in self.numbers:
+            yield self.row, self.missing, tick, self.anchor + tick * self.interval, False, np.nan
+
 
 class TickBatcher:
     """Accepted samples of one stream, and ticks filled between them, in tick batches of at most one tick per series.
 
-    quiet: the series of a stream whose ticks are filled.
+    One message can lead to `max_gap` ticks of every series, so ticks wait as `Sample` and `Filled`, by row, and are
+    told one by one when their batch is made. quiet: the series of a stream whose ticks are filled.
     """
 
     def __init__(self, d: int, grid: Grid) -> None:
         self.missing, self.grid, self.quiet = (np.nan,) * d, grid, Quiet(grid)
-        self.batches: list[list[tuple[object, ...]]] = []
-        self.depths: dict[int, int] = {}
+        self.waiting: dict[int, list[Sample | Filled]] = {}
 
     def add(self, series: Series, values: tuple[float, ...], advance: int, arrived: float) -> int:
         """One sample that lies `advance` ticks after the one before it: how many missing ticks it is after."""
-        row, tick = series.row, series.tick
-        fresh, bridged = tick == 0 or advance > self.grid.longest, 0
-        if advance > 1 and not fresh:
-            bridged = advance - 1
-            for back in range(bridged, 0, -1):
-                self.put(row, (row, self.missing, tick - back, np.nan, False, arrived))
-        self.put(row, (row, values, tick, series.time, fresh, arrived))
+        fresh = series.tick == 0 or advance > self.grid.longest
+        bridged = 0 if fresh else max(0, advance - 1)
+        self.put(Sample(series.row, values, series.tick, series.time, fresh, arrived, bridged))
         return bridged
 
-    def fill(self, series: Series) -> None:
-        """One tick more with the last value, which the panel knows; no message brought it, so it has no arrival."""
-        series.fill()
-        self.put(series.row, (series.row, self.missing, series.tick, self.grid.time(series), False, np.nan))
+    def fill(self, series: Series, count: int) -> None:
+        """So many ticks more with the last value."""
+        assert self.grid.interval is not None
+        numbers = range(series.tick + 1, series.tick + 1 + count)
+        series.fill(count)
+        self.put(Filled(series.row, numbers, self.missing, series.anchor, self.grid.interval))
 
-    def put(self, row: int, cells: tuple[object, ...]) -> None:
-        """One tick, in the first tick batch after those that have ticks of this series."""
-        depth = self.depths.get(row, 0)
-        self.depths[row] = depth + 1
-        if depth == len(self.batches):
-            self.batches.append([])
-        self.batches[depth].append(cells)
+    def put(self, ticks: Sample | Filled) -> None:
+        """Ticks after those that wait of this row."""
+        self.waiting.setdefault(ticks.row, []).append(ticks)
 
-    def take(self) -> list[TickBatch]:
-        """The tick batches gathered since the last call."""
-        kinds = (np.int64, np.float64, np.int64, np.float64, np.bool_, np.float64)
-        taken = []
-        for ticks in self.batches:
-            columns = zip(zip(*ticks, strict=True), kinds, strict=True)
-            taken.append(TickBatch(*(np.array(column, kind) for column, kind in columns)))
-        self.batches, self.depths = [], {}
-        return taken
+    def take(self) -> Iterator[TickBatch]:
+        """The ticks that wait, in tick batches, each made when it is asked for."""
+        waiting, self.waiting = self.waiting, {}
+        return unrolled(waiting)
+
+
+def unrolled(waiting: dict[int, list[Sample | Filled]]) -> Iterator[TickBatch]:
+    """What waits of each row, a tick of all of them after the other."""
+    going = {row: chain.from_iterable(one.ticks() for one in some) for row, some in waiting.items()}
+    while going:
+        rows = [*going]
+        for at in range(0, len(rows), LARGEST):
+            ticks = []
+            for row in rows[at : at + LARGEST]:
+                if (tick := next(going[row], None)) is None:
+                    del going[row]
+                else:
+                    ticks.append(tick)
+            if ticks:
+                yield batched(ticks)
+
+
+def batched(ticks: Iterable[Cells]) -> TickBatch:
+    """One tick each of some series."""
+    kinds = (np.int64, np.float64, np.int64, np.float64, np.bool_, np.float64)
+    columns = zip(zip(*ticks, strict=True), kinds, strict=True)
+    return TickBatch(*(np.array(column, kind) for column, kind in columns))
 
 
 class Quiet:
@@ -73,18 +127,26 @@ class Quiet:
         self.queue: list[tuple[float, int, Series]] = []
         self.queued: set[int] = set()
 
+    def restart(self, sampled: Iterable[Series]) -> None:
+        """A series was set back: the clock is the newest time of all of these, as after a resume."""
+        self.queue, self.queued, self.clock = [], set(), -math.inf
+        if self.grid.fill:
+            for series in sampled:
+                self.clock = max(self.clock, series.time)
+                self.expect(series)
+
     def expect(self, series: Series) -> None:
         """This series has a sample, or is filled up to the tick that it stands at."""
         if series.row not in self.queued and series.filled < self.grid.max_gap:
             self.queued.add(series.row)
             heapq.heappush(self.queue, (self.grid.over(series), series.row, series))
 
-    def overdue(self, time: float) -> Iterator[Series]:
-        """There is a sample of this time: the series whose next tick is over, once for each tick to fill by then."""
+    def overdue(self, time: float) -> Iterator[tuple[Series, int]]:
+        """There is a sample of this time: the series whose next tick is over, and how many are to be filled by then."""
         self.clock = max(self.clock, time)
         while self.queue and self.queue[0][0] <= self.clock:
             at, row, series = heapq.heappop(self.queue)
             self.queued.remove(row)
             if at == self.grid.over(series):
-                yield series  # and whoever asked has filled its next tick
+                yield series, self.grid.overdue(series, self.clock)  # and whoever asked has filled them
             self.expect(series)

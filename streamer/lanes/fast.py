@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from streamer.errors import Rejected, StateBlocked
@@ -63,8 +63,9 @@ class FastLane:
     """All streams between one link and one journal; `clock` gives seconds since 1970.
 
     A batch is accepted and then finished, which is one order for the daemon, backtests and tests: decode and place its
-    samples, commit them, step, score and forecast, look who is due for a training. Between the two the batch is `open`:
-    its series already stand at samples that the journal may not have, so no snapshot can be taken.
+    samples, commit them, step, score and forecast, look who is due for a training. Meanwhile the batch is `open`: its
+    series stand at samples that the journal or their forecasters may not have, so no snapshot can be taken. One message
+    can lead to many ticks, so the daemon forecasts piece by piece (`pieces`) and serves others in between.
 
     lock: held while a batch is open, and by whoever must not meet one. commands: by topic, what edge nodes are to be
     told. blocked: the journal could not be written at the last attempt. logged: rejections that were logged.
@@ -111,22 +112,33 @@ class FastLane:
 
         Raises StateError with nothing of the batch forecast. After a StateBlocked it may be called again.
         """
+        self.write()
+        return self.advance()
+
+    def write(self) -> None:
+        """Commit what was accepted. Raises StateError; after a StateBlocked it may be called again."""
         if self.open is not None:
             try:
                 self.commit(self.open)
             except StateBlocked:
                 self.blocked = True
                 raise
-        return self.advance()
+        self.blocked = False
 
     def advance(self) -> Processed:
         """Step, score and forecast what was committed, and look whose training is due."""
-        self.blocked, self.open = False, None
-        out: list[Outgoing] = []
+        out = [message for some in self.pieces() for message in some]
+        return Processed(out, self.take_commands(), self.take_due())
+
+    def pieces(self) -> Iterator[list[Outgoing]]:
+        """Step, score and forecast what was committed, a tick batch at a time: the forecasts of each.
+
+        The batch is open until the last one is taken: only then series stand where their forecasters do.
+        """
         for stream in self.streams:
             for forecasts in stream.advance():
-                out += stream.encode(forecasts, self.clock())
-        return Processed(out, self.take_commands(), self.take_due())
+                yield stream.encode(forecasts, self.clock()) if forecasts else []
+        self.open = None
 
     def take_due(self) -> list[StreamState]:
         """The streams whose training is due, once: it counts as asked for."""

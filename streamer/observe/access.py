@@ -7,6 +7,7 @@ gives them a cookie that tells nothing of the token. Probes (/healthz, /readyz) 
 import asyncio
 import hashlib
 import hmac
+import logging
 from collections.abc import Sequence
 from ipaddress import ip_address
 from urllib.parse import parse_qs
@@ -17,7 +18,10 @@ from starlette.responses import FileResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from streamer.config import Metrics
 from streamer.observe.files import PAGE
+
+log = logging.getLogger("streamer.observe")
 
 OPEN = ("/healthz", "/readyz", "/login")
 FILES = "/static/"
@@ -74,6 +78,13 @@ class Access:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         bearer = scheme.lower() == "bearer" and same(given.strip().encode(), self.token)
         return bearer or same(request.cookies.get(COOKIE, "").encode(), self.session.encode())
+
+
+def announce(metrics: Metrics, port: int) -> None:
+    """Log where the page and metrics are, and whether anybody in the network may look."""
+    log.info("metrics on http://%s:%d/metrics", metrics.host, port)
+    if metrics.token_file is None and not is_local(metrics.host):
+        log.warning("whoever reaches metrics.host sees all series; metrics.token_file asks for a token")
 
 
 def is_local(host: str) -> bool:

@@ -11,9 +11,10 @@ import numpy as np
 
 from streamer.observe import answers
 from streamer.observe.words import gate
+from streamer.store.damage import whole
 from streamer.store.database import failures
 from streamer.store.journal import Journal
-from streamer.store.samples import NEWEST, Records, Samples, logged, whole
+from streamer.store.samples import NEWEST, Records, Samples, logged
 
 NETWORKS = (
     "SELECT stream, kind, version, created, errors FROM models JOIN gates USING (stream, version)"
@@ -27,7 +28,7 @@ class Few(Samples):
     def __init__(self, database: sqlite3.Connection, idents: Sequence[int]) -> None:
         super().__init__(database)
         found: dict[int, list[Records]] = {}
-        for d, packed in database.execute("SELECT d, samples FROM log ORDER BY id"):
+        for d, packed in database.execute("SELECT d, samples FROM sound_log ORDER BY id"):
             batch = whole(packed, logged(d))
             few = batch[np.isin(batch["series"], idents)]
             for ident, one in zip(few["series"].tolist(), few, strict=True):

@@ -21,11 +21,11 @@ from prometheus_client.registry import Collector
 
 from streamer.forecast.contract import REFERENCE
 from streamer.forecast.panel import Panel
-from streamer.ingest.grid import Series
 from streamer.lanes.fast import FastLane
 from streamer.models import KINDS
 from streamer.mqtt.link import Link
-from streamer.observe.bands import band_metrics
+from streamer.observe.bands import band_metrics, bound_metrics, surprise_metrics
+from streamer.observe.thresholds import threshold_metrics
 from streamer.records import Floats
 from streamer.stream.counts import LATENCIES
 from streamer.stream.schedule import CAUSES
@@ -63,10 +63,12 @@ class Readings(Collector):
         yield from self.flow_metrics()
         yield from self.error_metrics()
         yield from band_metrics(self.streams)
+        yield from surprise_metrics(self.streams)
         yield from self.training_metrics()
-        yield from self.threshold_metrics()
+        yield from threshold_metrics(self.streams, self.per_series)
         if self.per_series:
             yield from self.series_metrics()
+            yield from bound_metrics(self.streams, self.per_series)
 
     def link_metrics(self) -> Iterable[Metric]:
         """The connection to the broker."""
@@ -93,6 +95,10 @@ class Readings(Collector):
         yield gauge("journal_size_bytes", "Journal on disk, with its write-ahead log.", journal.size_bytes())
         yield gauge("journal_last_commit_timestamp_seconds", "When something was last committed.", journal.committed)
         yield gauge("journal_blocked", "1 while the journal cannot be written.", self.fast.blocked)
+        damaged = Counter("streamer_journal_damaged_rows", "Rows found damaged and left out.", labels=["table"])
+        for table in ("log", "chunks", "models"):
+            damaged.add_metric([table], journal.damage.rows[table])
+        yield damaged
         aside = journal.set_aside is not None
         yield gauge("journal_set_aside", "1 if the journal was found damaged at the start, and begun anew.", aside)
         with suppress(OSError):  # the directory is gone, and the scrape is what tells about it
@@ -111,6 +117,7 @@ class Readings(Collector):
         series = Gauge("streamer_series", "Series known.", labels=["stream"])
         text = "Values far outside, which forecasters were given clipped."
         outliers = Counter("streamer_outliers", text, labels=["stream"])
+        set_back = Counter("streamer_sets_back", "Series begun anew at an earlier time.", labels=["stream"])
         latency = Histogram(
             "streamer_sample_to_forecast_seconds", "From a sample's arrival to its forecast's.", labels=["stream"]
         )
@@ -125,23 +132,15 @@ class Readings(Collector):
             for model, count in sorted(counts.forecasts.copy().items()):
                 forecasts.add_metric([name, model], count)
             series.add_metric([name], len(stream.series))
+            set_back.add_metric([name], stream.index.clocks.sets_back)
             outliers.add_metric([name], int(stream.panel.shared.guard.clipped.sum()))
             bounds = [*map(str, LATENCIES.tolist()), "+Inf"]
-            buckets = list(zip(bounds, np.cumsum(counts.latency).tolist(), strict=True))
-            latency.add_metric([name], buckets, counts.latency_sum)
+            buckets = list(zip(bounds, np.cumsum(counts.latency.samples).tolist(), strict=True))
+            latency.add_metric([name], buckets, counts.latency.seconds)
         text = "Messages of topics that no stream selects: subscriptions of an earlier configuration."
-        return [
-            samples,
-            bridged,
-            filled,
-            rejected,
-            ignored,
-            forecasts,
-            series,
-            outliers,
-            latency,
-            counter("unrouted_messages", text, self.fast.unrouted),
-        ]
+        unrouted = counter("unrouted_messages", text, self.fast.unrouted)
+        counted = [samples, bridged, filled, rejected, ignored, set_back, forecasts, outliers, unrouted]
+        return [*counted, series, latency]
 
     def error_metrics(self) -> Iterable[Metric]:
         """Live scores by lead, E_p, and the weights of the mixture.
@@ -203,24 +202,6 @@ class Readings(Collector):
                 gated.add_metric([name, model], value)
         return [dues, runs, spent, reloads, live, swapped, every, gated]
 
-    def threshold_metrics(self) -> Iterable[Metric]:
-        """How soon the published forecasts cross the thresholds: of each stream, and of single series."""
-        labels = ["stream", "threshold"]
-        text = "Time until the newest forecast crosses it, the least of the stream's series; +Inf where none does."
-        least = Gauge("streamer_threshold_seconds", text, labels=labels)
-        crossing = Gauge("streamer_threshold_series", "Series whose newest forecast crosses it.", labels=labels)
-        text = "Time until the newest forecast of one series crosses it; +Inf where it does not."
-        single = Gauge("streamer_series_threshold_seconds", text, labels=["stream", "series", "threshold"])
-        for stream in self.streams:
-            series = stream.series[:]
-            for one, seconds in until(stream, series).items():
-                key = [stream.name, one]
-                least.add_metric(key, seconds.min(initial=math.inf))
-                crossing.add_metric(key, int(np.isfinite(seconds).sum()))
-                for each, left in zip(series[: self.per_series], seconds.tolist(), strict=False):
-                    single.add_metric([stream.name, each.name, one], left)
-        return [least, crossing, single]
-
     def series_metrics(self) -> Iterable[Metric]:
         """The newest value of single series, what was predicted for it `lead` ticks before, and each one's errors."""
         key = ["stream", "series"]
@@ -263,18 +244,6 @@ def ratios(panel: Panel, skill: Gauge, mase: Gauge) -> Iterator[tuple[Gauge, Flo
     yield skill, 1 - panel.skill.ratio(naive)
     for reference in others:
         yield mase, panel.skill.ratio(reference)
-
-
-def until(stream: StreamState, series: Sequence[Series]) -> dict[str, Floats]:
-    """Seconds until each of these series crosses, [n], inf where it does not, by threshold."""
-    times = {}
-    thresholds = stream.outlet.thresholds
-    for name, column in thresholds.by_name().items() if thresholds else ():
-        lead = column[: len(series)]
-        crosses = np.isfinite(lead)
-        times[name] = seconds = np.full(len(series), math.inf)
-        seconds[crosses] = lead[crosses] * stream.panel.intervals(crosses.nonzero()[0])
-    return times
 
 
 def gauge(name: str, text: str, value: float) -> Gauge:

@@ -29,12 +29,12 @@ def notify(state: str) -> bool:
 
 @dataclass(slots=True)
 class Progress:
-    """Watches whether the fast lane makes progress; `taken` is the number of batches taken at the last call."""
+    """Watches whether the fast lane makes progress; `worked` is the number of turns it had worked at the last call."""
 
-    taken: int = 0
+    worked: int = 0
 
-    def made(self, taken: int, waiting: int) -> bool:
-        """Whether a batch was taken since the last call, or no message is waiting now."""
-        moved = taken != self.taken or waiting == 0
-        self.taken = taken
+    def made(self, worked: int, waiting: int) -> bool:
+        """Whether the fast lane has worked since the last call, or no message is waiting now."""
+        moved = worked != self.worked or waiting == 0
+        self.worked = worked
         return moved

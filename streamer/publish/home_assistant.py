@@ -20,6 +20,7 @@ from streamer.records import Outgoing
 
 IDENT = re.compile(r"streamer_[\w-]+")
 """What `identifier` gives."""
+PERCENT = "{{ None if value_json.probability is none else (100 * value_json.probability) | round(1) }}"
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 """Seconds of each unit that a duration is written in, the largest first."""
 
@@ -71,7 +72,11 @@ class Discovery:
                 for part, sensor in {**self.forecasts(topic), **self.thresholds(topic)}.items()
             },
         }
-        return Outgoing(f"{self.config.prefix}/device/{ident}/config", orjson.dumps(document), 1, True)
+        return Outgoing(self.topic(name, topic), orjson.dumps(document), 1, True)
+
+    def topic(self, name: str, topic: str) -> str:
+        """Where a series of this name and forecast topic is announced."""
+        return f"{self.config.prefix}/device/{identifier(name, topic)}/config"
 
     def forecasts(self, topic: str) -> dict[str, dict[str, Any]]:
         """A sensor for each lead, and for each element of a sample."""
@@ -91,18 +96,30 @@ class Discovery:
         return sensors
 
     def thresholds(self, topic: str) -> dict[str, dict[str, Any]]:
-        """A sensor for each threshold: seconds until it is crossed, unknown where it is not."""
-        return {
-            f"threshold_{one.name}": {
+        """Sensors for each threshold, unknown where no crossing is announced: seconds until it is crossed, and, where
+        there are bounds, at the earliest, at the latest, and how likely it is."""
+        sensors: dict[str, dict[str, Any]] = {}
+        for one in self.stream.thresholds:
+            about = {"state_topic": topic_of(topic, one)}
+            time = {**about, "device_class": "duration", "unit_of_measurement": "s"}
+            sensors[f"threshold_{one.name}"] = {
                 "name": f"Time to {one.name}",
-                "state_topic": topic_of(topic, one),
                 "value_template": "{{ value_json.seconds }}",
-                "device_class": "duration",
-                "unit_of_measurement": "s",
-                "json_attributes_topic": topic_of(topic, one),
+                "json_attributes_topic": about["state_topic"],
+                **time,
             }
-            for one in self.stream.thresholds
-        }
+            for end in ("earliest", "latest") if self.stream.publish.quantiles else ():
+                name, value = f"{end.title()} time to {one.name}", f"{{{{ value_json.seconds_{end} }}}}"
+                sensors[f"{end}_{one.name}"] = {"name": name, "value_template": value, **time}
+            if self.stream.publish.quantiles:
+                name = f"Probability of {one.name}"
+                sensors[f"probability_{one.name}"] = {
+                    "name": name,
+                    "value_template": PERCENT,
+                    "unit_of_measurement": "%",
+                    **about,
+                }
+        return sensors
 
 
 def identifier(name: str, topic: str) -> str:

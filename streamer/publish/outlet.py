@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from streamer.config import Stream
 from streamer.errors import Rejected
 from streamer.part import Part
-from streamer.publish import thresholds
+from streamer.publish import surprises, thresholds
 from streamer.publish.encode import encode, rounded
 from streamer.publish.home_assistant import Discovery
 from streamer.publish.pattern import Pattern
+from streamer.publish.surprises import Surprising
 from streamer.publish.thresholds import Thresholds
 from streamer.records import ForecastBatch, Outgoing
 
@@ -31,7 +32,7 @@ class Named(thresholds.Published, Protocol):
 
 
 class Outlet:
-    """Topics, encoding, thresholds and discovery of a stream.
+    """Topics, encoding, thresholds, surprises and discovery of a stream.
 
     frame: the text before and after a series' name in the topic of its forecasts, None where labels may stand in it.
     limits: the least and the largest value of a series. availability: the topic on which the daemon says online and
@@ -42,6 +43,7 @@ class Outlet:
         self.name, self.publish, self.labelled = config.name, config.publish, labelled
         self.limits = config.limits
         self.thresholds = Thresholds(config) if config.thresholds else None
+        self.surprising = Surprising(config, config.surprise.in_a_row) if config.surprise else None
         announced = config.publish.home_assistant
         self.discovery = Discovery(config, announced, availability) if announced and availability else None
         template = config.publish.topic.replace("{stream}", config.name)
@@ -51,18 +53,22 @@ class Outlet:
     def parts(self) -> Iterator[Part]:
         if self.thresholds:
             yield self.thresholds
+        if self.surprising:
+            yield self.surprising
 
     def owns(self, topic: str) -> bool:
         """Whether this topic is one that the stream publishes on, or may have published on before."""
         if self.discovery and self.discovery.owns(topic):
             return True
-        return self.pattern.matches(topic) or self.pattern.matches(thresholds.forecast_of(topic))
+        return any(map(self.pattern.matches, {topic, thresholds.forecast_of(topic), surprises.forecast_of(topic)}))
 
     def check(self, series: Named) -> None:
         """Raises Rejected (name) for a series whose messages would go to a topic that brokers do not take."""
         (topic,) = self.topics([series])
-        below = max((len(one.name) for one in self.thresholds.thresholds), default=0) if self.thresholds else 0
-        slashes, size = topic.count("/") + 2 * bool(below), len(topic.encode()) + below + len("/threshold/")
+        below = [f"/threshold/{one.name}" for one in self.thresholds.thresholds] if self.thresholds else []
+        below += [surprises.TOPIC] if self.surprising else []
+        slashes = topic.count("/") + max((one.count("/") for one in below), default=0)
+        size = len(topic.encode()) + max(map(len, below), default=0)
         if slashes > MOST_SLASHES or size > LONGEST_TOPIC:
             text = (
                 f"its forecasts would go to a topic of {slashes} slashes and {size} bytes; brokers take {MOST_SLASHES}"
@@ -75,14 +81,17 @@ class Outlet:
             self.discovery.forget()
 
     def meet(self, batch: ForecastBatch) -> ForecastBatch:
-        """The same forecasts with what is new about their crossings of thresholds."""
-        if self.thresholds is None:
-            return batch
-        return replace(batch, ahead=self.thresholds.meet(batch.ticks.rows, batch.ticks.x, batch.published))
+        """The same forecasts with what is new about their crossings of thresholds, and about values before them."""
+        crossings = self.thresholds.meet(batch) if self.thresholds else None
+        return replace(
+            batch, crossings=crossings, surprises=self.surprising.meet(batch.ticks.rows) if self.surprising else None
+        )
 
     def repeat(self, batch: ForecastBatch) -> ForecastBatch:
-        """The same forecasts with what was last published about their crossings."""
-        return replace(batch, ahead=self.thresholds.lead[batch.ticks.rows] if self.thresholds else None)
+        """The same forecasts with what was last published about crossings and values."""
+        rows = batch.ticks.rows
+        crossings = self.thresholds.said(rows) if self.thresholds else None
+        return replace(batch, crossings=crossings, surprises=self.surprising.again(rows) if self.surprising else None)
 
     def encode(
         self,
@@ -93,7 +102,7 @@ class Outlet:
     ) -> list[Outgoing]:
         """The messages of a batch, with its series; (model, version) of each of its models.
 
-        Forecasts are published of those `told` [b], what is new about thresholds of all.
+        Forecasts are published of those `told` [b], what is new about thresholds and surprises of all.
         """
         spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
         names, topics = [one.name for one in series], self.topics(series)
@@ -104,9 +113,21 @@ class Outlet:
         qos, retain = self.publish.qos, self.publish.retain
         messages = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
         out = list(compress(messages, told.tolist()))
-        if self.thresholds and batch.ahead is not None:
+        if self.thresholds and batch.crossings is not None:
             out += self.thresholds.encode(batch, series, topics, spoken)
+        if self.surprising and batch.surprises is not None:
+            out += self.surprising.encode(batch, series, topics, spoken)
         return self.discovery.announce(names, topics) + out if self.discovery else out
+
+    def clear(self, series: Sequence[Named]) -> list[Outgoing]:
+        """Messages that take back all that a broker may keep of these series: empty ones, retained."""
+        forecasts = self.topics(series)
+        kept = list(forecasts)
+        if self.thresholds:
+            kept += [thresholds.topic_of(topic, one) for topic in forecasts for one in self.thresholds.thresholds]
+        if self.discovery:
+            kept += [self.discovery.topic(one.name, topic) for one, topic in zip(series, forecasts, strict=True)]
+        return [Outgoing(topic, b"", 1, True) for topic in kept]
 
     def topics(self, series: Sequence[Named]) -> list[str]:
         """Where the forecasts of these series go; made each time, since keeping it would take a hundred bytes each."""

@@ -43,9 +43,11 @@ class Untold:
         self.messages: deque[Outgoing] = deque(maxlen=most)
         self.last: dict[int, int] = {}
 
-    def collect(self, stream: StreamState, forecasts: Iterable[ForecastBatch]) -> None:
-        """Take those of these forecasts, just made, that it may not have."""
-        for batch in forecasts if self.first else ():
+    def collect(self, stream: StreamState, forecasts: Iterable[ForecastBatch | None]) -> None:
+        """Take those of these forecasts, as they are made, that it may not have."""
+        for batch in forecasts:
+            if batch is None or not self.first:
+                continue
             idents = np.array([stream.series[row].ident for row in batch.ticks.rows.tolist()], np.int64)
             first = np.array([self.first.get(ident, NEWEST) for ident in idents.tolist()], np.int64)
             if (missed := batch.ticks.tick >= first).any():
@@ -158,8 +160,13 @@ def resume_without_snapshot(
     for series in stream.series:
         row = known[series.ident]
         span = outcomes[-1].spans.get(series.ident) if outcomes else None
-        trained = max(0, row.held - series.tick + span.last) if span else 0
-        series.restore({"held": row.held, "anchor": row.anchor, "trained": trained})
+        held, newer = row.held, 0
+        if not stream.grid.fill:
+            held = journal.count(series.ident)
+        if span:
+            later, _, _ = journal.between(series.ident, span.last, NEWEST, NEWEST)
+            newer = series.tick - span.last if stream.grid.fill else len(later)
+        series.restore({"held": held, "anchor": row.anchor, "trained": max(0, held - newer) if span else 0})
     stream.recount_growth()
     return replayed
 
@@ -195,12 +202,11 @@ def replay(
 
 
 def fill_until(stream: StreamState, until: Mapping[int, int]) -> None:
-    """Fill series, by id, up to these ticks, a tick of all of them at a time."""
-    behind, most = stream.series, stream.grid.max_gap
-    while behind := [one for one in behind if 0 <= one.tick < until.get(one.ident, -1) and one.filled < most]:
-        for one in behind:
-            stream.fill(one)
-        stream.advance()
+    """Fill series, by id, up to these ticks."""
+    for one in stream.series:
+        if one.tick >= 0:
+            stream.fill_up(one, until.get(one.ident, -1))
+    NOTHING_UNTOLD.collect(stream, stream.advance())
 
 
 def fill_overdue(stream: StreamState) -> set[int]:
@@ -208,12 +214,10 @@ def fill_overdue(stream: StreamState) -> set[int]:
     sampled, rows = [one for one in stream.series if one.tick >= 0], set()
     for one in sampled:
         stream.ticks.quiet.expect(one)
-    for i, one in enumerate(stream.ticks.quiet.overdue(max((one.time for one in sampled), default=-math.inf)), 1):
-        stream.fill(one)
+    for one, ticks in stream.ticks.quiet.overdue(max((one.time for one in sampled), default=-math.inf)):
+        stream.fill(one, ticks)
         rows.add(one.row)
-        if i % CHUNK == 0:
-            stream.advance()
-    stream.advance()
+    NOTHING_UNTOLD.collect(stream, stream.advance())
     return rows
 
 

@@ -1,7 +1,4 @@
-"""The journal, one SQLite file in WAL mode: series, samples, subscriptions, deliveries; outcomes are in `models.py`.
-
-The daemon writes; the training process reads through a connection of its own that cannot write.
-"""
+"""The journal, one SQLite file in WAL mode: series, samples, subscriptions, deliveries. The daemon writes it."""
 
 import logging
 import os
@@ -18,6 +15,7 @@ from typing import Self
 from streamer.config import Stream
 from streamer.errors import StateDamaged, StateError
 from streamer.records import Floats, Ints
+from streamer.store.damage import Damage
 from streamer.store.database import FILE, LONG_PAGES, Durability, connect, failures, only_writer, set_aside
 from streamer.store.handover import Handover
 from streamer.store.samples import NEWEST, Limits, SampleRow, Samples
@@ -67,13 +65,16 @@ class Journal:
     """The open journal; every method that fails raises StateError, or StateBlocked if a later try may succeed.
 
     `committed` is the time of the last commit, in seconds since 1970, and `commits` the number of commits. `set_aside`
-    is the new path of a damaged file. `known` caches the newest series' id. `handover`: see there.
+    is the new path of a damaged file. `known` caches the newest series' id. `handover`, `damage`: see there.
     """
 
     def __init__(
-        self, database: sqlite3.Connection, path: Path, lock: int | None = None, limits: Limits | None = None
-    ) -> None:
+        self, database: sqlite3.Connection, path: Path, lock: int | None = None, limits: Limits | None = None,
+        damage: Damage | None = None,
+    ) -> None:  # fmt: skip
         self.database, self.path, self.lock = database, path, lock
+        self.damage = damage or Damage()
+        self.damage.watch(database)
         self.samples = Samples(database, limits)
         self.handover = Handover()
         self.inode = path.stat().st_ino
@@ -105,12 +106,19 @@ class Journal:
         return journal
 
     @classmethod
-    def read(cls, directory: Path) -> Self:
-        """Opens the journal in this directory for reading, from any thread, also while a daemon writes it."""
+    def read(cls, directory: Path, damage: Damage | None = None) -> Self:
+        """Opens the journal in this directory for reading, from any thread, also while a daemon writes it; `damage`
+        counts its damaged rows.
+        """
         path = directory / FILE
         with failures(path):
             uri = f"{path.resolve().as_uri()}?mode=ro"
-            return cls(sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False), path)
+            database = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+            try:
+                return cls(database, path, damage=damage)
+            except sqlite3.Error:
+                database.close()
+                raise
 
     def close(self) -> None:
         """Closes the file and releases the lock."""
@@ -210,7 +218,9 @@ class Journal:
     def sources(self) -> list[Source]:
         """The sources of all series."""
         with failures(self.path):
-            rows = self.database.execute("SELECT DISTINCT stream, field, d, interval FROM series ORDER BY 1, 2, 3, 4")
+            rows = self.database.execute(
+                "SELECT DISTINCT stream, field, d, interval FROM series WHERE stream > '' ORDER BY 1, 2, 3, 4"
+            )
             return list(starmap(Source, rows))
 
     def series(self, source: Source) -> list[SeriesRow]:
@@ -220,10 +230,10 @@ class Journal:
             self.samples.tail(0)
             rows = self.database.execute(
                 "SELECT id, topic, part, anchor,"
-                " (SELECT substr(samples, 1, 16) FROM chunks"
+                " (SELECT substr(samples, 1, 16) FROM sound_chunks"
                 " WHERE series = id AND length(samples) >= 8 * (d + 2) ORDER BY tick LIMIT 1),"
-                " (SELECT substr(samples, (length(samples) / (8 * (d + 2)) - 1) * 8 * (d + 2) + 1, 16) FROM chunks"
-                " WHERE series = id AND length(samples) >= 8 * (d + 2) ORDER BY tick DESC LIMIT 1)"
+                " (SELECT substr(samples, (length(samples) / (8 * (d + 2)) - 1) * 8 * (d + 2) + 1, 16)"
+                " FROM sound_chunks WHERE series = id AND length(samples) >= 8 * (d + 2) ORDER BY tick DESC LIMIT 1)"
                 " FROM series WHERE stream = ? AND field = ? AND d = ? AND interval = ? ORDER BY id",
                 (source.stream, source.field, source.d, source.interval),
             )

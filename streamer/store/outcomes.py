@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from streamer.models import KINDS
 from streamer.records import Floats, Kind, Sizes
+from streamer.store.damage import checksum
 from streamer.store.database import failures
 from streamer.store.journal import Journal
 
@@ -17,7 +19,7 @@ log = logging.getLogger("streamer.store")
 VERSIONS_KEPT = 10
 DAMAGE = (ValueError, TypeError, AttributeError)
 """What reading JSON of another shape raises."""
-COLUMNS = "kind, version, errors, scales, weights"
+COLUMNS = "kind, version, errors, scales, weights, models.checksum"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,8 @@ def add_outcome(journal: Journal, stream: str, sizes: Sizes, outcome: TrainingOu
             scales = {key: (mean.tolist(), sd.tolist()) for key, (mean, sd) in row.scales.items()}
             texts = sizes.fingerprint(), json.dumps(row.errors), json.dumps(scales)
             journal.database.execute(
-                "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (stream, row.kind, row.version, *texts, row.weights),
+                "INSERT INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (stream, row.kind, row.version, *texts, row.weights, sum_of(row.version, *texts[1:], row.weights)),
             )
             journal.database.execute(
                 "DELETE FROM models WHERE stream = ?1 AND kind = ?2 AND version NOT IN"
@@ -93,7 +95,7 @@ def outcomes_after(journal: Journal, stream: str, sizes: Sizes, version: int) ->
         ).fetchall()
     by_version: dict[int, list[NetworkRow]] = {}
     for model in models:
-        if row := network_row(model):
+        if row := network_row(journal, model):
             by_version.setdefault(row.version, []).append(row)
     return [
         TrainingOutcome(number, created, spans_of(spans), tuple(by_version.get(number, [])))
@@ -109,7 +111,7 @@ def newest_network(journal: Journal, stream: str, kind: Kind, sizes: Sizes) -> N
             " WHERE stream = ? AND kind = ? AND sizes = ? ORDER BY version DESC LIMIT 1",
             (stream, kind, sizes.fingerprint()),
         ).fetchone()
-    return row and network_row(row)
+    return row and network_row(journal, row)
 
 
 def network(journal: Journal, stream: str, kind: Kind, version: int, sizes: Sizes) -> tuple[NetworkRow, float] | None:
@@ -120,7 +122,7 @@ def network(journal: Journal, stream: str, kind: Kind, version: int, sizes: Size
             " WHERE stream = ? AND kind = ? AND version = ? AND models.sizes = ?",
             (stream, kind, version, sizes.fingerprint()),
         ).fetchone()
-    found = network_row(row[:-1]) if row else None
+    found = network_row(journal, row[:-1]) if row else None
     return (found, row[-1]) if found else None
 
 
@@ -140,14 +142,22 @@ def outgrown(journal: Journal, stream: str, sizes: Sizes) -> bool:
     return bool(found and found[0] and found[0] != sizes.fingerprint())
 
 
-def network_row(row: tuple[Any, ...]) -> NetworkRow | None:
-    """One row of COLUMNS; None, which is logged, for one that cannot be read."""
-    kind, version, errors, scales, weights = row
+def sum_of(version: int, errors: str, scales: str, weights: bytes) -> int:
+    """The checksum of a network."""
+    return checksum(version, len(weights), b"".join([errors.encode(), scales.encode(), weights]))
+
+
+def network_row(journal: Journal, row: tuple[Any, ...]) -> NetworkRow | None:
+    """One row of COLUMNS; None, which is logged and counted, for one that is damaged."""
+    kind, version, errors, scales, weights, written = row
     try:
+        if written is not None and sum_of(version, errors, scales, weights) != written:
+            raise ValueError("its checksum is another one")
         read: dict[str, Any] = json.loads(scales)
         by_series = {int(key): (floats(mean), floats(sd)) for key, (mean, sd) in read.items()}
         by_model = {str(name): float(error) for name, error in json.loads(errors).items()}
     except DAMAGE as error:
+        journal.damage.note("models", version, KINDS.index(kind) if kind in KINDS else -1)
         log.error("network kind=%s version=%s is damaged and left out: %.200s", kind, version, error)
         return None
     return NetworkRow(kind, version, by_model, by_series, weights)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.records import Floats, Ints
+from streamer.store.damage import whole
 
 NEWEST = 2**62
 """Greater than every tick."""
@@ -99,7 +100,8 @@ class Samples:
         for width, some in by_bytes.items():
             packed = b"".join(starmap(packer(width), some))
             added = self.database.execute(
-                "INSERT INTO log (d, samples, handed_over) VALUES (?, ?, ?)", (width // 8, packed, handed_over)
+                "INSERT INTO log (d, samples, handed_over, checksum) VALUES (?1, ?2, ?3, checksum(?1, 0, ?2))",
+                (width // 8, packed, handed_over),
             )
             self.batch = added.lastrowid or 0
             count += len(some)
@@ -143,7 +145,7 @@ class Samples:
     def put(self, series: int, samples: Records) -> None:
         """Adds the samples that are newer than the newest chunk: to that chunk if they fit, else as a new one."""
         newest = self.database.execute(
-            "SELECT tick, samples FROM chunks WHERE series = ? ORDER BY tick DESC LIMIT 1", (series,)
+            "SELECT tick, samples FROM sound_chunks WHERE series = ? ORDER BY tick DESC LIMIT 1", (series,)
         ).fetchone()
         before = b""
         if newest is not None:
@@ -155,7 +157,7 @@ class Samples:
                 self.database.execute("DELETE FROM chunks WHERE series = ? AND tick = ?", (series, newest[0]))
                 before = newest[1]
         row = series, int(samples["tick"][-1]), before + samples.tobytes()
-        self.database.execute("INSERT INTO chunks VALUES (?, ?, ?)", row)
+        self.database.execute("INSERT OR REPLACE INTO chunks VALUES (?1, ?2, ?3, checksum(?1, ?2, ?3))", row)
 
     def trim(self, oldest: Iterable[tuple[int, int]]) -> None:
         """Drops chunks that lie entirely before a tick: (series, first tick to keep), within a transaction."""
@@ -165,8 +167,8 @@ class Samples:
         """Ticks [T], times [T] and values [T, d] of the newest `count` samples up to tick `until`, oldest first."""
         log = self.tail(series)
         rows = self.database.execute(
-            "SELECT series.d, samples FROM chunks JOIN series ON series.id = series WHERE series = ?1 AND tick <="
-            " coalesce((SELECT min(tick) FROM chunks WHERE series = ?1 AND tick >= ?2), ?2) ORDER BY tick DESC",
+            "SELECT series.d, samples FROM sound_chunks JOIN series ON series.id = series WHERE series = ?1 AND tick <="
+            " coalesce((SELECT min(tick) FROM sound_chunks WHERE series = ?1 AND tick >= ?2), ?2) ORDER BY tick DESC",
             (series, until),
         )
         found, needed = list[Records](), count
@@ -184,7 +186,7 @@ class Samples:
         """Ticks, times and values [T, d] of the oldest `most` samples with after < tick <= until."""
         log = self.tail(series)
         rows = self.database.execute(
-            "SELECT series.d, samples FROM chunks JOIN series ON series.id = series"
+            "SELECT series.d, samples FROM sound_chunks JOIN series ON series.id = series"
             " WHERE series = ? AND tick > ? ORDER BY tick LIMIT ?",
             (series, after, most),
         )
@@ -222,7 +224,7 @@ class Samples:
         """Number of samples of a series."""
         log = self.tail(series)
         count, newest = self.database.execute(
-            "SELECT coalesce(sum(length(samples) / (8 * (d + 2))), 0), coalesce(max(tick), -1) FROM chunks"
+            "SELECT coalesce(sum(length(samples) / (8 * (d + 2))), 0), coalesce(max(tick), -1) FROM sound_chunks"
             " JOIN series ON series.id = series WHERE series = ?",
             (series,),
         ).fetchone()
@@ -237,7 +239,9 @@ class Samples:
     def first_after(self, batch: int) -> dict[int, int]:
         """The first tick of each series in the rows of the log after this one."""
         first: dict[int, int] = {}
-        for d, packed in self.database.execute("SELECT d, samples FROM log WHERE id > ? ORDER BY id DESC", (batch,)):
+        for d, packed in self.database.execute(
+            "SELECT d, samples FROM sound_log WHERE id > ? ORDER BY id DESC", (batch,)
+        ):
             some = whole(packed, logged(d))[::-1]
             first |= zip(some["series"].tolist(), some["sample"]["tick"].tolist(), strict=True)
         return first
@@ -255,7 +259,7 @@ class Samples:
         A piece has samples of one series, at most `longest(bytes of one sample)` of them.
         """
         by_d: dict[int, list[bytes]] = {}
-        for d, packed in self.database.execute("SELECT d, samples FROM log ORDER BY id"):
+        for d, packed in self.database.execute("SELECT d, samples FROM sound_log ORDER BY id"):
             by_d.setdefault(d, []).append(whole(packed, logged(d)).tobytes())
         for d, packed in by_d.items():
             every = np.frombuffer(b"".join(packed), logged(d))
@@ -287,11 +291,6 @@ def joined(chunks: list[Records], log: Records | None) -> Records:
         newest = np.maximum.accumulate(samples["tick"])
         samples = samples[np.concatenate([[True], samples["tick"][1:] > newest[:-1]])]
     return samples
-
-
-def whole(packed: bytes, of: np.dtype[np.void]) -> Records:
-    """The whole samples of a blob: one that was cut loses its last sample and no other row."""
-    return np.frombuffer(packed[: len(packed) // of.itemsize * of.itemsize], of)
 
 
 @cache

@@ -130,6 +130,11 @@ UPDATE gates SET sizes = (
     """
 ALTER TABLE log ADD COLUMN handed_over INTEGER; -- id up to which forecasts were when this was committed, NULL: unknown
 """,
+    """
+ALTER TABLE log ADD COLUMN checksum INTEGER; -- as damage.py has it, NULL where the row is older
+ALTER TABLE chunks ADD COLUMN checksum INTEGER;
+ALTER TABLE models ADD COLUMN checksum INTEGER;
+""",
 )
 """Step i migrates version i to version i + 1; a step that was released never changes."""
 

@@ -12,19 +12,32 @@ LATENCIES = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0,
 """Upper bounds of the sample-to-forecast histogram, in seconds."""
 
 
+class Latency:
+    """A histogram: samples by LATENCIES, [L + 1], and the sum of their seconds."""
+
+    def __init__(self) -> None:
+        self.samples = np.zeros(len(LATENCIES) + 1, np.int64)
+        self.seconds = 0.0
+
+    def add(self, latency: Floats) -> None:
+        """Samples that took so many seconds each."""
+        self.samples += np.bincount(np.searchsorted(LATENCIES, latency), minlength=len(LATENCIES) + 1)
+        self.seconds += float(latency.sum())
+
+
 class Counts:
     """Counters of one stream.
 
-    latency: samples by LATENCIES, [L + 1], and their sum of seconds. retrainings: by kind and result. gated: E_p of the
-    newest training on its held-out ticks, by model. dues: trainings that were due, by cause.
+    surprises: announcements of series that are outside their bands. latency: from sample to forecast. retrainings: by
+    kind and result. gated: E_p of the newest training on its held-out ticks, by model. dues: trainings that were due,
+    by cause.
     """
 
     def __init__(self) -> None:
-        self.samples = self.bridged = self.filled = self.ignored = 0
+        self.samples = self.bridged = self.filled = self.ignored = self.surprises = 0
         self.rejected: Counter[str] = Counter()
         self.forecasts: Counter[str] = Counter()
-        self.latency = np.zeros(len(LATENCIES) + 1, np.int64)
-        self.latency_sum = 0.0
+        self.latency = Latency()
         self.retrainings: Counter[tuple[str, str]] = Counter()
         self.dues: Counter[str] = Counter()
         self.training_seconds = 0.0
@@ -35,9 +48,9 @@ class Counts:
         self.samples += 1
         self.bridged += bridged
 
-    def fill(self) -> None:
-        """One tick that has the last value."""
-        self.filled += 1
+    def fill(self, ticks: int) -> None:
+        """Ticks that have the last value."""
+        self.filled += ticks
 
     def reject(self, reason: str) -> None:
         """One message, or one part of it, that is no sample."""
@@ -51,8 +64,11 @@ class Counts:
         """Forecasts handed over: the index of the model of each, and seconds since the samples among them arrived."""
         for model, count in zip(models, np.bincount(chosen, minlength=len(models)).tolist(), strict=True):
             self.forecasts[model] += count
-        self.latency += np.bincount(np.searchsorted(LATENCIES, latency), minlength=len(LATENCIES) + 1)
-        self.latency_sum += float(latency.sum())
+        self.latency.add(latency)
+
+    def surprise(self, series: int) -> None:
+        """So many series of which it is announced that they are outside their bands."""
+        self.surprises += series
 
     def due(self, cause: str) -> None:
         """A training that is due."""

@@ -21,9 +21,9 @@ DRIFTED = 0.25
 class Schedule:
     """When a training of a stream is due.
 
-    growth: the most ticks that a series has gained since a training was last asked for. under_way: whether one is that
-    has not ended. concluded: whether any has come to an outcome. failures: of trainings, in a row. drift: whose errors
-    have grown.
+    growth: the most samples and filled ticks that a series has gained since a training was last asked for. under_way:
+    whether one is that has not ended. concluded: whether any has come to an outcome. failures: of trainings, in a row.
+    drift: whose errors have grown.
     """
 
     def __init__(self, config: Stream) -> None:

@@ -1,5 +1,6 @@
 """All that the daemon holds of one stream, and the order in which a sample goes through it."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Protocol
@@ -7,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from streamer.config import Metrics, Stream
+from streamer.errors import Rejected
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.panel import Panel
 from streamer.ingest.grid import Grid, Series, SeriesIndex
@@ -20,6 +22,8 @@ from streamer.store.journal import Source
 from streamer.stream.counts import Counts
 from streamer.stream.promotions import Promotions
 from streamer.stream.schedule import Cause, Schedule
+
+log = logging.getLogger("streamer.ingest")
 
 
 class Observer(Protocol):
@@ -41,7 +45,7 @@ class StreamState:
     panel       forecasters, their scores and the choice between them; a swap replaces it by one assignment
     schedule    when the next training is due, and whose errors have drifted
     promotions  what a swap under way needs, and the version of the newest outcome
-    outlet      topics, encoding, thresholds, discovery
+    outlet      topics, encoding, thresholds, surprises, discovery
     counts      what it has done since the daemon started
 
     Arrays with a row per series are in panel, schedule and outlet; `parts()` yields all of them.
@@ -114,13 +118,34 @@ class StreamState:
         dated = self.grid.date(series, arrived) if time is None else time
         if self.grid.fill and series.tick >= 0:
             self.fill_up(series, self.grid.tick(series, dated) - 1)
-        advance = series.place(dated, self.grid)
+        try:
+            advance = series.place(dated, self.grid)
+        except Rejected as rejected:
+            if rejected.reason != "late" or not self.index.clocks.disagree(series.row, dated, arrived):
+                raise
+            advance = self.set_back(series, dated)
+        else:
+            self.index.clocks.agree(series.row)
         self.counts.accept(self.ticks.add(series, values, advance, arrived))
         self.schedule.grow(series.growth)
         if self.grid.fill:
             self.ticks.quiet.expect(series)
-            for quiet in self.ticks.quiet.overdue(dated):
-                self.fill(quiet)
+            for quiet, ticks in self.ticks.quiet.overdue(dated):
+                self.fill(quiet, ticks)
+
+    def set_back(self, series: Series, time: float) -> int:
+        """The series begins anew at an earlier time: ticks from where it stood to its sample there.
+
+        Its tick is later by more than can be bridged, so that a replay, which knows ticks and times, does the same.
+        """
+        log.warning("set back stream=%s series=%r seconds=%.0f", self.name, series.name, series.time - time)
+        self.index.clocks.set_back()
+        tick = series.sampled + self.grid.max_gap + 2
+        if self.grid.fill:
+            self.fill_up(series, tick - 1)
+        advance = series.replay(tick, time, self.grid)
+        self.ticks.quiet.restart([one for one in self.series if one.tick >= 0])
+        return advance
 
     def replay_sample(self, series: Series, tick: int, time: float, values: tuple[float, ...]) -> None:
         """A sample that was accepted before, at its tick of then: it waits as if it had just come."""
@@ -131,19 +156,21 @@ class StreamState:
 
     def fill_up(self, series: Series, tick: int) -> None:
         """The last value at every tick up to this one, as far as they may be filled."""
-        while series.tick < tick and series.filled < self.grid.max_gap:
-            self.fill(series)
+        ticks = min(tick - series.tick, self.grid.max_gap - series.filled)
+        if ticks > 0:
+            self.fill(series, ticks)
 
-    def fill(self, series: Series) -> None:
-        """The last value at the next tick."""
-        self.ticks.fill(series)
-        self.counts.fill()
+    def fill(self, series: Series, ticks: int) -> None:
+        """The last value at so many ticks more."""
+        self.ticks.fill(series, ticks)
+        self.counts.fill(ticks)
         self.schedule.grow(series.growth)
 
-    def advance(self) -> list[ForecastBatch]:
-        """Run the waiting samples through scores and forecasters: the forecasts they give, in order."""
-        batches = [self.tick(batch) for batch in self.ticks.take()]
-        return [batch for batch in batches if batch is not None]
+    def advance(self) -> Iterator[ForecastBatch | None]:
+        """Run the waiting samples through scores and forecasters, a tick batch at a time: the forecasts it gives, if
+        any. Nothing may be accepted before the last one.
+        """
+        return map(self.tick, self.ticks.take())
 
     def tick(self, batch: TickBatch) -> ForecastBatch | None:
         """One tick batch: its truths are scored, the states stepped, and forecasts made where they are due."""
@@ -152,6 +179,8 @@ class StreamState:
         self.panel.step(batch)
         self.schedule.watch(batch, self.panel.one_ahead)
         self.promotions.record(batch)
+        if self.outlet.surprising:
+            self.outlet.surprising.take_in(batch.rows, self.panel.surprise(batch.rows))
         if self.observer:
             self.observer.scored(self, batch)
         due = ~np.isnan(batch.x[:, 0]) & (batch.tick > 0) & (batch.tick % self.config.publish.every == 0)
@@ -171,6 +200,8 @@ class StreamState:
         sampled = ~np.isnan(ticks.arrived)
         told = sampled | (ticks.tick == [one.tick for one in series])
         out = self.outlet.encode(batch, series, self.panel.speakers(), told)
+        if batch.surprises is not None:
+            self.counts.surprise(int(batch.surprises.begins.sum()))
         self.counts.forecast(self.panel.models, batch.chosen[told], np.maximum(now - ticks.arrived[sampled], 0))
         return out
 

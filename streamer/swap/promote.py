@@ -10,9 +10,10 @@ from streamer.store.journal import Journal
 from streamer.store.outcomes import NetworkRow, Span, TrainingOutcome, add_outcome, newest_version
 from streamer.stream.state import StreamState
 from streamer.swap.warm import forecaster_of, in_reader_thread, warm_newest
+from streamer.turns import Turns
 
 TURNS = 10
-"""Turns of the event loop over which new networks catch up, by half of what waits in each; the rest goes at once."""
+"""Rounds in which new networks catch up, by half of what waits in each; the rest goes while no sample is taken in."""
 
 
 async def promote(
@@ -44,12 +45,12 @@ async def promote(
             journal, lambda reader, halt: warm_newest(new, series, upto, stream, reader, halt)
         )
         for _ in range(TURNS):
-            catch_up(new, stream, promotions.waiting // 2)
+            await catch_up(new, stream, promotions.waiting // 2)
             await asyncio.sleep(0)
         async with lock:
             if stream.retired:
                 raise TrainingFailed("retired", "a reload has changed the stream meanwhile")
-            catch_up(new, stream, promotions.waiting)
+            await catch_up(new, stream, promotions.waiting)
             spans = {
                 one.ident: Span(firsts.get(one.ident, 0), one.tick, one.asked) for one in stream.series if one.tick >= 0
             }
@@ -64,9 +65,11 @@ async def promote(
     return version
 
 
-def catch_up(networks: Sequence[NetworkForecaster], stream: StreamState, count: int) -> None:
-    """Step the networks through this many of the tick batches that came meanwhile."""
+async def catch_up(networks: Sequence[NetworkForecaster], stream: StreamState, count: int) -> None:
+    """Step the networks through this many of the tick batches that came meanwhile, in as many turns as it takes."""
+    turns = Turns()
     for batch in stream.promotions.take(count):
         for network in networks:
             network.grow(stream.room)
             network.step(batch)
+        await turns.end()

@@ -60,7 +60,7 @@ async def in_reader_thread(journal: Journal, work: Callable[[Journal, threading.
     halt = threading.Event()
 
     def run() -> T:
-        reader = Journal.read(journal.path.parent)
+        reader = Journal.read(journal.path.parent, journal.damage)
         try:
             return work(reader, halt)
         finally:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from streamer.errors import TrainingFailed
+from streamer.forecast.guard import as_learned
 from streamer.forecast.known import Known
 from streamer.forecast.scale import LIMIT, running_units, spread
 from streamer.ingest.grid import Grid, Stretch, stretches
@@ -81,6 +82,7 @@ def halves(origins: Tensor, raw: Mapping[int, list[Stretch]]) -> tuple[Tensor, T
 def read_buffer(journal: Journal, request: Request) -> dict[int, list[Stretch]]:
     """Stretches of the series, by id, in their own units; stops once `request.most` ticks are read.
 
+    Their values are what the networks of the daemon will see: the guard's, as after the last of them (guard.py).
     Of each series that is at most `request.window` ticks, also those without a sample, and no more than `fair` leaves.
     """
     need, grid = request.sizes.m + request.sizes.k, Grid(request.interval, request.max_gap, request.fill)
@@ -89,6 +91,7 @@ def read_buffer(journal: Journal, request: Request) -> dict[int, list[Stretch]]:
     for ident in request.series:
         ticks, times, values = journal.dated(ident, request.window)
         first = len(ticks) - within(ticks, request.window, request.max_gap, fill=request.fill)
+        values = as_learned(values, request.interval)
         kept = [part for part in stretches(ticks[first:], times[first:], values[first:], grid) if len(part.x) >= need]
         if kept:
             raw[ident] = kept

@@ -26,6 +26,24 @@ from streamer.errors import ConfigError
             "two are named full",
         ),
         ({"thresholds": [{"name": "b", "above": 1, "element": 1}]}, "thresholds.0.element: a sample has 1"),
+        ({"thresholds": [{"name": "b", "above": 1, "at": 1}]}, "streams.0.thresholds.0.at: "),
+        (
+            {"thresholds": [{"name": "b", "above": 1, "at": 0.95}]},
+            "thresholds.0.at: publish.quantiles tell probabilities from 0.1 to 0.9: add 0.05 to them",
+        ),
+        (
+            {"thresholds": [{"name": "b", "below": 1, "at": 0.05}]},
+            "thresholds.0.at: publish.quantiles tell probabilities from 0.1 to 0.9: add 0.05 to them",
+        ),
+        (
+            {"thresholds": [{"name": "b", "above": 1, "at": 0.5}], "publish": {"quantiles": []}},
+            "thresholds.0.at: a probability needs publish.quantiles",
+        ),
+        ({"surprise": {"in_a_row": 0}}, "streams.0.surprise.in_a_row: "),
+        (
+            {"surprise": {}, "publish": {"quantiles": [0.5]}},
+            "surprise: needs a band, of at least two publish.quantiles",
+        ),
         (
             {"publish": {"home_assistant": {"leads": [41]}}},
             "publish.home_assistant.leads: forecasts end 40 ticks",

@@ -119,5 +119,5 @@ async def test_a_reload_announces(mosquitto: Mosquitto, tmp_path: Path) -> None:
     before, after = devices
     assert before.keys() == after.keys()
     for topic, device in before.items():
-        assert (len(device["components"]), len(after[topic]["components"])) == (2, 3)
+        assert (len(device["components"]), len(after[topic]["components"])) == (2, 6)
         assert device["device"]["identifiers"] == after[topic]["device"]["identifiers"]

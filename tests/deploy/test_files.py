@@ -144,7 +144,8 @@ def test_kustomize_puts_the_manifests_together(tmp_path: Path, operator: bool) -
         file.write_text(file.read_text(encoding="utf-8").replace("# - podmonitor", "- podmonitor"), encoding="utf-8")
     made = documents(said(optional("kubectl"), "kustomize", file.parent))
     kinds = sorted(document["kind"] for document in made)
-    assert kinds == ["ConfigMap", "Namespace", *(["PodMonitor"] if operator else []), "Service", "StatefulSet"]
+    others = ["PodMonitor"] if operator else []
+    assert kinds == ["ConfigMap", "Namespace", "NetworkPolicy", *others, "Service", "StatefulSet"]
     by_kind = {document["kind"]: document for document in made}
     assert all(one["metadata"]["namespace"] == "streamer" for kind, one in by_kind.items() if kind != "Namespace")
     labels = by_kind["StatefulSet"]["spec"]["template"]["metadata"]["labels"]

@@ -75,6 +75,14 @@ def test_descriptions_name_alerts_that_exist(dashboard: Any) -> None:
         assert set(re.findall(r"Streamer[A-Z]\w+", panel["description"])) <= set(ALERTS), panel["title"]
 
 
+def test_coverage_is_never_shown_alone(dashboard: Any) -> None:
+    """Beside the coverage of bands there is what they promise, and their Winkler score: alone it says little."""
+    shown = " ".join(expression for _, expression in expressions(dashboard))
+    if "streamer_band_coverage_ratio" in shown:
+        assert "streamer_band_level_ratio" in shown
+        assert "streamer_band_winkler_ratio" in shown
+
+
 def test_uids_are_stable_and_provisioned() -> None:
     """The dashboards keep their addresses, and Grafana finds them and their source where compose.yaml mounts them."""
     assert {load(file)["uid"] for file in FILES} == {"streamer-forecasts", "streamer-operations"}

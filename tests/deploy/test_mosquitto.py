@@ -87,6 +87,31 @@ async def test_the_daemon_and_the_sensors_get_in(broker: Mosquitto, secrets: Pat
         assert await received(reader) == [("forecast/sensors/hall", b"true")]
 
 
+def add_user(secrets: Path, user: str, password: str) -> None:
+    (secrets / f"{user}_password").write_text(password)
+    subprocess.run(["mosquitto_passwd", "-b", secrets / "passwords", user, password], check=True)
+
+
+async def test_a_sensor_with_its_own_user_speaks_for_itself_alone(secrets: Path, tmp_path: Path) -> None:
+    """User `hall` writes below sensors/hall/ and nowhere else, and reads the forecasts of that and no others."""
+    add_user(secrets, "hall", "secret")
+    given = settings(secrets)
+    del given["listener"]  # a free port
+    async with Mosquitto(tmp_path, **given) as broker:
+        daemon, hall = access(broker, secrets, "streamer"), access(broker, secrets, "hall")
+        async with Link(daemon, ["sensors/#"]) as fast_lane, Link(hall, ["forecast/#"]) as reader:
+            async with asyncio.timeout(10):
+                await fast_lane.ready()
+                await reader.ready()
+            async with Publisher(hall) as writer:
+                for topic in ("sensors/roof/a", "sensors/hallway", "forecast/sensors/hall/a", "sensors/hall/a"):
+                    await writer.publish(topic, b"21.5", 1)
+                assert await received(fast_lane) == [("sensors/hall/a", b"21.5")]
+            some = [Outgoing(f"forecast/sensors/{name}/a", b"1", 1, False) for name in ("roof", "hall")]
+            fast_lane.publish(some)
+            assert await received(reader) == [("forecast/sensors/hall/a", b"1")]
+
+
 def rights(folder: Path, *, announcing: bool) -> str:
     """A copy of deploy/mosquitto/acl, the line for Home Assistant's discovery uncommented where wanted."""
     line, text = "topic write homeassistant/device/#", (DEPLOY / "mosquitto" / "acl").read_text(encoding="utf-8")

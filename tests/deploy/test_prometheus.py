@@ -86,7 +86,7 @@ async def test_every_expression_is_answered_on_a_running_daemon(mosquitto: Mosqu
     config["metrics"] = {"port": port, "per_series": 5}
     config["training"] |= {"epochs": 2, "windows": 200}
     config["streams"][0]["season"] = [7]
-    config["streams"][0]["thresholds"] = [{"name": "high", "above": 0.0}]
+    config["streams"][0] |= {"thresholds": [{"name": "high", "above": 0.0}], "surprise": {}}
     mouth = mosquitto.config(client_id="mouth", session_expiry=0)
     target = f"127.0.0.1:{port}"
     async with (

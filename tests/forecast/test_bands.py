@@ -248,3 +248,29 @@ def test_what_bands_take() -> None:
         part.grow(1)
     assert len(parts) == 2
     assert sum(array.nbytes for part in parts for array in part.arrays().values()) < 1000
+
+
+def test_where_a_value_lay() -> None:
+    """A value in the middle of the band of the tick before is no surprise, one at a bound is 1 or -1, one beyond more;
+    of several elements that counts which is furthest from the middle. Before there was a band nothing is said."""
+    made, rng = panel(rows=5, d=2), np.random.default_rng(0)
+    for t in range(20):
+        batch = ticks_of(range(5), rng.normal(size=(5, 2)), t, t == 0)
+        made.step(batch)
+        if t < 2:
+            assert np.isnan(made.surprise(np.arange(5))).all()
+        if t:
+            issued = bounds(made.forecast(batch))[:, :, 0]
+    middle, half = (issued[:, -1] + issued[:, 0]) / 2, (issued[:, -1] - issued[:, 0]) / 2
+    places = np.array([[0.0, 0.0], [1.0, 0.5], [-1.0, 0.5], [0.2, 3.0], [-40.0, 3.0]])
+    made.step(ticks_of(range(5), middle + places * half, 20, False))
+    np.testing.assert_allclose(made.surprise(np.arange(5)), [0, 1, -1, 3, -40], rtol=1e-4, atol=1e-4)
+
+
+def test_a_standstill_is_no_surprise() -> None:
+    """A series that stands still lies in its band without width; what leaves it is far outside, by a finite number."""
+    made = panel()
+    found = [made.surprise(np.arange(1))[0] for _ in go(made, np.full((50, 1), 7.0))]
+    assert found[2:] == [0.0] * 47
+    list(go(made, np.array([[8.0]]), begin=50))
+    assert made.surprise(np.arange(1)) == 1000

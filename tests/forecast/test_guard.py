@@ -5,14 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.config import Stream
-from streamer.forecast.guard import Guard
+from streamer.forecast.guard import Guard, as_learned
 from streamer.forecast.levels import BELIEVED, FEWEST, LONG, START, TRIPS
 from tests.forecast.ticks import ticks_of
 
 
 def guard(d: int = 1) -> Guard:
-    made = Guard(Stream.model_validate({"name": "a", "topics": ["#"], "payload": {"format": "array", "d": d}}))
+    made = Guard(d, None)
     made.grow(1)
     return made
 
@@ -246,7 +245,7 @@ def test_what_jumps_often_is_taken_as_it_comes() -> None:
 
 def test_before_a_day_nothing_is_a_jump() -> None:
     """The first sunrise is no jump: until a series has been through a day it is taken as it comes."""
-    made = Guard(Stream(name="a", topics=["#"], interval=900.0))
+    made = Guard(1, 900.0)
     made.grow(1)
     night, day = usual(40), [x + 500 for x in usual(40, 1)]
     assert moves(made, night + day) == {}
@@ -278,3 +277,25 @@ def test_usual_values_wait_until_a_series_has_settled() -> None:
     assert waits([x + 50 for x in usual(20, 1)]) == 20 - (BELIEVED - 1)
     assert waits(usual(20, 2)) == 0
     assert waits([x + 50 for x in usual(LONG + 50, 1)]) == LONG
+
+
+def test_what_is_learned_of_a_series() -> None:
+    """Wild readings are clipped, the first ones too; what was before a step is where the series is after it, and an
+    outage lies where the series was."""
+    x = np.array([*[1e6, -1e30, 500.0], *usual(300), *[x - 400 for x in usual(20, 1)], *usual(200, 2)])
+    x[400] = 6553.5
+    learned = as_learned(x[:, None], None)[:, 0]
+    assert np.abs(learned - 20).max() < 12
+    assert (learned[10:300] == x[10:300]).all()
+    stepped = np.array([*usual(300), *(x + 700 for x in usual(300, 1))])
+    after = as_learned(stepped[:, None], None)[:, 0]
+    assert (after[303:] == stepped[303:]).all()
+    assert np.abs(after - 720).max() < 12
+
+
+def test_usual_values_are_learned_as_they_are() -> None:
+    """Of a series without faults, and of one that switches all the time, every value is learned as it came."""
+    rng = np.random.default_rng(0)
+    for x in (rng.normal(size=2000), np.sin(np.arange(2000.0) / 20), rng.integers(0, 2, 2000) * 1500.0):
+        learned = as_learned(x[:, None].astype(np.float64), 300.0)
+        assert (learned[50:, 0] == x[50:]).all()

@@ -14,7 +14,7 @@ from streamer.config import Metrics, Stream
 from streamer.forecast.network import NetworkForecaster
 from streamer.models import KINDS, Kind, build
 from streamer.part import Part
-from streamer.records import CellName, TickBatch
+from streamer.records import CellName, ForecastBatch, TickBatch
 from streamer.stream.state import StreamState
 from tests.forecast.ticks import at_random
 
@@ -31,7 +31,8 @@ def whole_stream(cell: CellName) -> StreamState:
         payload={"format": "array", "d": D},  # type: ignore[arg-type]
         season=(4, 7),
         model={"m": 10, "k": 3, "p": 2, "n": 7, "cell": cell},  # type: ignore[arg-type]
-        thresholds=[{"name": "high", "above": 1001.0}, {"name": "low", "below": 999.5, "element": 1}],  # type: ignore[arg-type]
+        thresholds=[{"name": "high", "above": 1001.0}, {"name": "low", "below": 999.5, "element": 1, "at": 0.3}],  # type: ignore[arg-type]
+        surprise={"in_a_row": 2},  # type: ignore[arg-type]
         publish={"every": 2},  # type: ignore[arg-type]
     )
     stream = StreamState(config, Metrics(window=10))
@@ -63,11 +64,16 @@ def go(stream: StreamState, batches: Iterable[TickBatch]) -> list[NDArray[Any]]:
     for batch in batches:
         forecasts = stream.tick(batch)
         if forecasts is not None:
-            assert forecasts.ahead is not None
             assert forecasts.bounds is not None
-            said += [forecasts.mean, forecasts.chosen, forecasts.bounds, forecasts.ahead]
+            said += [forecasts.mean, forecasts.chosen, forecasts.bounds, *news(forecasts)]
         said += stream.panel.scores.by_lead()
     return said
+
+
+def news(forecasts: ForecastBatch) -> list[NDArray[Any]]:
+    """Of thresholds, and of values outside their bands."""
+    both = forecasts.crossings, forecasts.surprises
+    return [getattr(one, name) for one in both if one for name in one.__slots__]
 
 
 def same(one: list[NDArray[Any]], other: list[NDArray[Any]]) -> bool:

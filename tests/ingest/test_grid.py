@@ -152,21 +152,27 @@ def test_anchor_through_short_gaps(interval: float, max_gap: int, data: st.DataO
 
 @given(st.one_of(st.none(), intervals), st.integers(0, 50), st.lists(st.integers(1, 200), max_size=20))
 def test_held(interval: float | None, max_gap: int, steps: list[int]) -> None:
-    """Every tick that is a sample or is bridged is held: the ticks up to now, where no gap is longer than max_gap."""
-    one, held, time = series(), 1, START
+    """Every sample is held, and no tick that is bridged or that lies in a longer gap: one message is one of growth."""
+    one, time = series(), START
     one.place(time, Grid(interval, max_gap))
-    for step in (min(step, max_gap + 1) for step in steps):
+    for count, step in enumerate(steps, 2):
         time += step * (interval or 1.0)
-        held += one.place(time, Grid(interval, max_gap))
-        assert one.held == held == one.tick + 1
+        one.place(time, Grid(interval, max_gap))
+        assert one.held == count
 
 
-def test_long_gaps_are_not_held() -> None:
-    """Of a gap longer than max_gap no tick is held, only the sample after it."""
-    one = series()
-    for time in (0.0, 102.0, 1000.0, 1001.0):
-        one.place(START + time, Grid(1.0, 100))
-    assert (one.tick, one.held) == (1001, 4)
+@given(st.integers(0, 9), st.integers(0, 9), st.floats(0, 40), intervals)
+def test_overdue(filled: int, max_gap: int, later: float, interval: float) -> None:
+    """As many ticks are over as are when one after another is looked at and filled."""
+    grid, one = Grid(interval, max_gap, fill=True), series()
+    one.place(START, grid)
+    one.fill(min(filled, max_gap))
+    at, count = START + later * interval, grid.overdue(one, START + later * interval)
+    for _ in range(count):
+        assert one.filled < max_gap
+        assert grid.over(one) <= at
+        one.fill(1)
+    assert one.filled == max_gap or grid.over(one) > at
 
 
 class Batcher(TickBatcher):
@@ -193,7 +199,7 @@ def test_two_samples_of_one_series() -> None:
     assert first.arrived.tolist() == [START + 0.5, START + 0.5]
     assert (second.rows.tolist(), second.x.tolist(), second.tick.tolist()) == ([3], [[2]], [1])
     assert second.fresh.tolist() == [False]
-    assert batcher.take() == []
+    assert [*batcher.take()] == []
 
 
 def test_missing_ticks() -> None:
@@ -202,7 +208,7 @@ def test_missing_ticks() -> None:
     add(batcher, one, START, 1.0, 2.0)
     batcher.take()
     assert add(batcher, one, START + 4, 5.0, 6.0) == 3
-    taken = batcher.take()
+    taken = [*batcher.take()]
     assert [batch.tick.tolist() for batch in taken] == [[1], [2], [3], [4]]
     assert all(np.isnan(batch.x).all() and batch.x.shape == (1, 2) and np.isnan(batch.time) for batch in taken[:3])
     assert taken[3].x.tolist() == [[5.0, 6.0]]
@@ -258,8 +264,8 @@ def test_tick_batches_against_an_oracle(steps: list[tuple[int, int, bool]], max_
             met += [(tick, -1.0, False) for tick in range(last + 1, one.tick)]
             met.append((one.tick, float(last + 1), False))
         if cut:
-            batches.append(batcher.take())
-    batches.append(batcher.take())
+            batches.append([*batcher.take()])
+    batches.append([*batcher.take()])
     assert replayed(batches) == expected
 
 

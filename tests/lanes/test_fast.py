@@ -222,6 +222,45 @@ async def test_errors_that_grow_make_a_training_due_early(tmp_path: Path, caplog
         one.journal.close()
 
 
+def test_bridged_ticks_are_no_reason_to_train(tmp_path: Path) -> None:
+    """Eleven messages 101 ticks apart are eleven samples of growth, not a thousand, also after a resume; from the
+    journal alone, too."""
+    config = timed(retrain={"minimum": 30, "every": 200, "window": 200}, max_ahead=None)
+    fast = fast_lane(tmp_path, config)
+    feed(fast, [sample("plant/a", 101 * i, i) for i in range(11)])
+    assert fast.streams[0].counts.bridged == 1000
+    fast.journal.close()
+    again = resumed(tmp_path, config)
+    for each in (fast, again):
+        assert (each.streams[0].schedule.growth, each.streams[0].training_due()) == (11, None)
+    again.journal.close()
+
+
+def test_one_message_is_worked_off_in_pieces(tmp_path: Path) -> None:
+    """A message after a silence of a hundred ticks of 600 series is taken in by pieces of at most 512 ticks, with the
+    forecasts that come of it in the same order; until the last one no snapshot can be taken."""
+    config = timed(fill="last", retrain={"every": 0}, max_ahead=None, forecasters=["persistence"])
+    fast, other = fast_lane(tmp_path / "a", config), fast_lane(tmp_path / "b", config)
+    first = [sample(f"plant/{i}", 0, i) for i in range(600)]
+    for one in (fast, other):
+        one.process(MessageBatch(first, 1))
+        one.accept(MessageBatch([sample("plant/0", 101, 7)], 1))
+    assert sum(len(some) for some in fast.streams[0].ticks.waiting.values()) == 601
+    fast.write()
+    out, sizes = [], []
+    for piece in fast.pieces():
+        with pytest.raises(AssertionError, match="stand at samples"):
+            fast.snapshots()
+        out += piece
+        sizes.append(len(piece))
+    assert max(sizes) <= 512
+    assert fast.streams[0].counts.filled == 60_000
+    assert out == other.finish().forecasts
+    fast.snapshots()
+    fast.journal.close()
+    other.journal.close()
+
+
 def test_a_sample_of_1970_and_one_of_today_are_no_reason_to_train(tmp_path: Path) -> None:
     """Ticks of a gap too long to bridge do not count as grown."""
     fast = fast_lane(tmp_path, timed(max_gap=5))

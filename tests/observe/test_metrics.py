@@ -116,6 +116,36 @@ async def test_bands_by_lead_and_level(tmp_path: Path) -> None:
     without.journal.close()
 
 
+async def test_bounds_of_a_series(tmp_path: Path) -> None:
+    """The bounds of single series are those that were published for the newest value, as many ticks before as said; its
+    surprise is where it lay between those of the tick before. Announcements are counted where they are configured."""
+    fast = fast_lane(tmp_path, timed(publish={"quantiles": [0.2, 0.7]}, surprise={"in_a_row": 1}))
+    rng = np.random.default_rng(1)
+    out = [one for t in range(30) for one in feed(fast, [sample("plant/a", t, rng.normal())])]
+    got = values(await text(fast, per_series=1))
+    for lead in (1, 3, 6):
+        published = [one for one in out if "quantiles" in one][-1 - lead]["quantiles"]
+        for bound, curve in published.items():
+            key = labels(series="plant/a", element="0", lead=str(lead), bound=bound)
+            assert got["streamer_series_bound", key] == pytest.approx(curve[lead - 1], abs=2e-3)
+    low, high = (
+        got["streamer_series_bound", labels(series="plant/a", element="0", lead="1", bound=q)] for q in ("0.2", "0.7")
+    )
+    newest = got["streamer_series_actual", labels(series="plant/a", element="0")]
+    assert got["streamer_series_surprise", labels(series="plant/a")] == pytest.approx(
+        (2 * newest - low - high) / (high - low), rel=1e-4
+    )
+    announced = [one for one in out if one["topic"].endswith("/surprise") and one["in_a_row"]]
+    assert got["streamer_surprises_total", labels()] == len(announced) > 0
+    assert got["streamer_surprised_series", labels()] in (0, 1)
+    fast.journal.close()
+    without = fast_lane(tmp_path / "without", timed(publish={"quantiles": [0.5]}))
+    feed(without, [sample("plant/a", t, t) for t in range(5)])
+    got = values(await text(without, per_series=1))
+    assert not any("surprise" in name for name, _ in got)
+    without.journal.close()
+
+
 async def test_series_of_a_message_by_name_and_label(tmp_path: Path) -> None:
     """Series that share a message are told apart by their names, their labels are a gauge of 1 beside, and a message
     that holds none is counted."""
@@ -133,19 +163,25 @@ async def test_series_of_a_message_by_name_and_label(tmp_path: Path) -> None:
 
 
 async def test_thresholds_by_stream_and_series(tmp_path: Path) -> None:
-    """The stream's time is that of its soonest series, and infinite where none crosses; series that cross are counted,
-    and single ones shown where they are asked for."""
+    """The stream's times are those of its soonest series, and infinite where none crosses; its probability is that of
+    the likeliest; series that cross are counted, and single ones shown where they are asked for."""
     thresholds = [{"name": "hot", "above": 50.0}, {"name": "cold", "below": -50.0}]
     fast = fast_lane(tmp_path, untimed(payload={"format": "json", "time": "time"}, thresholds=thresholds))
     feed(fast, [sample(f"plant/{i}", 10.0 * t, 0.0) for t in range(3) for i in range(3)])
     crossings = fast.streams[0].outlet.thresholds
     assert crossings
     crossings.lead[:3] = [[3.0, math.nan], [0.5, math.inf], [math.inf, math.nan]]
+    crossings.earliest[:3, 0], crossings.latest[:3, 0] = [2.0, 0.4, math.inf], [math.inf, 1.0, math.inf]
+    crossings.probability[:3] = [[0.6, 0.0], [0.8, 0.1], [0.3, 0.0]]
     got = values(await text(fast, per_series=2))
     assert got["streamer_threshold_seconds", labels(threshold="hot")] == 5.0
     assert got["streamer_threshold_series", labels(threshold="hot")] == 2
     assert got["streamer_threshold_seconds", labels(threshold="cold")] == math.inf
     assert got["streamer_threshold_series", labels(threshold="cold")] == 0
+    for end, most in (("earliest_seconds", 4.0), ("latest_seconds", 10.0), ("probability_ratio", 0.8)):
+        assert got[f"streamer_threshold_{end}", labels(threshold="hot")] == most
+    assert got["streamer_series_threshold_probability_ratio", labels(series="plant/0", threshold="hot")] == 0.6
+    assert got["streamer_series_threshold_latest_seconds", labels(series="plant/0", threshold="hot")] == math.inf
     single = {key[1]: value for key, value in got.items() if key[0] == "streamer_series_threshold_seconds"}
     assert single == {
         labels(series="plant/0", threshold="hot"): 30.0,
@@ -157,11 +193,22 @@ async def test_thresholds_by_stream_and_series(tmp_path: Path) -> None:
 
 
 async def test_a_threshold_is_shown_before_any_series(tmp_path: Path) -> None:
-    """A threshold is shown from the start: one that is misspelt in a rule is seen to be missing."""
+    """A threshold is shown from the start: one that is misspelt in a rule is seen to be missing. How sure a crossing is
+    is shown where there are bounds alone."""
     fast = fast_lane(tmp_path, timed(thresholds=[{"name": "hot", "above": 50.0}]))
     got = values(await text(fast))
     assert got["streamer_threshold_seconds", labels(threshold="hot")] == math.inf
+    assert got["streamer_threshold_probability_ratio", labels(threshold="hot")] == 0
     fast.journal.close()
+    without = fast_lane(
+        tmp_path / "without", timed(thresholds=[{"name": "hot", "above": 50.0}], publish={"quantiles": []})
+    )
+    got = values(await text(without))
+    assert {name for name, _ in got if "threshold" in name} == {
+        "streamer_threshold_seconds",
+        "streamer_threshold_series",
+    }
+    without.journal.close()
 
 
 def journal_bytes(directory: Path) -> int:

@@ -38,11 +38,11 @@ def test_a_manager_that_does_not_listen_is_no_error(tmp_path: Path, monkeypatch:
 def test_progress_is_a_batch_taken_or_nothing_to_take() -> None:
     """A stream that has taken a batch, or has none to take, moves; one whose queue stands still does not."""
     progress = Progress()
-    assert progress.made(taken=0, waiting=0)
-    assert progress.made(taken=3, waiting=7)
-    assert not progress.made(taken=3, waiting=7)
-    assert progress.made(taken=4, waiting=7)
-    assert progress.made(taken=4, waiting=0)
+    assert progress.made(worked=0, waiting=0)
+    assert progress.made(worked=3, waiting=7)
+    assert not progress.made(worked=3, waiting=7)
+    assert progress.made(worked=4, waiting=7)
+    assert progress.made(worked=4, waiting=0)
 
 
 async def test_the_daemon_says_when_it_is_ready_moves_and_stops(

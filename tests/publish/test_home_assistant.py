@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jsonschema import Draft202012Validator
 
 from streamer.config import Stream
-from streamer.publish.home_assistant import Discovery, duration, identifier
+from streamer.publish.home_assistant import PERCENT, Discovery, duration, identifier
 from streamer.records import Outgoing
 from tests.publish.messages import message_of
 from tests.streams import fast_lane, feed, process, sample, timed, untimed
@@ -23,6 +23,7 @@ from tests.streams import fast_lane, feed, process, sample, timed, untimed
 SCHEMA = Draft202012Validator(json.loads(Path(__file__).with_name("home_assistant.json").read_text("utf-8")))
 OBJECT_ID = r"[a-zA-Z0-9_-]+"
 AWAY = "streamer/one/availability"
+FULL = {"name": "full", "above": 95.0}
 ON = {"unit": "°C", "device_class": "temperature"}
 
 
@@ -86,8 +87,8 @@ def test_elements_of_a_sample() -> None:
 
 def test_thresholds(tmp_path: Path) -> None:
     """Each threshold is a duration, read from the messages that the stream publishes: seconds, or what Home Assistant
-    takes for unknown."""
-    of = timed(thresholds=[{"name": "full", "above": 95.0}], publish={"home_assistant": ON})
+    takes for unknown; where there are bounds, so are the earliest and the latest, and its probability in per cent."""
+    of = timed(thresholds=[FULL], publish={"home_assistant": ON})
     (out,) = discovery(of).announce(["plant/a"], ["forecast/plant/a"])
     sensor = checked(out)["components"]["threshold_full"]
     fast = fast_lane(tmp_path, of)
@@ -95,6 +96,15 @@ def test_thresholds(tmp_path: Path) -> None:
     payloads = [json.dumps(one).encode() for one in told if one["topic"] == sensor["state_topic"]]
     assert [state(sensor, payload) for payload in payloads] == ["0.0", "None"]
     assert (sensor["device_class"], sensor["name"]) == ("duration", "Time to full")
+    doubt = {name: one for name, one in checked(out)["components"].items() if name.endswith("_full") and one != sensor}
+    shown = {one["name"]: [state(one, payload) for payload in payloads] for one in doubt.values()}
+    assert shown == {
+        "Earliest time to full": ["0.0", "None"],
+        "Latest time to full": [state(doubt["latest_full"], payloads[0]), "None"],
+        "Probability of full": ["100.0", "None"],
+    }
+    (out,) = discovery(timed(thresholds=[FULL], publish={"home_assistant": ON, "quantiles": []})).announce(["a"], ["b"])
+    assert [name for name in checked(out)["components"] if name.endswith("_full")] == ["threshold_full"]
     fast.journal.close()
 
 
@@ -107,9 +117,10 @@ def test_any_topics(names: list[str]) -> None:
     documents = [checked(one) for one in out]
     sensors = [one for document in documents for one in document["components"].values()]
     assert len({one.topic for one in out}) == len({d["device"]["identifiers"][0] for d in documents}) == len(names)
-    assert len({one["unique_id"] for one in sensors}) == len(sensors) == 3 * len(names)
+    assert len({one["unique_id"] for one in sensors}) == len(sensors) == 6 * len(names)
     assert {one["value_template"] for one in sensors} <= {
-        *("{{ value_json.mean[2] }}", "{{ value_json.mean[5] }}", "{{ value_json.seconds }}")
+        *(f"{{{{ value_json.{field} }}}}" for field in ("mean[2]", "mean[5]", "seconds", "seconds_earliest")),
+        *("{{ value_json.seconds_latest }}", PERCENT),
     }
 
 

@@ -56,6 +56,8 @@ def test_own_topics(topic: str, own: bool) -> None:
     [
         ("f/plant/a/out", True),
         ("f/plant/a/out/threshold/full", True),
+        ("f/plant/a/out/surprise", True),
+        ("f/plant/a/in/surprise", False),
         ("f/plant/a/out/threshold/of anybody", False),
         ("f/plant/a/out/threshold/", False),
         ("f/plant/a/in", False),

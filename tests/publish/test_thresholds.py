@@ -1,63 +1,22 @@
 """When a forecast crosses a threshold, what is said of it, and what is not said twice."""
 
-import itertools
 import json
 import math
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
-from streamer.config import Stream, Threshold
+from streamer.config import Stream
 from streamer.ingest.grid import Series
-from streamer.observe.metrics import until
-from streamer.publish.thresholds import Thresholds, ahead
-from streamer.records import Floats, ForecastBatch, TickBatch
+from streamer.observe.thresholds import until
+from streamer.publish.thresholds import Thresholds
+from streamer.records import Crossings, Floats, ForecastBatch, TickBatch
 from streamer.resume.fold import resumed as resume_async
 from tests.streams import NOW, fast_lane, feed, read, resumed, sample, save, timed, untimed
 
-numbers = st.floats(allow_nan=False, allow_infinity=False)
-grids = st.integers(-4, 4).map(float)
 FULL = {"name": "full", "above": 95.0}
-
-
-def oracle(values: list[float], above: float) -> float:
-    """Ticks until a curve of straight lines through these values is first at or above one, in the plainest way."""
-    if values[0] >= above:
-        return 0.0
-    for tick, (start, end) in enumerate(itertools.pairwise(values)):
-        if end >= above:
-            return tick + (above - start) / (end - start)
-    return math.inf
-
-
-@given(arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(2, 7)), elements=grids), grids)
-def test_where_a_curve_crosses(values: Floats, limit: float) -> None:
-    """Above and below, the crossing is where a straight line between neighbours is; below is above upside down."""
-    wanted = [oracle(row, limit) for row in values.tolist()]
-    assert ahead(values, Threshold(name="a", above=limit)).tolist() == wanted
-    assert ahead(-values, Threshold(name="b", below=-limit)).tolist() == wanted
-
-
-@given(arrays(np.float64, (3, 4), elements=numbers), numbers)
-@example(np.array([[-1.7e308, 1.7e308]]), 1e308)
-def test_any_finite_numbers(values: Floats, limit: float) -> None:
-    """However large the numbers are, a crossing lies within the horizon, after the last value short of it, and no
-    arithmetic warns."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        lead = ahead(values, Threshold(name="a", above=limit))
-    for row, tick in zip(values.tolist(), lead.tolist(), strict=True):
-        first = next((i for i, value in enumerate(row) if value >= limit), None)
-        if first is None:
-            assert tick == math.inf
-        else:
-            assert max(0, first - 1) <= tick <= first
 
 
 def thresholds(*some: dict[str, Any], rows: int = 1, **changes: Any) -> Thresholds:
@@ -66,10 +25,17 @@ def thresholds(*some: dict[str, Any], rows: int = 1, **changes: Any) -> Threshol
     return made
 
 
+def forecasts(x: Floats, mean: Floats, bounds: Floats | None = None) -> ForecastBatch:
+    """Of newest values [b, d]: forecasts [b, h, d] and their bounds [b, Q, h, d]."""
+    rows, at = np.arange(len(x)), np.zeros(len(x))
+    ticks = TickBatch(rows, x, rows, at, at.astype(np.bool_), at)
+    return ForecastBatch(ticks, mean[:, None], 0 * rows, at + 1.0, bounds=bounds)
+
+
 def meet(met: Thresholds, x: list[float], *mean: list[float]) -> list[list[float | None]]:
     """Newest values, a series each, and their forecasts: news by series and threshold, None for nothing."""
-    news = met.meet(np.arange(len(x)), np.array(x)[:, None], np.array(mean)[:, :, None])
-    return [[None if math.isnan(one) else one for one in row] for row in news.tolist()]
+    news = met.meet(forecasts(np.array(x)[:, None], np.array(mean)[:, :, None]))
+    return [[None if math.isnan(one) else one for one in row] for row in news.lead.tolist()]
 
 
 def test_nothing_countdown_cleared_nothing() -> None:
@@ -78,6 +44,48 @@ def test_nothing_countdown_cleared_nothing() -> None:
     met = thresholds(FULL)
     told = [meet(met, [x], [x + 10, x + 20]) for x in (70, 80, 90, 96, 60, 50, 85, 70)]
     assert told == [[[None]], [[1.5]], [[0.5]], [[0.0]], [[math.inf]], [[None]], [[1.0]], [[math.inf]]]
+
+
+def band(x: float, spread: float) -> ForecastBatch:
+    """A series at x, about to rise by 10 at each of two ticks, give or take the spread, and twice that."""
+    mean = np.array([[[x + 10], [x + 20]]])
+    width = np.array([[[spread], [2 * spread]]])
+    return forecasts(np.array([[x]]), mean, np.stack([mean - width, mean + width], 1))
+
+
+def test_doubt_of_a_crossing() -> None:
+    """The upper bound is the first to cross, the lower one the last, or not within the horizon; the probability is that
+    of the lead where it is greatest, and 1 where the newest value is beyond."""
+    met = thresholds(FULL)
+    news = met.meet(band(80.0, 5.0))
+    assert [float(one[0, 0]) for one in (news.earliest, news.lead, news.latest)] == [1.0, 1.5, math.inf]
+    assert news.probability == pytest.approx(0.1 + 0.8 * 15 / 20)
+    assert met.meet(band(89.0, 5.0)).latest == pytest.approx(1 + 1 / 5)
+    assert met.meet(band(96.0, 5.0)).probability == 1
+
+
+def test_a_threshold_that_asks_for_a_probability() -> None:
+    """It is silent until a crossing is as likely as it asks, speaks while it is, of one that the forecast itself does
+    not cross as well, and takes it back once; the probability is known all the time."""
+    told = []
+    for at in (0.8, 0.3):
+        met = thresholds({**FULL, "at": at})
+        for x in (66.0, 74.0, 80.0, 86.0, 66.0, 60.0):
+            news = met.meet(band(x, 5.0))
+            silent = np.isnan(news.lead[0, 0])
+            told.append(None if silent else (bool(news.crosses[0, 0]), float(news.lead[0, 0])))
+            assert met.probability == news.probability
+    assert told[:6] == [None, None, None, (True, 0.9), (False, math.inf), None]
+    assert told[6:] == [None, (True, math.inf), (True, 1.5), (True, 0.9), (False, math.inf), None]
+
+
+def test_an_announcement_of_an_earlier_version_is_taken_back() -> None:
+    """Of a snapshot that knows leads alone, what was announced counts as such, and is taken back when it is over."""
+    old, new = thresholds(FULL), thresholds(FULL)
+    old.meet(band(80.0, 5.0))
+    new.restore({"lead": old.labels()["lead"]}, {"lead": old.lead})
+    assert new.said(np.zeros(1, np.int64)).crosses.all()
+    assert new.meet(band(10.0, 5.0)).lead == math.inf
 
 
 def test_series_and_thresholds_are_apart() -> None:
@@ -92,15 +100,17 @@ def test_an_element_of_several() -> None:
     """For d > 1 the element that a threshold names is looked at, and no other."""
     pair = {"format": "json", "value": ["a", "b"]}
     met = thresholds({"name": "second", "above": 1.0, "element": 1}, payload=pair)
-    assert met.meet(np.zeros(1, np.int64), np.array([[9.0, 0.0]]), np.array([[[9.0, 0.0], [9.0, 2.0]]])) == 1.5
+    assert met.meet(forecasts(np.array([[9.0, 0.0]]), np.array([[[9.0, 0.0], [9.0, 2.0]]]))).lead == 1.5
 
 
 def said(of: Stream, ahead: list[float], time: float, interval: float) -> list[tuple[str, dict[str, Any], int, bool]]:
-    """The messages on one series, which has a label."""
+    """The messages on one series, which has a label; bounds cross a tick before and two after the forecast."""
     at, no = np.array([time]), np.zeros(1, np.bool_)
     wave = TickBatch(np.zeros(1, np.int64), np.zeros((1, 1)), np.ones(1, np.int64), at, no, at)
     series = Series(0, 1, "plant/a", labels={"machine": "a"})
-    batch = ForecastBatch(wave, np.zeros((1, 4, 6, 1)), np.zeros(1, np.int64), np.array([interval]), np.array([ahead]))
+    lead = np.array([ahead])
+    crossings = Crossings(lead, lead - 1, lead + 2, np.full(lead.shape, 0.7), np.isfinite(lead))
+    batch = ForecastBatch(wave, np.zeros((1, 4, 6, 1)), np.zeros(1, np.int64), np.array([interval]), crossings)
     out = Thresholds(of).encode(batch, [series], ["forecast/plant/a"], [("memoryless", 7)])
     return [(one.topic, json.loads(one.payload), one.qos, one.retain) for one in out]
 
@@ -108,7 +118,7 @@ def said(of: Stream, ahead: list[float], time: float, interval: float) -> list[t
 def test_messages() -> None:
     """A crossing has its seconds and its moment, one that is over has null for both; the latter is sent at QoS 1,
     whatever forecasts are, for nothing would put its loss right; what is not news is not sent."""
-    of = untimed(thresholds=[FULL, {"name": "empty", "below": 5}, {"name": "off", "above": 0.0}])
+    some = [FULL, {"name": "empty", "below": 5}, {"name": "off", "above": 0.0}]
     about = {
         "series": "plant/a",
         "time": "2026-03-01T12:00:00.250Z",
@@ -118,10 +128,13 @@ def test_messages() -> None:
     }
     full = {"threshold": "full", "above": 95.0, "seconds": 10800.0, "at": "2026-03-01T15:00:00.250Z"}
     empty = {"threshold": "empty", "below": 5.0, "seconds": None, "at": None}
-    assert said(of, [3.0, math.inf, math.nan], 1772366400.25, 3600.0) == [
-        ("forecast/plant/a/threshold/full", {**about, **full}, 0, True),
-        ("forecast/plant/a/threshold/empty", {**about, **empty}, 1, True),
-    ]
+    doubt = {"seconds_earliest": 7200.0, "seconds_latest": 18000.0, "probability": 0.7}
+    for quantiles, extra in (([], {}), ([0.1, 0.9], doubt)):
+        of = untimed(thresholds=some, publish={"quantiles": quantiles})
+        assert said(of, [3.0, math.inf, math.nan], 1772366400.25, 3600.0) == [
+            ("forecast/plant/a/threshold/full", {**about, **full, **extra}, 0, True),
+            ("forecast/plant/a/threshold/empty", {**about, **empty, **dict.fromkeys(extra)}, 1, True),
+        ]
 
 
 def test_sent_as_forecasts_are() -> None:
@@ -178,8 +191,9 @@ def test_without_an_interval_ticks_are_as_long_as_they_were(tmp_path: Path, firs
     assert out[-1]["threshold"] == "full"
     assert out[-1]["seconds"] == pytest.approx(20 * 2.5, rel=0.03)
     assert out[-2]["interval"] == 20.0
-    (seconds,) = until(fast.streams[0], fast.streams[0].series)["full"]
-    assert seconds == pytest.approx(out[-1]["seconds"])
+    crossings = fast.streams[0].outlet.thresholds
+    assert crossings
+    assert until(fast.streams[0], crossings, 1)["lead"] == pytest.approx(out[-1]["seconds"])
     fast.journal.close()
 
 

@@ -16,14 +16,14 @@ from streamer.train.weights import dump
 from tests.streams import NOW, SMALL, message, sample, timed, untimed
 
 PUBLISH = {"every": 2}
-THRESHOLDS = [{"name": "high", "above": 0.9}, {"name": "low", "below": -0.9}]
+THRESHOLDS = [{"name": "high", "above": 0.9}, {"name": "low", "below": -0.9, "at": 0.6}]
 
 
 def streams(window: int) -> tuple[Stream, ...]:
     """One of every kind: with a grid, season and short gaps; vectors; bare numbers, each a tick; several a message; on
     change."""
     retrain = {"every": 0, "minimum": 30, "window": window}
-    fields: dict[str, Any] = {"retrain": retrain, "max_gap": 4, "thresholds": THRESHOLDS}
+    fields: dict[str, Any] = {"retrain": retrain, "max_gap": 4, "thresholds": THRESHOLDS, "surprise": {"in_a_row": 2}}
     vector = {"format": "json", "value": ["value.0", "value.1"], "time": "time"}
     parts = {"format": "json", "fields": "*", "time": "time"}
     return (

@@ -10,14 +10,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Thread
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 
-from streamer import app
 from streamer.errors import StateDamaged, StateError
+from streamer.lanes import checkpoints
 from streamer.records import Sizes
 from streamer.store.database import CHECKPOINT_PAGES, FILE, LOCK, SNAPSHOTS, Durability, checkpoint, connect
 from streamer.store.journal import Journal, SeriesRow, Source
@@ -186,9 +185,9 @@ def test_a_long_log_begins_anew(journal: Journal) -> None:
 
 async def test_the_daemon_makes_checkpoints(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """After so many commits the daemon brings the write-ahead log to the file, in a thread."""
-    monkeypatch.setattr(app, "CHECKPOINT_SECONDS", 0.01)
-    monkeypatch.setattr(app, "CHECKPOINT_COMMITS", 2)
-    making = asyncio.create_task(app.Daemon.checkpoints(cast(app.Daemon, SimpleNamespace(journal=journal))))
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_SECONDS", 0.01)
+    monkeypatch.setattr(checkpoints, "CHECKPOINT_COMMITS", 2)
+    making = asyncio.create_task(checkpoints.checkpoints(journal))
     await asyncio.sleep(0)
     before = held(journal)
     for _ in range(2):
@@ -225,7 +224,7 @@ def orphan(journal: Journal, ident: int) -> None:
     with journal.transaction():
         journal.database.execute("PRAGMA defer_foreign_keys = ON")
         journal.append([sample(ident, 0, 1.0)])
-        journal.database.execute("INSERT INTO models VALUES ('s', 'memoryless', 1, '', '', '', x'')")
+        journal.database.execute("INSERT INTO models VALUES ('s', 'memoryless', 1, '', '', '', x'', 0)")
 
 
 def test_failing_commit(journal: Journal) -> None:
@@ -351,7 +350,7 @@ def test_damaged_page(tmp_path: Path) -> None:
 def test_damaged_for_a_reader(tmp_path: Path) -> None:
     """A reader leaves a damaged file alone and names it."""
     (tmp_path / FILE).write_text(GARBAGE)
-    with closing(Journal.read(tmp_path)) as reader, pytest.raises(StateDamaged, match=FILE):
+    with pytest.raises(StateDamaged, match=FILE), closing(Journal.read(tmp_path)) as reader:
         reader.series(PLAIN)
     assert (tmp_path / FILE).read_text() == GARBAGE
 

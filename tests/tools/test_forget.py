@@ -1,0 +1,82 @@
+"""`streamer forget` on a real state directory and a real broker."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from streamer.config import Config, Stream
+from streamer.errors import StateError
+from streamer.mqtt.publisher import Publisher
+from streamer.records import MessageBatch
+from streamer.store.journal import Journal
+from streamer.store.samples import Limits
+from streamer.tools.forget import forget_series
+from tests.broker import Mosquitto
+from tests.mqtt.links import linked, payloads, receive, watcher
+from tests.streams import fast_lane, feed, resumed, sample, save, timed
+
+NAMES = ("plant/good", "plant/rogue/1", "plant/rogue/2")
+
+
+def config_of(stream: Stream, state: Path, url: str = "embedded://127.0.0.1:0") -> Config:
+    return Config.model_validate(
+        {
+            "mqtt": {"url": url},
+            "streams": [{**stream.model_dump(), "retrain": {"minimum": 100}}],
+            "state": {"path": str(state)},
+        }
+    )
+
+
+@pytest.mark.parametrize("settle", [2**15, 8])
+async def test_the_others_go_on_bit_by_bit(tmp_path: Path, settle: int) -> None:
+    """At max_series, after two of three series are forgotten, from the log or from chunks, a new one is accepted, one
+    of the forgotten begins anew, and the one that is left is forecast as if nothing had happened."""
+    config = timed(max_series=3)
+    fast, twin = (fast_lane(tmp_path / name, config, limits=Limits(settle=settle)) for name in ("a", "twin"))
+    for one in (fast, twin):
+        feed(one, [sample(name, t, t % 7) for t in range(40) for name in NAMES])
+        save(one)
+        feed(one, [sample(name, t, t % 7) for t in range(40, 60) for name in NAMES])
+    fast.journal.close()
+    said: list[str] = []
+    assert await forget_series(config_of(config, tmp_path / "a"), "plant/rogue/#", said.append) == 2
+    assert said == ["plant: plant/rogue/1", "plant: plant/rogue/2"]
+    again = resumed(tmp_path / "a", config)
+    assert [one.name for one in again.streams[0].series] == ["plant/good"]
+    feed(again, [sample(name, 60, 1) for name in ("plant/new", "plant/rogue/2")])
+    assert [(one.ident, one.tick) for one in again.streams[0].series] == [(1, 59), (4, 0), (5, 0)]
+    for t in range(60, 80):
+        some = [sample("plant/good", t, t % 7)]
+        assert feed(again, some) == feed(twin, some)
+    for lane in (again, twin):
+        lane.journal.close()
+
+
+async def test_what_the_broker_keeps_is_cleared(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """The retained forecast, threshold message and Home Assistant device of a forgotten series are gone, those of
+    another one stay."""
+    publish = {"retain": True, "home_assistant": {}}
+    config = timed(thresholds=[{"name": "high", "above": 3}], publish=publish)
+    fast = fast_lane(tmp_path / "state", config, availability="streamer/streamer/availability")
+    batch = [sample(name, t, t % 7) for t in range(20) for name in NAMES[:2]]
+    async with Publisher(watcher(mosquitto.config())) as publisher:
+        for some in ([one] for one in batch):
+            for out in fast.process(MessageBatch(some, 1)).forecasts:
+                await publisher.publish(out.topic, out.payload, 1, retain=True)
+    fast.journal.close()
+    assert await forget_series(config_of(config, tmp_path / "state", mosquitto.url), "+/rogue/#", lambda _: None) == 1
+    async with linked(watcher(mosquitto.config()), "forecast/#", "homeassistant/#") as link:
+        kept = await receive(link, 3)
+    assert sorted(message.topic.split("/")[-1] for message in kept) == ["config", "good", "high"]
+    assert all(b"good" in payload for payload in payloads(kept))
+
+
+async def test_not_beside_a_daemon(tmp_path: Path) -> None:
+    """While the state directory is in use, or where there is none, nothing is forgotten and the error says why."""
+    config = config_of(timed(), tmp_path / "state")
+    with pytest.raises(StateError, match="holds no journal"):
+        await forget_series(config, "#", print)
+    with closing(Journal.open(tmp_path / "state")), pytest.raises(StateError, match="another streamer uses it"):
+        await forget_series(config, "#", print)
