@@ -27,7 +27,8 @@ Check = Callable[[], str | None]
 
 
 MOST_CONNECTIONS = 32
-"""At once, besides streams of events; a further one ends the oldest, so that a probe gets its answer."""
+"""At once, besides streams of events; a further one ends the oldest that is not being answered: a probe gets its
+answer."""
 REQUEST_SECONDS = 10.0
 """Longest time from accepting a connection, or from the answer before, to the end of an answer; and longest time in
 which a client reads nothing of a stream of events."""
@@ -55,7 +56,7 @@ class Bounded(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         others = [one for one in self.connections if isinstance(one, Bounded) and not one.streams]
         if len(others) >= MOST_CONNECTIONS:
-            min(others, key=lambda one: one.since).abort()
+            min(others, key=lambda one: (one.answers, one.since)).abort()
         self.since = self.loop.time()
         super().connection_made(transport)
         self.begin()
@@ -66,6 +67,11 @@ class Bounded(H11Protocol):
         cycle = self.cycle
         ends = cycle is None or cycle.response_complete or not cycle.response_started
         return not ends and self.scope["path"] == EVENTS
+
+    @property
+    def answers(self) -> bool:
+        """Whether it has asked for something that it has not got yet."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     def begin(self) -> None:
         """Its time begins."""

@@ -1,13 +1,17 @@
 """The metrics port under clients that open connections and do nothing with them, or too slowly."""
 
+import asyncio
 import socket
 import threading
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 import pytest
 from prometheus_client import CollectorRegistry
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from streamer.observe import http
 from streamer.observe.http import MOST_CONNECTIONS, serve
@@ -73,3 +77,21 @@ def test_a_client_that_leaves_is_no_traceback(port: int, capfd: pytest.CaptureFi
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
         assert answer.status == 200
     assert capfd.readouterr().err == ""
+
+
+def test_who_is_being_answered_does_not_give_way() -> None:
+    """A scrape that takes its time gets its answer, however many connections are opened meanwhile."""
+    begun, release = threading.Event(), threading.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.set()
+        await asyncio.to_thread(release.wait)
+        await PlainTextResponse("scraped")(scope, receive, send)
+
+    with serve("127.0.0.1", 0, slow) as port, ThreadPoolExecutor(1) as pool, ExitStack() as stack:
+        scrape = pool.submit(get, f"http://127.0.0.1:{port}/")
+        assert begun.wait(5)
+        for _ in range(100):
+            stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        release.set()
+        assert scrape.result(10) == (200, "scraped")
