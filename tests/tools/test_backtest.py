@@ -243,7 +243,8 @@ def test_names_that_look_like_markup(capsys: pytest.CaptureFixture[str]) -> None
         "samples": 1,
         "leads": [1],
         "models": {PUBLISHED: errors},
-        "series": [{"series": "[/b]:cat:", "models": {PUBLISHED: errors}}],
+        "bands": {},
+        "series": [{"series": "[/b]:cat:", "models": {PUBLISHED: errors}, "bands": {}}],
         "trainings": {},
         "rejected": {},
     }
