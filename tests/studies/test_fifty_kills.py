@@ -57,6 +57,12 @@ def trainings(directory: Path, streams: list[Stream]) -> list[int]:
         return [newest_version(journal, stream.name) for stream in streams]
 
 
+def swapped(directory: Path, streams: list[Stream]) -> list[int]:
+    """How many networks each of their trainings has put live."""
+    with closing(Journal.read(directory)) as journal:
+        return [len(one.networks) for s in streams for one in outcomes_after(journal, s.name, s.sizes, 0)]
+
+
 def at_swap(directory: Path, streams: list[Stream]) -> Moment:
     """As soon as the next one is journaled."""
 
@@ -81,7 +87,8 @@ def folded(directory: Path, copy: Path, streams: list[Stream]) -> list[Any]:
 @pytest.mark.slow
 async def test_kills_around_swaps(tmp_path: Path) -> None:
     """Killed while it trains, gates and swaps, the daemon ends with the states, scores and networks that its journal
-    leads to when it is read from its first sample to its last, to the last bit."""
+    leads to when it is read from its first sample to its last, to the last bit. It is killed until six networks have
+    gone live."""
     rng = random.Random(2)
     async with Mosquitto(tmp_path, persistence="true") as broker:
         config = two_streams(broker, tmp_path, retrain={"every": 300, "minimum": 150, "window": 100_000})
@@ -90,7 +97,9 @@ async def test_kills_around_swaps(tmp_path: Path) -> None:
         # Just before a swap, just after it was written down, and in a training.
         moments = [at("model=traditional result"), at_swap(directory, streams), at("training on")]
         async with replay(broker) as (sensors, ears):
-            for number in range(12):
+            for number in range(36):
+                if number >= 12 and sum(swapped(directory, streams)) >= 6:
+                    break
                 async with running(config, tmp_path) as daemon:
                     await daemon.logged("subscribed to")
                     sensors.going.set()
@@ -109,11 +118,7 @@ async def test_kills_around_swaps(tmp_path: Path) -> None:
     found = saved(directory, streams)
     for one, other in zip(found, folded(directory, tmp_path / "folded", streams), strict=True):
         assert_same(one, other)
-    with closing(Journal.read(directory)) as journal:
-        networks = [
-            len(gate.networks) for stream in streams for gate in outcomes_after(journal, stream.name, stream.sizes, 0)
-        ]
-    versions = trainings(directory, streams)
-    print(f"12 kills, {len(TOPICS) * sensors.tick} samples, trainings by stream {versions}, networks {networks}")
+    networks, versions = swapped(directory, streams), trainings(directory, streams)
+    print(f"{number} kills, {len(TOPICS) * sensors.tick} samples, trainings by stream {versions}, networks {networks}")
     assert min(versions) >= 1
     assert sum(networks) >= 6
