@@ -40,6 +40,8 @@ Glossary, each word with one meaning:
     known inputs  what a network is told of a tick that is to come: where it lies in the day and the week
     panel         the forecasters of a stream, their scores, and the mixture of them that is published
     reference     a forecaster that all models are compared with: persistence, and the value of one cycle before
+    jump          a value far outside that stays, with which what was learned of a series moves along; a series that has
+                  jumped and not returned is away
     surprise      where a value lay in the band that was forecast for it one tick before
     quantile      a share of the truths, which is to lie below a bound; band: all bounds of a forecast
     skill         1 - mean absolute error / that of persistence, on the truths that both had predicted

@@ -66,7 +66,7 @@ class Panel:
         skill = Skill(models, leads, references_of(forecasters), metrics.window)
         single = models.index(config.publish.model) if config.publish.model in mixed else None
         bands = Bands(config, grid, single) if config.publish.quantiles else None
-        coverage = Coverage(bands, np.searchsorted(grid.leads, leads).tolist(), metrics.window) if bands else None
+        coverage = Coverage(bands, shown, metrics.window) if bands else None
         judges = scores, skill, Mix(mixed, grid, sizes.d), bands, coverage
         return cls(config, leads, models, forecasters, shared, *judges)
 

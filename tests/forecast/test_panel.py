@@ -176,6 +176,19 @@ def test_networks_get_values_from_the_guard() -> None:
     assert said[0] == said[1]
 
 
+def test_everything_moves_along_with_a_jump() -> None:
+    """Ten ticks after a wave has jumped by 100, least squares and both networks say values about the new level, though
+    the networks' units are means over hundreds of ticks."""
+    made = panel()
+    made = made.with_networks({kind: network(made, kind, 1) for kind in KINDS})
+    go(made, 0, 300)
+    for tick in range(300, 311):
+        made.step(now := ticks_of([0], np.array([[100 + np.sin(tick / 2)]]), tick))
+    said = dict(zip(made.models, made.forecast(now).mean[0], strict=True))
+    for name in ("linear", *KINDS):
+        assert np.abs(said[name] - 100).max() < 5, name
+
+
 def test_a_wild_value_that_a_part_begins_with() -> None:
     """Usual values and least squares that begin on a series which the guard knows, as after a change of the
     configuration, at a tick with one wild element, know all elements later."""
