@@ -16,6 +16,7 @@ import numpy as np
 from streamer.lanes.fast import FastLane
 from streamer.lanes.slow import SlowLane
 from streamer.observe import answers
+from streamer.observe.past import Origin
 from streamer.observe.views import Table, detail, forecasts, moment, overview, peeked, table
 from streamer.stream.state import StreamState
 
@@ -120,6 +121,20 @@ class Window:
         def question(streams: Sequence[StreamState]) -> answers.Detail | None:
             found = located(streams, [(ident, place)])
             return detail(*found[0][:2], self.fast.logged) if found else None
+
+        return await self.ask(question)
+
+    async def origin(self, ident: int) -> Origin | None:
+        """A series as its stream has it. Raises Busy."""
+        place = await self.place(ident)
+        if place is None:
+            return None
+
+        def question(streams: Sequence[StreamState]) -> Origin | None:
+            for stream, row, _ in located(streams, [(ident, place)]):
+                series = stream.series[row]
+                return Origin(stream.config, stream.panel.leads, ident, series.topic, series.part)
+            return None
 
         return await self.ask(question)
 

@@ -145,12 +145,15 @@ async def test_nonsense_is_refused(seen: Seen, path: str, status: int) -> None:
 
 
 async def test_rejections_are_told(seen: Seen) -> None:
-    """A series says why messages of its topic were no samples, and only those of its own."""
+    """A series says why messages of its topic were no samples, only those of its own, and what to do."""
     feed(seen.fast, [message("plant/a", b"?"), sample("plant/b", 0, 1)])
     told = {one.name: (await got(f"{seen.url}/series/{one.ident}")).json for one in seen.fast.streams[0].series}
-    assert {name: one["rejected"] for name, one in told.items()} == {
+    assert {name: [why["reason"] for why in one["rejected"]] for name, one in told.items()} == {
         "plant/a": ["syntax"], "plant/b": ["late"], "plant/c": []
     }  # fmt: skip
+    assert "streams[].payload" in told["plant/a"]["rejected"][0]["remedy"]
+    (stream,) = (await got(f"{seen.url}/streams")).json["streams"]
+    assert {one["reason"]: one["messages"] for one in stream["rejected"]} == {"syntax": 1, "late": 1}
 
 
 async def test_no_query_is_an_error_of_the_daemon(seen: Seen) -> None:
