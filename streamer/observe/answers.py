@@ -181,16 +181,34 @@ class Streams:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network that the gate admitted: its E_p on held-out ticks, and that of persistence, in scaled units."""
+    """A network that went live. ratio: its mean absolute error over that of persistence on held-out ticks, the median
+    over series, by which the gate decides; before: that of the network that was live then."""
 
     stream: str
     model: str
     version: int
     created: float
     live: bool
-    error: float | None
-    persistence: float | None
+    ratio: float | None
+    before: float | None
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training since the start, the newest of them.
+
+    begun: in seconds since 1970. seconds: how long it took, null while it goes on. losses: by network, E_p on held-out
+    ticks after each epoch, in scaled units. results: by network, what came of it, in words.
+    """
+
+    stream: str
+    cause: str
+    begun: float
+    seconds: float | None
+    device: str
+    losses: dict[str, Numbers]
+    results: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,24 +223,26 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Trainings:
-    """What is trained now, how many streams wait, what came of trainings since the start ("kind result": count), by
-    stream, and the networks in the journal, newest first."""
-
-    now: Activity | None
-    waiting: int
-    results: dict[str, dict[str, int]]
-    seconds: dict[str, float]
-    networks: list[Network]
-
-
-@dataclass(frozen=True, slots=True)
 class Moment:
-    """Event `daemon`: samples by stream, versions of the live networks by stream and kind, and what is trained."""
+    """Event `daemon`: samples by stream, versions of the live networks by stream and kind, what is trained, and which
+    streams wait for their training. results: of trainings since the start ("kind result": count), by stream."""
 
     samples: dict[str, int]
     networks: dict[str, dict[str, int]]
     now: Activity | None
-    waiting: int
+    waiting: list[str]
     results: dict[str, dict[str, int]]
     seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Trainings:
+    """What is trained now, which streams wait, what came of trainings since the start ("kind result": count), by
+    stream, the newest of them, newest first, and the networks in the journal, newest first."""
+
+    now: Activity | None
+    waiting: list[str]
+    results: dict[str, dict[str, int]]
+    seconds: dict[str, float]
+    trainings: list[Training]
+    networks: list[Network]

@@ -122,7 +122,8 @@ class Api:
         networks = await anyio.to_thread.run_sync(
             history.networks, self.window.state, seen.networks, limiter=self.reading
         )
-        return answers.Trainings(seen.now, seen.waiting, seen.results, seen.seconds, networks)
+        newest = await self.window.trainings()
+        return answers.Trainings(seen.now, seen.waiting, seen.results, seen.seconds, newest, networks)
 
     async def known(self, request: Request) -> int:
         """The series that a path names. Raises Missing."""

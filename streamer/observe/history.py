@@ -83,15 +83,15 @@ def networks(directory: Path, live: Mapping[str, Mapping[str, int]]) -> list[ans
         rows = journal.database.execute(NETWORKS).fetchall()
     for stream, kind, version, created, errors in rows:
         known = read(errors)
-        error, persistence = known.get(kind), known.get("persistence")
+        ratio, before = known.get("ratio"), known.get("before")
         speaks = live.get(stream, {}).get(kind) == version
-        words = gate(error, persistence)
-        found.append(answers.Network(stream, kind, version, created, speaks, error, persistence, words))
+        words = gate("swapped", ratio, before)
+        found.append(answers.Network(stream, kind, version, created, speaks, ratio, before, words))
     return found
 
 
 def read(errors: str) -> dict[str, float]:
-    """E_p by model; none of a row that is damaged."""
+    """Errors by name; none of a row that is damaged."""
     try:
         return {str(name): float(error) for name, error in json.loads(errors).items()}
     except (ValueError, TypeError, AttributeError):

@@ -16,7 +16,7 @@ from streamer.ingest.grid import Series
 from streamer.lanes.slow import SlowLane
 from streamer.observe import answers
 from streamer.observe.rejections import rejection
-from streamer.observe.words import better, next_training
+from streamer.observe.words import better, ended, next_training
 from streamer.publish.encode import rounded
 from streamer.records import Floats, ForecastBatch, Ints, TickBatch
 from streamer.stream.state import StreamState
@@ -218,10 +218,26 @@ def moment(streams: Sequence[StreamState], slow: SlowLane | None) -> answers.Mom
         {stream.name: stream.counts.samples for stream in streams},
         {stream.name: versions(stream) for stream in streams},
         now,
-        slow.queue.qsize() if slow else 0,
+        [one.name for one in streams if one.schedule.under_way and not (busy and busy.stream == one.name)],
         results,
         {stream.name: stream.counts.training_seconds for stream in streams},
     )
+
+
+def trainings(slow: SlowLane | None) -> list[answers.Training]:
+    """The newest trainings, newest first."""
+    return [
+        answers.Training(
+            one.stream,
+            one.cause,
+            one.begun,
+            one.seconds,
+            one.device,
+            {kind: [*losses] for kind, losses in one.losses.items()},
+            ended(one),
+        )
+        for one in reversed(slow.diary if slow else ())
+    ]
 
 
 def versions(stream: StreamState) -> dict[str, int]:

@@ -17,7 +17,7 @@ from streamer.lanes.fast import FastLane
 from streamer.lanes.slow import SlowLane
 from streamer.observe import answers
 from streamer.observe.past import Origin
-from streamer.observe.views import Table, detail, forecasts, moment, overview, peeked, table
+from streamer.observe.views import Table, detail, forecasts, moment, overview, peeked, table, trainings
 from streamer.stream.state import StreamState
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Window:
         self.places: dict[int, tuple[str, int]] = {}
         self.newest: dict[int, tuple[int, float, answers.Forecast]] = {}
         self.asked = -np.inf
-        self.now = answers.Moment({}, {}, None, 0, {}, {})
+        self.now = answers.Moment({}, {}, None, [], {}, {})
         self.turn = asyncio.Lock()
 
     async def ask(self, question: Callable[[Sequence[StreamState]], T]) -> T:
@@ -111,6 +111,10 @@ class Window:
                 self.now = await self.ask(lambda streams: moment(streams, self.slow))
                 self.asked = time.monotonic()
             return self.now
+
+    async def trainings(self) -> list[answers.Training]:
+        """Raises Busy."""
+        return await self.ask(lambda _: trainings(self.slow))
 
     async def detail(self, ident: int) -> answers.Detail | None:
         """Raises Busy."""

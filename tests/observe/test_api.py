@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -17,9 +18,12 @@ from streamer.lanes.fast import FastLane
 from streamer.observe import window
 from streamer.observe.api import BASE, OPERATIONS
 from streamer.observe.openapi import plain
+from streamer.records import Errors
 from streamer.resume.snapshot import capture
+from streamer.swap.promote import promote
 from tests.observe.site import got, looked_at
-from tests.streams import fast_lane, feed, message, sample, timed, untimed
+from tests.resume.streams import candidates
+from tests.streams import NOW, fast_lane, feed, message, sample, timed, untimed
 
 NAMES = ["plant/b", "plant/a", "plant/c"]
 TICKS = 160
@@ -154,6 +158,18 @@ async def test_rejections_are_told(seen: Seen) -> None:
     assert "streams[].payload" in told["plant/a"]["rejected"][0]["remedy"]
     (stream,) = (await got(f"{seen.url}/streams")).json["streams"]
     assert {one["reason"]: one["messages"] for one in stream["rejected"]} == {"syntax": 1, "late": 1}
+
+
+async def test_networks_say_what_the_gate_compared(seen: Seen) -> None:
+    """A network in the journal has the error that the gate decided by, beside that of the one before, also in words."""
+    stream, lane = seen.fast.streams[0], seen.fast
+    for seed in (1, 2):
+        proposed = [replace(one, live=Errors(1, 1, 0.5)) for one in candidates(stream, seed)]
+        await promote(stream, proposed, lane.journal, lane.lock, NOW + seed)
+    newest, *_ = (await got(f"{seen.url}/trainings")).json["networks"]
+    assert (newest["version"], newest["live"], newest["before"]) == (2, True, 0.5)
+    assert newest["ratio"] == pytest.approx(proposed[0].errors.ratio)
+    assert f"{newest['ratio']:.2f} times the error of 'no change', the one that was live 0.50 times" in newest["words"]
 
 
 async def test_no_query_is_an_error_of_the_daemon(seen: Seen) -> None:
