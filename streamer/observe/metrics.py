@@ -183,7 +183,8 @@ class Readings(Collector):
         live = Gauge("streamer_model_version", "Version of the live network, 0 for none.", labels=labels)
         swapped = Gauge("streamer_last_swap_timestamp_seconds", "When it went live.", labels=labels)
         every = Gauge("streamer_retrain_every_ticks", "Ticks between trainings, 0 for none.", labels=["stream"])
-        gated = Gauge("streamer_gate_e_p", "E_p at the last training, held-out ticks, scaled units.", labels=labels)
+        text = "Error / that of persistence on held-out ticks, median over series: what the gate compared last."
+        gated = Gauge("streamer_gate_error_ratio", text, labels=labels)
         for stream in self.streams:
             name, counts = stream.name, stream.counts
             for cause in CAUSES:

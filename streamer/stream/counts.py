@@ -29,8 +29,8 @@ class Counts:
     """Counters of one stream.
 
     surprises: announcements of series that are outside their bands. latency: from sample to forecast. retrainings: by
-    kind and result. gated: E_p of the newest training on its held-out ticks, by model. dues: trainings that were due,
-    by cause.
+    kind and result. gated: error of each network at its newest training, as the gate compares it (`Errors.ratio`).
+    dues: trainings that were due, by cause.
     """
 
     def __init__(self) -> None:
@@ -84,5 +84,5 @@ class Counts:
         self.training_seconds += seconds
 
     def gate(self, candidate: Candidate) -> None:
-        """The errors that the gate compared."""
-        self.gated |= {candidate.kind: candidate.errors.e_p, "persistence": candidate.errors.persistence}
+        """The error that the gate compared."""
+        self.gated[candidate.kind] = candidate.errors.ratio

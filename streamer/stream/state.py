@@ -229,7 +229,7 @@ class StreamState:
     def begin_training(self, cause: Cause) -> None:
         """A training is asked for, on what the series hold now."""
         self.counts.due(cause)
-        self.schedule.begin()
+        self.schedule.begin(cause)
         for series in self.series:
             series.ask()
 
