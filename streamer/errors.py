@@ -49,6 +49,13 @@ class Rejected(StreamerError):
         self.reason = reason
 
 
+class Ignored(Rejected):
+    """A message, or a part of it, that says nothing: `null` where a value may be. It is counted, and no fault."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__("null", detail or "null says nothing")
+
+
 class TrainingFailed(StreamerError):
     """A retraining that gave no candidate; `reason` is the label it is counted under.
 

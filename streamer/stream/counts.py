@@ -57,7 +57,7 @@ class Counts:
         self.rejected[reason] += 1
 
     def ignore(self) -> None:
-        """One message without a value that is asked for."""
+        """One message, or one part of it, without a value that is asked for."""
         self.ignored += 1
 
     def forecast(self, models: Sequence[str], chosen: Ints, latency: Floats) -> None:
