@@ -207,6 +207,12 @@ class Stream(Section):
         return self
 
     @model_validator(mode="after")
+    def slots_of_one_number(self) -> Self:
+        if self.publish.shape == "slots" and self.payload.d > 1:
+            raise ValueError(f"publish.shape: a slot has one value, and a sample here {self.payload.d}: write curve")
+        return self
+
+    @model_validator(mode="after")
     def announced_leads_within_the_horizon(self) -> Self:
         announced = self.publish.home_assistant
         if announced and any(lead > self.sizes.horizon for lead in announced.leads or ()):

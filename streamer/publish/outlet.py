@@ -15,6 +15,7 @@ from streamer.publish import surprises, thresholds
 from streamer.publish.encode import encode, rounded
 from streamer.publish.home_assistant import Discovery
 from streamer.publish.pattern import Pattern
+from streamer.publish.slots import slots
 from streamer.publish.surprises import Surprising
 from streamer.publish.thresholds import Thresholds
 from streamer.records import ForecastBatch, Outgoing
@@ -108,8 +109,11 @@ class Outlet:
         names, topics = [one.name for one in series], self.topics(series)
         extra = [one.extra for one in series] if self.labelled else None
         curves = np.clip(rounded(batch.curves, batch.ticks.x), *self.limits)  # which have digits of their own
-        quantiles = self.publish.quantiles
-        payloads = encode(names, batch.ticks.time, batch.interval, spoken, curves, extra, quantiles)
+        time, quantiles = batch.ticks.time, self.publish.quantiles
+        if self.publish.shape == "slots":
+            payloads = slots(time, batch.interval, curves, quantiles)
+        else:
+            payloads = encode(names, time, batch.interval, spoken, curves, extra, quantiles)
         qos, retain = self.publish.qos, self.publish.retain
         messages = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
         out = list(compress(messages, told.tolist()))
