@@ -242,7 +242,7 @@ class FastLane:
             raise Rejected("name", f"its topic, or the name of its part, is longer than {LONGEST_NAME}")
         if stream.intake.multiseries and joined(topic, part) in stream.index.names:
             raise Rejected("name", "another series of the stream has this name")
-        stream.check(topic, part)
+        self.routing.claim(stream.targets(topic, part))
         series = stream.add(self.journal.next_series() + len(accepted.series), topic, part)
         accepted.series.append((series.ident, stream.source, topic, part))
         return series

@@ -104,8 +104,9 @@ class Journal:
                 database = connect(path, durability)
             journal = cls(database, path, lock, limits)
             journal.set_aside = aside
-            with journal.transaction():
-                names.leave_out_damaged(database, journal.damage, journal.samples)
+            if bad := names.damaged(database):
+                with journal.transaction():
+                    names.leave_out(database, bad, journal.damage, journal.samples)
             undo.pop_all()
         return journal
 

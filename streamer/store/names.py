@@ -59,18 +59,18 @@ def reserve(database: sqlite3.Connection, ident: int) -> None:
     )
 
 
-def leave_out_damaged(database: sqlite3.Connection, damage: Damage, samples: Samples) -> None:
-    """Series that are not what was written belong to no stream from now on; their samples stay, of ids that no other
-    series gets.
-    """
-    bad = database.execute(
-        "SELECT id FROM series JOIN sums USING (id) WHERE series.checksum <> sums.checksum"
-    ).fetchall()
-    for (ident,) in bad:
+def damaged(database: sqlite3.Connection) -> list[int]:
+    """Ids of series that are not what was written."""
+    found = database.execute("SELECT id FROM series JOIN sums USING (id) WHERE series.checksum <> sums.checksum")
+    return [ident for (ident,) in found]
+
+
+def leave_out(database: sqlite3.Connection, damaged: Iterable[int], damage: Damage, samples: Samples) -> None:
+    """These series belong to no stream from now on; their samples stay, of ids that no other series gets."""
+    for ident in damaged:
         damage.note("series", ident, 0)
         database.execute("DELETE FROM series WHERE id = ?", (ident,))
         reserve(database, ident)
-    if bad:
-        (settled,) = database.execute("SELECT coalesce(max(series), 0) FROM chunks").fetchone()
-        samples.tail(0)
-        reserve(database, max([settled, *(samples.tails or ())]))
+    (settled,) = database.execute("SELECT coalesce(max(series), 0) FROM chunks").fetchone()
+    samples.tail(0)
+    reserve(database, max([settled, *(samples.tails or ())]))
