@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from streamer.errors import StateBlocked, StateDamaged, StateError
+from streamer.errors import StateBlocked, StateDamaged, StateError, StateLocked
 from streamer.store.schema import MIGRATIONS, migrate, newest_shape, shape
 
 FILE = "journal.sqlite3"
@@ -42,7 +42,7 @@ Durability = Literal["process", "power"]
 def only_writer(directory: Path) -> int:
     """Locks a state directory, which is created if absent; returns the lock's file descriptor.
 
-    Raises StateError if another process holds the lock.
+    Raises StateLocked if another process holds the lock.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -51,7 +51,7 @@ def only_writer(directory: Path) -> int:
     except BlockingIOError:
         os.close(lock)
         message = f"{directory}: another streamer uses it; give each its own state.path and mqtt.client_id"
-        raise StateError(message) from None
+        raise StateLocked(message) from None
     return lock
 
 

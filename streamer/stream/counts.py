@@ -34,7 +34,7 @@ class Counts:
     """
 
     def __init__(self) -> None:
-        self.samples = self.bridged = self.filled = self.ignored = self.surprises = 0
+        self.samples = self.bridged = self.filled = self.ignored = self.surprises = self.forgotten = 0
         self.rejected: Counter[str] = Counter()
         self.forecasts: Counter[str] = Counter()
         self.latency = Latency()
@@ -69,6 +69,10 @@ class Counts:
     def surprise(self, series: int) -> None:
         """So many series of which it is announced that they are outside their bands."""
         self.surprises += series
+
+    def forget(self, series: int) -> None:
+        """So many series that are no more."""
+        self.forgotten += series
 
     def due(self, cause: str) -> None:
         """A training that is due."""
