@@ -154,7 +154,7 @@ class Secured(Bounded):
 
 @contextmanager
 def serve(host: str, port: int, app: ASGIApp, context: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Serves inside the `with` block, below TLS if there is a context; yields the port, which the system may choose (0).
+    """Serves inside the `with` block, below TLS if there is a context; yields the port (for 0 a free one).
 
     A stop does not wait for requests under way. Raises StartError if it cannot listen on the address.
     """
