@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from streamer.observe.access import Access, Careful, login
-from streamer.observe.api import BASE, Api, dumped, routes
+from streamer.observe.api import BASE, Api, dumped, refused, routes
 from streamer.observe.entrance import Below
 from streamer.observe.events import Events
 from streamer.observe.files import page
@@ -80,7 +80,9 @@ def checked(check: Check) -> Response:
 
 
 async def missing(request: Request, error: Exception) -> Response:
-    """Nothing is there."""
+    """Nothing is there; programs are told as everywhere in the API."""
+    if request.scope["path"].startswith(f"{BASE}/"):
+        return refused(404, f"there is no such path; {BASE}/openapi.json lists all")
     detail = error.detail if isinstance(error, HTTPException) else ""
     said = detail if detail != "Not Found" else f"try /, {BASE}/openapi.json, /metrics, /healthz or /readyz"
     return PlainTextResponse(f"{said}\n", 404)
