@@ -178,6 +178,9 @@ def serve(host: str, port: int, app: ASGIApp, context: ssl.SSLContext | None = N
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(quietly)
         await server.serve([listener])
+        for one in [*server.server_state.connections]:  # such as those that are shaking hands
+            one.transport.abort()
+        await asyncio.sleep(0)
 
     thread = threading.Thread(target=asyncio.run, args=(run(),), name="http", daemon=True)
     taken = int(listener.getsockname()[1])

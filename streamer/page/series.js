@@ -75,7 +75,7 @@ export async function series(box, id) {
     charts.weights.show(found.leads, found.weights, models);
     const shown = ["mix", ...Object.keys(found.skill)].filter((each) => found.errors[each]);
     if (shown.length) charts.errors.show(found.leads, found.errors, shown, models);
-    const heard = charts.weights.models.filter((each) => Math.max(...found.weights[each]) >= 0.005);
+    const heard = charts.weights.models.filter((each) => Math.max(...found.weights[each]) >= 0.02);
     who.replaceChildren(legend(heard.map((each) => [colourOf(each, models), `${called(each)}: ${share(found.weights[each][0])} for the next tick, ${share(found.weights[each].at(-1))} for the last`])));
     how.replaceChildren(legend(shown.map((each) => [colourOf(each, models), `${called(each)}: ${number(found.errors[each][0])} to ${number(found.errors[each].at(-1))}`])));
     weights.setAttribute("aria-label", `Weights by lead: ${who.textContent}`);
@@ -119,7 +119,7 @@ function about(one, stream) {
   return [
     ...(one.rejected.length ? [element("h2", { class: "bad" }, "Messages of its topic were rejected"), list(one.rejected.map((each) => `${each.reason}: ${each.meaning} ${each.remedy}`))] : []),
     ...(one.thresholds.length ? [element("h2", {}, "Thresholds"), list(one.thresholds.map(crossing))] : []),
-    element("h2", {}, "Networks"),
+    element("h2", {}, "Networks, and the data"),
     list([...networks, stream?.training ?? ""].filter(Boolean)),
     element("p", {}, "As CSV: ", element("a", { href: `api/v1/series/${one.id}/history?format=csv&points=10000` }, "history"), ", ",
       element("a", { href: `api/v1/series/${one.id}/forecast?format=csv` }, "forecast")),
@@ -152,7 +152,7 @@ function scores(one) {
   const rows = Object.entries(one.skill).map(([name, found]) => [`Less error than '${called(name)}'`, found.map(share)]);
   for (const [level, found] of Object.entries(one.coverage)) {
     rows.push([`Values in the band for ${share(+level)}`, found.map(share)]);
-    rows.push(["Winkler score of that band, over the error of 'no change'", one.winkler[level].map(number)]);
+    rows.push(["Winkler score of that band, over the error of 'no change'", one.winkler[level].map((each) => (each === null ? "–" : each.toFixed(2)))]);
   }
   const head = element("tr", {}, element("th", { scope: "col" }, "ticks ahead"), ...one.shown.map((lead) => element("th", { scope: "col" }, String(lead))));
   const lines = rows.map(([name, found]) => element("tr", {}, element("th", { scope: "row" }, name), ...found.map((each) => element("td", {}, each))));
