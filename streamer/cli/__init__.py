@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import typer
 
-from streamer.cli import backtest, bench, check, demo, forget, inspect, record, replay, reproduce, run, schema
+from streamer.cli import backtest, bench, check, demo, forget, inspect, plot, record, replay, reproduce, run, schema
 from streamer.errors import StreamerError
 
 app = typer.Typer(
@@ -32,6 +32,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     backtest.backtest,
     bench.bench,
     inspect.inspect,
+    plot.plot,
     forget.forget,
     reproduce.reproduce,
 )
