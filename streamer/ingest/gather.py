@@ -115,7 +115,9 @@ class Gather:
         """A reading that is not of the open tick: that one closes and its own opens. Raises Rejected: late."""
         assert self.interval is not None
         window = int(time // self.interval)
-        back = window <= state.window
+        if window == state.window:
+            raise Rejected("late", "its tick is closed")
+        back = window < state.window
         if back:
             self.late(key, time, arrived, "its tick is closed")
         made = [*self.closed(state), *self.between(state, window)]
