@@ -91,7 +91,7 @@ class Daemon:
 
     async def fast_lane(self) -> None:
         """Batches through the fast lane, acknowledged when they are journaled and their forecasts handed over."""
-        async for batch in self.link.batches():
+        async for batch in self.link.batches(idle=lambda: self.fast.patience):
             async with self.fast.lock:
                 done = False
                 if not self.overdue():
