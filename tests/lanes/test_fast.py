@@ -218,7 +218,7 @@ async def test_errors_that_grow_make_a_training_due_early(tmp_path: Path, caplog
             due = [bool(one.process(MessageBatch([each], 1)).due) for each in messages[1025:1200]]
         assert [1025 + i for i, is_due in enumerate(due) if is_due] == [1029]
         assert "training due stream=plant cause=drift" in caplog.text
-        assert one.streams[0].counts.dues["drift"] == 1
+        assert one.streams[0].counts.trainings.dues["drift"] == 1
         one.journal.close()
 
 
