@@ -57,10 +57,12 @@ STREAM = {
 
 
 class Spell(NamedTuple):
-    """Means per sample, in microseconds: processor time of the lane's thread, and time on the clock."""
+    """Microseconds per sample: of a batch, processor time of the lane's thread and time on the clock, medians; and all
+    processor time of that thread, with the questions of viewers."""
 
     processor: float
     clock: float
+    whole: float
 
 
 def batches(t: int) -> list[MessageBatch]:
@@ -72,7 +74,7 @@ def batches(t: int) -> list[MessageBatch]:
 
 async def spell(fast: FastLane, ticks: range) -> Spell:
     """Batch after batch, and after each as long a rest as it took."""
-    processor, clock = [], []
+    processor, clock, begun = [], [], time.thread_time()
     for t in ticks:
         for batch in batches(t):
             async with fast.lock:
@@ -81,11 +83,12 @@ async def spell(fast: FastLane, ticks: range) -> Spell:
                 processor.append(time.thread_time() - worked)
                 clock.append(time.perf_counter() - began)
             await asyncio.sleep(clock[-1])
-    return Spell(*(1e6 * statistics.median(some) / BATCH for some in (processor, clock)))
+    each = (1e6 * statistics.median(some) / BATCH for some in (processor, clock))
+    return Spell(*each, 1e6 * (time.thread_time() - begun) / (len(ticks) * SERIES))
 
 
 async def asked(fast: FastLane, ticks: range, url: str, viewers: int) -> Spell:
-    """The same, and what the questions of the viewers take of the lane's thread besides, while they look."""
+    """The same while viewers look."""
     command = [sys.executable, "-c", VIEWER, url, str(viewers), str(SHOWN)]
     looking = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
     try:
@@ -94,26 +97,18 @@ async def asked(fast: FastLane, ticks: range, url: str, viewers: int) -> Spell:
         await asyncio.sleep(1)
         return await spell(fast, ticks)
     finally:
-        await looking.communicate()
+        await looking.communicate(b"")
 
 
-async def compared(directory: Path, pairs: int, ticks: int, viewers: int) -> list[tuple[float, float, float]]:
-    """For each pair, the share of the lane's thread that viewers cost: in its own work, on the clock, and in all."""
-    stream = Stream.model_validate(STREAM)
-    fast, found, t = fast_lane(directory, stream), [], 0
+async def compared(directory: Path, pairs: int, ticks: int, viewers: int) -> list[Spell]:
+    """For each pair, by how much each figure of a spell is more with viewers."""
+    fast, found, t = fast_lane(directory, Stream.model_validate(STREAM)), [], 0
     with looked_at(fast, directory) as url:
         await spell(fast, range(t, t := t + 10))
         for _ in range(pairs):
-            shares = []
-            for many in (0, viewers):
-                began, samples = time.thread_time(), ticks * SERIES
-                each = await (asked(fast, range(t, t + ticks), url, many) if many else spell(fast, range(t, t + ticks)))
-                shares.append((each, (time.thread_time() - began) / samples * 1e6))
-                t += ticks
-            (alone, all_alone), (watched, all_watched) = shares
-            found.append(
-                (watched.processor / alone.processor - 1, watched.clock / alone.clock - 1, all_watched / all_alone - 1)
-            )
+            alone = await spell(fast, range(t, t := t + ticks))
+            watched = await asked(fast, range(t, t := t + ticks), url, viewers)
+            found.append(Spell(*(some / before - 1 for some, before in zip(watched, alone, strict=True))))
     fast.journal.close()
     return found
 
@@ -128,7 +123,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         found = asyncio.run(compared(Path(directory), given.pairs, given.ticks, given.viewers))
     print(f"cost of {given.viewers} viewers: of a batch, processor and clock; of all that the lane's thread does")
-    for pair in [*found, tuple(map(statistics.median, zip(*found, strict=True)))]:
+    for pair in [*found, map(statistics.median, zip(*found, strict=True))]:
         print("".join(f"{one:+9.1%}" for one in pair))
 
 
