@@ -112,12 +112,14 @@ class Readings(Collector):
         bridged = Counter("streamer_bridged_ticks", "Missing ticks bridged by the models.", labels=["stream"])
         filled = Counter("streamer_filled_ticks", "Ticks filled with the last value (fill: last).", labels=["stream"])
         rejected = Counter("streamer_rejected_messages", "Messages that were no sample.", labels=["stream", "reason"])
+        gathered = Counter("streamer_gathered_readings", "Readings that samples are made of.", labels=["stream"])
         ignored = Counter("streamer_ignored_messages", "Messages without a value that is asked for.", labels=["stream"])
         forecasts = Counter("streamer_forecasts", "Forecasts published.", labels=["stream", "model"])
         series = Gauge("streamer_series", "Series known.", labels=["stream"])
         text = "Values far outside, which forecasters were given clipped."
         outliers = Counter("streamer_outliers", text, labels=["stream"])
         set_back = Counter("streamer_sets_back", "Series begun anew at an earlier time.", labels=["stream"])
+        forgotten = Counter("streamer_forgotten_series", "Series that were forgotten.", labels=["stream"])
         latency = Histogram(
             "streamer_sample_to_forecast_seconds", "From a sample's arrival to its forecast's.", labels=["stream"]
         )
@@ -127,19 +129,33 @@ class Readings(Collector):
             bridged.add_metric([name], counts.bridged)
             filled.add_metric([name], counts.filled)
             ignored.add_metric([name], counts.ignored)
+            gathered.add_metric([name], counts.gathered)
             for reason, count in sorted(counts.rejected.copy().items()):
                 rejected.add_metric([name, reason], count)
             for model, count in sorted(counts.forecasts.copy().items()):
                 forecasts.add_metric([name, model], count)
             series.add_metric([name], len(stream.series))
             set_back.add_metric([name], stream.index.clocks.sets_back)
+            forgotten.add_metric([name], stream.counts.forgotten)
             outliers.add_metric([name], int(stream.panel.shared.guard.clipped.sum()))
             bounds = [*map(str, LATENCIES.tolist()), "+Inf"]
             buckets = list(zip(bounds, np.cumsum(counts.latency.samples).tolist(), strict=True))
             latency.add_metric([name], buckets, counts.latency.seconds)
         text = "Messages of topics that no stream selects: subscriptions of an earlier configuration."
         unrouted = counter("unrouted_messages", text, self.fast.unrouted)
-        counted = [samples, bridged, filled, rejected, ignored, set_back, forecasts, outliers, unrouted]
+        counted = [
+            samples,
+            bridged,
+            filled,
+            rejected,
+            ignored,
+            gathered,
+            set_back,
+            forgotten,
+            forecasts,
+            outliers,
+            unrouted,
+        ]
         return [*counted, series, latency]
 
     def error_metrics(self) -> Iterable[Metric]:

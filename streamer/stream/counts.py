@@ -34,7 +34,8 @@ class Counts:
     """
 
     def __init__(self) -> None:
-        self.samples = self.bridged = self.filled = self.ignored = self.surprises = 0
+        self.samples = self.bridged = self.filled = self.ignored = self.gathered = 0
+        self.surprises = self.forgotten = 0
         self.rejected: Counter[str] = Counter()
         self.forecasts: Counter[str] = Counter()
         self.latency = Latency()
@@ -48,6 +49,10 @@ class Counts:
         self.samples += 1
         self.bridged += bridged
 
+    def gather(self) -> None:
+        """One reading that becomes part of a sample."""
+        self.gathered += 1
+
     def fill(self, ticks: int) -> None:
         """Ticks that have the last value."""
         self.filled += ticks
@@ -57,7 +62,7 @@ class Counts:
         self.rejected[reason] += 1
 
     def ignore(self) -> None:
-        """One message without a value that is asked for."""
+        """One message, or one part of it, without a value that is asked for."""
         self.ignored += 1
 
     def forecast(self, models: Sequence[str], chosen: Ints, latency: Floats) -> None:
@@ -69,6 +74,10 @@ class Counts:
     def surprise(self, series: int) -> None:
         """So many series of which it is announced that they are outside their bands."""
         self.surprises += series
+
+    def forget(self, series: int) -> None:
+        """So many series that are no more."""
+        self.forgotten += series
 
     def due(self, cause: str) -> None:
         """A training that is due."""

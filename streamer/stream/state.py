@@ -11,9 +11,11 @@ from streamer.config import Metrics, Stream
 from streamer.errors import Rejected
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.panel import Panel
+from streamer.ingest.gather import Gather
 from streamer.ingest.grid import Grid, Series, SeriesIndex
 from streamer.ingest.intake import Intake
 from streamer.ingest.ticks import TickBatcher
+from streamer.ingest.times import Doubled
 from streamer.models import Kind
 from streamer.part import Part
 from streamer.publish.outlet import Outlet
@@ -40,6 +42,7 @@ class StreamState:
     """A stream, made of:
 
     intake      what its messages mean: payload to values and time
+    gather      what is known of ticks that are open, and of counters; None where every reading is a sample
     index       its series, and where each of them stands on the `grid`
     ticks       accepted samples on their way into tick batches
     panel       forecasters, their scores and the choice between them; a swap replaces it by one assignment
@@ -61,7 +64,8 @@ class StreamState:
         self.config, self.observer = config, observer
         self.grid = Grid(config.interval, config.max_gap, config.fill is not None)
         self.intake = Intake(config)
-        self.index = SeriesIndex(self.intake.multiseries is not None)
+        self.gather = Gather(config) if config.aggregation or config.difference else None
+        self.index = SeriesIndex(self.intake.multiseries is not None or self.gather is not None)
         self.ticks = TickBatcher(config.sizes.d, self.grid)
         self.panel = Panel.begin(config, metrics)
         self.schedule = Schedule(config)
@@ -95,9 +99,11 @@ class StreamState:
         yield self.schedule.drift
         yield from self.outlet.parts()
 
-    def check(self, topic: str, part: str = "") -> None:
-        """Raises Rejected (name) for a new series that could not be published."""
-        self.outlet.check(Series(-1, -1, topic, part, self.intake.labels(topic)))
+    def targets(self, topic: str, part: str = "") -> list[str]:
+        """The topics of a new series' messages. Raises Rejected (name) where brokers would not take them."""
+        found = self.outlet.targets(Series(-1, -1, topic, part, self.intake.labels(topic)))
+        self.outlet.check(found)
+        return found
 
     def add(self, ident: int, topic: str, part: str = "") -> Series:
         """A new series, at the next row."""
@@ -110,8 +116,10 @@ class StreamState:
         self.index.add(series)  # last: the metrics' threads look up the arrays of every series they see
         return series
 
-    def accept(self, series: Series, values: tuple[float, ...], time: float | None, arrived: float) -> None:
-        """The series now stands at the sample's tick, and the sample waits for `advance`.
+    def accept(
+        self, series: Series, values: tuple[float, ...], time: float | None, arrived: float, back: bool = False
+    ) -> None:
+        """The series now stands at the sample's tick, and the sample waits for `advance`; back: even at an earlier one.
 
         Raises Rejected: late, duplicate.
         """
@@ -121,17 +129,25 @@ class StreamState:
         try:
             advance = series.place(dated, self.grid)
         except Rejected as rejected:
-            if rejected.reason != "late" or not self.index.clocks.disagree(series.row, dated, arrived):
-                raise
-            advance = self.set_back(series, dated)
+            advance = self.set_back(series, dated) if back else self.place_late(series, dated, arrived, rejected)
         else:
             self.index.clocks.agree(series.row)
         self.counts.accept(self.ticks.add(series, values, advance, arrived))
         self.schedule.grow(series.growth)
         if self.grid.fill:
             self.ticks.quiet.expect(series)
-            for quiet, ticks in self.ticks.quiet.overdue(dated):
+            for quiet, ticks in self.ticks.quiet.overdue(series.time):
                 self.fill(quiet, ticks)
+
+    def place_late(self, series: Series, time: float, arrived: float, rejected: Rejected) -> int:
+        """Ticks to a sample that came too late to be placed: one of the second of two hours of the same name, or one
+        whose clock was set back. Raises Rejected.
+        """
+        if isinstance(time, Doubled) and time.later <= arrived + self.intake.max_ahead:
+            return series.place(time.later, self.grid)
+        if rejected.reason != "late" or not self.index.clocks.disagree(series.row, time, arrived):
+            raise rejected
+        return self.set_back(series, time)
 
     def set_back(self, series: Series, time: float) -> int:
         """The series begins anew at an earlier time: ticks from where it stood to its sample there.
