@@ -84,7 +84,7 @@ async def spell(fast: FastLane, ticks: range) -> Spell:
                 clock.append(time.perf_counter() - began)
             await asyncio.sleep(clock[-1])
     each = (1e6 * statistics.median(some) / BATCH for some in (processor, clock))
-    return Spell(*each, 1e6 * (time.thread_time() - begun) / (len(ticks) * SERIES))
+    return Spell(next(each), next(each), 1e6 * (time.thread_time() - begun) / (len(ticks) * SERIES))
 
 
 async def asked(fast: FastLane, ticks: range, url: str, viewers: int) -> Spell:
