@@ -15,6 +15,7 @@ from streamer.config import Config
 from streamer.errors import StateBlocked, StateError, StreamerError
 from streamer.lanes.checkpoints import checkpoints
 from streamer.lanes.fast import FastLane
+from streamer.lanes.forgetting import forgetting
 from streamer.lanes.machine import prepare
 from streamer.lanes.reload import Reloader, filters_of
 from streamer.lanes.slow import SlowLane
@@ -163,16 +164,6 @@ class Daemon:
                 log.warning("no snapshot: %s", failed)
             await asyncio.sleep(max(self.config.state.snapshot, SNAPSHOT_SHARE * (time.monotonic() - begun)))
 
-    async def reloads(self, asked: asyncio.Event) -> None:
-        """Read the configuration file again whenever asked; what cannot be used changes nothing."""
-        while self.file:
-            await asked.wait()
-            asked.clear()
-            try:
-                log.info("reloaded %s", await self.reloader.reload_file(self.file))
-            except StreamerError as refused:
-                log.error("not reloaded, nothing has changed: %s", " ".join(str(refused).split()))
-
     def end_handover(self) -> None:
         """Write down what the broker has of the last batches; else a start would publish it again."""
         with contextlib.suppress(StateError):
@@ -199,8 +190,12 @@ class Daemon:
                     tasks.create_task(self.lag.watch(), name="lag"),
                     tasks.create_task(self.snapshots(), name="snapshots"),
                     tasks.create_task(checkpoints(self.journal), name="checkpoints"),
-                    tasks.create_task(self.reloads(self.hung_up), name="reloads"),
+                    tasks.create_task(
+                        forgetting(self.reloader, self.config.state.path, self.publish), name="forgetting"
+                    ),
                 ]
+                if self.file:
+                    others.append(tasks.create_task(self.reloader.run(self.file, self.hung_up), name="reloads"))
                 for stream in self.fast.take_due():
                     self.slow.request(stream)
                 await self.fast_lane()

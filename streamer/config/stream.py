@@ -78,6 +78,8 @@ class Stream(Section):
     """Highest plausible value, in units of the series; a sample above it is rejected. null accepts any."""
     max_series: Ticks = 10000
     """Most series of this stream; samples of further series are rejected and counted."""
+    forget_after: Annotated[float, Field(gt=0)] | None = None
+    """Seconds without a sample, while other series of the stream have some, after which a series is forgotten."""
     season: Literal["auto"] | Season | tuple[Season, ...] | None = "auto"
     """Cycles. auto: day and week, for intervals from 1 s on; a number or a list: lengths in ticks; null: no cycle."""
     timezone: str = "UTC"

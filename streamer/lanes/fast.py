@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from streamer.errors import Rejected, StateBlocked
+from streamer.errors import Ignored, Rejected, StateBlocked
 from streamer.ingest.grid import Series
-from streamer.ingest.multiseries import Content, Reading
+from streamer.ingest.readings import Content, Reading
 from streamer.ingest.topics import joined
 from streamer.lanes.deliveries import Deliveries
 from streamer.lanes.retention import Kept, Retention
@@ -185,9 +185,9 @@ class FastLane:
         """A message that may hold several samples, each of which is one or is rejected by itself. Raises Rejected."""
         if content.command:
             self.commands[content.command.topic] = content.command
-        if content.fault:
-            self.reject(stream, message.topic, content.fault)
-        elif not content.readings:
+        for fault in content.faults:
+            self.reject(stream, message.topic, fault)
+        if not content.readings and not content.faults:
             stream.counts.ignore()
         times = dict.fromkeys(reading.time for reading in content.readings)
         good = {time for time in times if self.is_dated(stream, time, message)}
@@ -242,13 +242,16 @@ class FastLane:
             raise Rejected("name", f"its topic, or the name of its part, is longer than {LONGEST_NAME}")
         if stream.intake.multiseries and joined(topic, part) in stream.index.names:
             raise Rejected("name", "another series of the stream has this name")
-        stream.check(topic, part)
+        self.routing.claim(stream.targets(topic, part))
         series = stream.add(self.journal.next_series() + len(accepted.series), topic, part)
         accepted.series.append((series.ident, stream.source, topic, part))
         return series
 
     def reject(self, stream: StreamState, topic: str, rejected: Rejected) -> None:
         """Count a message that is no sample, and log it if it is the first of its topic and reason."""
+        if isinstance(rejected, Ignored):
+            stream.counts.ignore()
+            return
         stream.counts.reject(rejected.reason)
         key = (topic, rejected.reason)
         if key not in self.logged and len(self.logged) < REMEMBERED:

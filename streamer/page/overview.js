@@ -88,14 +88,19 @@ function tools(streams, chosen) {
 }
 
 function card(stream) {
-  const rejected = Object.entries(stream.rejected).map(([reason, count]) => `${count.toLocaleString("en")} ${reason}`);
   const networks = Object.entries(stream.networks).map(([kind, version]) => `${kind} ${version}`);
   return element("section", { class: "card", "aria-label": `Stream ${stream.name}` },
     element("h2", {}, stream.name),
     element("p", {}, `${stream.series.toLocaleString("en")} series, `, element("span", { "data-rate": stream.name }, `${stream.samples.toLocaleString("en")} samples`)),
     element("p", {}, `Forecasts are ${stream.words}.`),
     element("p", { class: "soft" }, `Networks: ${networks.join(", ") || "none yet"}; ${stream.training}.`),
-    rejected.length ? element("p", { class: "bad" }, `Rejected messages: ${rejected.join(", ")}.`) : null);
+    stream.rejected.length ? rejections(stream.rejected) : null);
+}
+
+function rejections(some) {
+  const count = some.reduce((sum, one) => sum + one.messages, 0).toLocaleString("en");
+  const lines = some.map((one) => element("li", {}, `${one.messages.toLocaleString("en")} ${one.reason}: ${one.meaning} ${one.remedy}`));
+  return element("details", {}, element("summary", { class: "bad" }, `${count} messages were rejected: why, and what to do`), element("ul", { class: "plain" }, ...lines));
 }
 
 // A line of the list, which forecasts redraw.

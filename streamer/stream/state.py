@@ -14,6 +14,7 @@ from streamer.forecast.panel import Panel
 from streamer.ingest.grid import Grid, Series, SeriesIndex
 from streamer.ingest.intake import Intake
 from streamer.ingest.ticks import TickBatcher
+from streamer.ingest.times import Doubled
 from streamer.models import Kind
 from streamer.part import Part
 from streamer.publish.outlet import Outlet
@@ -95,9 +96,11 @@ class StreamState:
         yield self.schedule.drift
         yield from self.outlet.parts()
 
-    def check(self, topic: str, part: str = "") -> None:
-        """Raises Rejected (name) for a new series that could not be published."""
-        self.outlet.check(Series(-1, -1, topic, part, self.intake.labels(topic)))
+    def targets(self, topic: str, part: str = "") -> list[str]:
+        """The topics of a new series' messages. Raises Rejected (name) where brokers would not take them."""
+        found = self.outlet.targets(Series(-1, -1, topic, part, self.intake.labels(topic)))
+        self.outlet.check(found)
+        return found
 
     def add(self, ident: int, topic: str, part: str = "") -> Series:
         """A new series, at the next row."""
@@ -121,17 +124,25 @@ class StreamState:
         try:
             advance = series.place(dated, self.grid)
         except Rejected as rejected:
-            if rejected.reason != "late" or not self.index.clocks.disagree(series.row, dated, arrived):
-                raise
-            advance = self.set_back(series, dated)
+            advance = self.place_late(series, dated, arrived, rejected)
         else:
             self.index.clocks.agree(series.row)
         self.counts.accept(self.ticks.add(series, values, advance, arrived))
         self.schedule.grow(series.growth)
         if self.grid.fill:
             self.ticks.quiet.expect(series)
-            for quiet, ticks in self.ticks.quiet.overdue(dated):
+            for quiet, ticks in self.ticks.quiet.overdue(series.time):
                 self.fill(quiet, ticks)
+
+    def place_late(self, series: Series, time: float, arrived: float, rejected: Rejected) -> int:
+        """Ticks to a sample that came too late to be placed: one of the second of two hours of the same name, or one
+        whose clock was set back. Raises Rejected.
+        """
+        if isinstance(time, Doubled) and time.later <= arrived + self.intake.max_ahead:
+            return series.place(time.later, self.grid)
+        if rejected.reason != "late" or not self.index.clocks.disagree(series.row, time, arrived):
+            raise rejected
+        return self.set_back(series, time)
 
     def set_back(self, series: Series, time: float) -> int:
         """The series begins anew at an earlier time: ticks from where it stood to its sample there.
@@ -229,7 +240,7 @@ class StreamState:
     def begin_training(self, cause: Cause) -> None:
         """A training is asked for, on what the series hold now."""
         self.counts.due(cause)
-        self.schedule.begin()
+        self.schedule.begin(cause)
         for series in self.series:
             series.ask()
 
