@@ -22,6 +22,7 @@ from streamer.lanes.slow import SlowLane
 from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
 from streamer.observe.access import announce
+from streamer.observe.entrance import secured
 from streamer.observe.http import serve
 from streamer.observe.lag import LoopLag
 from streamer.observe.metrics import Readings, registry
@@ -90,7 +91,7 @@ class Daemon:
 
     async def fast_lane(self) -> None:
         """Batches through the fast lane, acknowledged when they are journaled and their forecasts handed over."""
-        async for batch in self.link.batches():
+        async for batch in self.link.batches(idle=lambda: self.fast.patience):
             async with self.fast.lock:
                 done = False
                 if not self.overdue():
@@ -251,9 +252,10 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
             readings = registry(Readings(fast, link, reloader.results, config.metrics.per_series))
             readings.register(made.lag)
             window = Window(fast, slow, config.state.path, asyncio.get_running_loop())
-            served = site(readings, made.healthy, made.ready, window, config.metrics.token())
-            made.metrics_port = stack.enter_context(serve(config.metrics.host, config.metrics.port, served))
-            announce(config.metrics, made.metrics_port)
+            metrics = config.metrics
+            served = site(readings, made.healthy, made.ready, window, metrics.token(), metrics.path_prefix)
+            made.metrics_port = stack.enter_context(serve(metrics.host, metrics.port, served, secured(metrics)))
+            announce(metrics, made.metrics_port)
         stack.callback(made.end_handover)
         await stack.enter_async_context(link)
         made.publish(untold.messages)

@@ -120,7 +120,10 @@ def scalar_of(rules: Numbers | None) -> Scalar:
     text = reader(rules or Numbers())
 
     def read(value: Any) -> float:
-        if type(value) is str or type(value) is bool:
+        kind = type(value)
+        if kind is float or kind is int:
+            return scalar(value)
+        if kind is str or kind is bool:
             if (found := text(str(value))) is None:
                 raise Rejected("type", f"{str(value)[:40]!r} is no number; see payload.numbers")
             return checked(found)
@@ -156,22 +159,44 @@ def json_decoder(payload: JsonPayload) -> Decode:
     paths = [parse(path) for path in ([payload.value] if isinstance(payload.value, str) else payload.value)]
     time_path = parse(payload.time) if payload.time is not None else None
     array, style, load, read = payload.array, payload.time_format, loader(payload), scalar_of(payload.numbers)
-    plain = array is None and len(paths) == len(paths[0]) == len(time_path or ()) == 1 and style in ("auto", "s")
-    value_key, time_key = paths[0][0], time_path[0] if time_path else ""
     times = clock(style, payload.timezone)
 
+    def pick_out(whole: Any) -> Decoded:
+        try:
+            if array is None:
+                values = tuple([read(pick(whole, path)) for path in paths])
+            else:
+                values = vector(pick(whole, paths[0]), array, read)
+            return values, None if time_path is None else times(pick(whole, time_path))
+        except Rejected:
+            name_fault(whole)
+            raise
+
+    def name_fault(whole: Any) -> None:
+        """Raise the rejection again, with the path in it: nothing that is no fault pays for that."""
+        for path in paths:
+            at(whole, path, read if array is None else lambda value: vector(value, array, read))
+        if time_path is not None:
+            at(whole, time_path, times)
+
+    plain = array is None and len(paths) == len(paths[0]) == len(time_path or ()) == 1 and style in ("auto", "s")
+    if plain and payload.encoding == "json" and time_path:
+        return usual_decoder(paths[0][0], time_path[0], pick_out)
+    return lambda data: pick_out(load(data))
+
+
+def usual_decoder(value_key: str, time_key: str, pick_out: Callable[[Any], Decoded]) -> Decode:
+    """A fast path for the usual message, an object with number and time, without a function call per value."""
+
     def decode(data: bytes) -> Decoded:
-        whole = load(data)
-        if plain and type(whole) is dict:
-            # A fast path for the usual message, without a function call per value.
+        try:
+            whole = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            whole = document(data)
+        if type(whole) is dict:
             value, time = whole.get(value_key), whole.get(time_key)
             if type(value) is type(time) is float and abs(value) <= LARGEST and 0 <= time < MILLISECONDS_FROM:
                 return (value,), time
-        return values(whole), None if time_path is None else at(whole, time_path, times)
-
-    def values(whole: Any) -> tuple[float, ...]:
-        if array is None:
-            return tuple(at(whole, path, read) for path in paths)
-        return at(whole, paths[0], lambda value: vector(value, array, read))  # type: ignore[no-any-return]
+        return pick_out(whole)
 
     return decode

@@ -7,6 +7,7 @@ from streamer.config import Stream
 from streamer.errors import Rejected
 from streamer.ingest.decode import Decoded, decoder
 from streamer.ingest.grid import NO_LABELS
+from streamer.ingest.measure import measure, unmeasured
 from streamer.ingest.multiseries import multiseries
 from streamer.ingest.topics import labels, matches
 from streamer.records import Message
@@ -22,8 +23,7 @@ class Intake:
         self.templates, self.filters = stream.topics, stream.filters
         self.labelled = stream.filters != stream.topics
         self.decode, self.multiseries = decoder(stream.payload), multiseries(stream.payload, stream.max_series)
-        self.lowest = -math.inf if stream.lowest is None else stream.lowest
-        self.highest = math.inf if stream.highest is None else stream.highest
+        self.measure = unmeasured if stream.difference else measure(stream)
         self.max_ahead = math.inf if stream.max_ahead is None else stream.max_ahead
         self.max_behind = math.inf if stream.max_behind is None else stream.max_behind
 
@@ -33,15 +33,9 @@ class Intake:
         Raises Rejected.
         """
         values, time = self.decode(message.payload)
-        self.bound(values)
+        values = self.measure(values)
         self.date(time, message)
         return values, time
-
-    def bound(self, values: tuple[float, ...]) -> None:
-        """Raises Rejected where a value cannot be true."""
-        for value in values:
-            if not self.lowest <= value <= self.highest:
-                raise Rejected("out_of_range", "beyond streams[].lowest or highest")
 
     def date(self, time: float | None, message: Message) -> None:
         """Raises Rejected where a sample in this message cannot be of this time."""

@@ -69,14 +69,9 @@ def instant(at: datetime, zone: ZoneInfo | None) -> float:
 def moment(value: Any, style: str, zone: ZoneInfo | None = None) -> float:
     """Seconds since 1970 of an RFC 3339 text, or of a number, or its text, that counts parts of a second."""
     if isinstance(value, str):
-        number = style != "rfc3339" and plain_number(value, style)
-        if number is False or number is None:
-            if style not in ("auto", "rfc3339"):
-                raise Rejected("time", f"{value[:40]!r} is no number of {style}")
-            try:
-                return instant(datetime.fromisoformat(value), zone)
-            except ValueError:
-                raise Rejected("time", f"{value[:40]!r} is not RFC 3339") from None
+        number = None if style == "rfc3339" else plain_number(value, style)
+        if number is None:
+            return written(value, style, zone)
         value = number
     if style == "rfc3339" or type(value) not in (float, int):
         raise Rejected("time", f"{type(value).__name__} where {style} was expected")
@@ -89,10 +84,23 @@ def moment(value: Any, style: str, zone: ZoneInfo | None = None) -> float:
     return counted / parts(counted, style)
 
 
+def written(text: str, style: str, zone: ZoneInfo | None) -> float:
+    """The instant of an RFC 3339 text, where the format allows one."""
+    if style not in ("auto", "rfc3339"):
+        raise Rejected("time", f"{text[:40]!r} is no number of {style}")
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise Rejected("time", f"{text[:40]!r} is not RFC 3339") from None
+    return instant(at, zone)
+
+
 def parts(counted: float, style: str) -> float:
     """How many of what is counted make a second."""
     if style != "auto":
         return PER_SECOND[style]
+    if -MILLISECONDS_FROM < counted < MILLISECONDS_FROM:
+        return 1.0
     return next((parts for least, parts in SIZES if abs(counted) >= least), 1.0)
 
 

@@ -44,11 +44,14 @@ class Routing:
         if any(stream.outlet.owns(topic) for stream in self.streams):
             raise Rejected("own_forecast", "a forecast is not forecast again")
 
-    def claim(self, targets: Sequence[str]) -> None:
-        """A new series publishes on these topics. Raises Rejected (name) where another one does on any of them."""
+    def check_free(self, targets: Sequence[str]) -> None:
+        """Raises Rejected (name) where another series publishes on one of these topics."""
         for topic in targets:
             if hash(topic) in self.claimed:
                 raise Rejected("name", f"another series publishes on {topic}; publish.topic must tell them apart")
+
+    def claim(self, targets: Sequence[str]) -> None:
+        """A new series publishes on these topics."""
         self.claimed.update(map(hash, targets))
 
     def learn(self, topic: str, stream: StreamState, series: Series | None) -> None:

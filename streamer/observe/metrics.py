@@ -112,6 +112,7 @@ class Readings(Collector):
         bridged = Counter("streamer_bridged_ticks", "Missing ticks bridged by the models.", labels=["stream"])
         filled = Counter("streamer_filled_ticks", "Ticks filled with the last value (fill: last).", labels=["stream"])
         rejected = Counter("streamer_rejected_messages", "Messages that were no sample.", labels=["stream", "reason"])
+        gathered = Counter("streamer_gathered_readings", "Readings that samples are made of.", labels=["stream"])
         ignored = Counter("streamer_ignored_messages", "Messages without a value that is asked for.", labels=["stream"])
         forecasts = Counter("streamer_forecasts", "Forecasts published.", labels=["stream", "model"])
         series = Gauge("streamer_series", "Series known.", labels=["stream"])
@@ -128,6 +129,7 @@ class Readings(Collector):
             bridged.add_metric([name], counts.bridged)
             filled.add_metric([name], counts.filled)
             ignored.add_metric([name], counts.ignored)
+            gathered.add_metric([name], counts.gathered)
             for reason, count in sorted(counts.rejected.copy().items()):
                 rejected.add_metric([name, reason], count)
             for model, count in sorted(counts.forecasts.copy().items()):
@@ -141,7 +143,19 @@ class Readings(Collector):
             latency.add_metric([name], buckets, counts.latency.seconds)
         text = "Messages of topics that no stream selects: subscriptions of an earlier configuration."
         unrouted = counter("unrouted_messages", text, self.fast.unrouted)
-        counted = [samples, bridged, filled, rejected, ignored, set_back, forgotten, forecasts, outliers, unrouted]
+        counted = [
+            samples,
+            bridged,
+            filled,
+            rejected,
+            ignored,
+            gathered,
+            set_back,
+            forgotten,
+            forecasts,
+            outliers,
+            unrouted,
+        ]
         return [*counted, series, latency]
 
     def error_metrics(self) -> Iterable[Metric]:

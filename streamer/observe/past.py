@@ -21,8 +21,9 @@ from streamer.store.journal import Journal
 from streamer.store.outcomes import outcomes_after
 from streamer.stream.state import StreamState
 
-WARM = 1000
-"""Samples before the first forecast shown that are folded at most: more would cost seconds, and change little."""
+WARM = 3
+"""Samples before the first forecast shown that are folded at most, in multiples of those after it: more would cost
+seconds, and change little."""
 REST = 1.0
 """Rest after work, in multiples of it: the thread and the fast lane want the same interpreter."""
 PIECE_SECONDS = 0.002
@@ -87,12 +88,12 @@ def past(directory: Path, of: Origin, points: int, count: int) -> answers.Past:
     Raises StateError, TooLong.
     """
     with closing(Journal.read(directory)) as journal, failures(journal.path):
-        ticks, _ = journal.newest(of.ident, points + WARM + 1)
+        ticks, _ = journal.newest(of.ident, points * (1 + WARM) + 1)
         if not len(ticks):
             return answers.Past(of.ident, True, [], [])
         shown = ticks[-points:]
         every = max(1, (int(shown[-1]) - int(shown[0]) + 1) // count)
-        begin = int(ticks[0]) if len(ticks) > points + WARM else -1
+        begin = int(ticks[0]) if len(ticks) > points * (1 + WARM) else -1
         seen = Recorder(int(shown[0]), int(shown[-1]), every, of.leads)
         versions = fold(of, begin, seen, journal)
         whole = begin < 0 and int(ticks[0]) == 0 and versions == [*range(1, len(versions) + 1)]

@@ -1,14 +1,15 @@
 // What had been said before: a slider over past forecasts, and a line of those so many ticks ahead. Both are asked for
-// when somebody touches them, and grow with the forecasts that come in meanwhile.
+// when somebody touches them; meanwhile the picture stands still.
 import { api, element, lasting } from "./tools.js";
 
 const MOST = 120;
 const NOTHING = "nothing";
+const POINTS = 300;
 
 export class Before {
-  // show(before, line): draws them.
+  // show({ history, forecast, before, line }): draws a picture that stands still, or with nothing goes on live.
   constructor(id, leads, show) {
-    [this.id, this.show, this.found, this.latest] = [id, show, null, []];
+    [this.id, this.show, this.found, this.asked] = [id, show, null, false];
     this.slider = element("input", { type: "range", min: 0, max: MOST, value: MOST, step: 1, oninput: () => this.change() });
     this.choice = element("select", { onchange: () => this.change() }, element("option", { value: NOTHING }, NOTHING),
       ...leads.map((lead) => element("option", { value: lead }, lead === 1 ? "what was said 1 tick before" : `what was said ${lead} ticks before`)));
@@ -19,45 +20,56 @@ export class Before {
         element("label", {}, "Compare the values with", this.choice)), this.said);
   }
 
-  // A forecast that has come in.
-  add(forecast) {
-    if (forecast && this.latest.at(-1)?.time !== forecast.time) this.latest.push(forecast);
-    if (this.latest.length > MOST) this.latest.shift();
-    if (this.found && (this.slider.value < MOST || this.choice.value !== NOTHING)) this.draw();
+  get looking() {
+    return +this.slider.value < MOST || this.choice.value !== NOTHING;
   }
 
   async change() {
-    if (!this.found && !this.asked) {
-      this.said.textContent = "Made again from the journal; this takes a few seconds …";
-      this.asked = api(`series/${this.id}/past?points=300&count=60`);
-      try {
-        this.found = await this.asked;
-      } catch (error) {
-        this.said.textContent = `There is no answer: ${error.message}`;
-        this.asked = null;
-        return;
-      }
+    if (!this.looking) {
+      this.found = null;
+      this.said.textContent = "";
+      this.show(null);
+      return;
     }
-    if (this.found) this.draw();
+    if (!this.found && !this.asked) await this.ask();
+    if (this.found && this.looking) this.draw();
+  }
+
+  async ask() {
+    this.asked = true;
+    this.said.textContent = "Made again from the journal; this takes a few seconds …";
+    try {
+      const past = await this.past(POINTS).catch(() => this.past(POINTS / 3)); // on a busy machine fewer are made in time
+      this.found = { past, history: await api(`series/${this.id}/history?points=${POINTS}`) };
+    } catch (error) {
+      this.said.textContent = `There is no answer: ${error.message}`;
+    }
+    this.asked = false;
+  }
+
+  past(points) {
+    return api(`series/${this.id}/past?points=${points}&count=60`);
   }
 
   draw() {
-    const { forecasts, lines, whole } = this.found;
-    const newer = this.latest.filter((one) => one.time > (forecasts.at(-1)?.time ?? 0));
-    const all = [...forecasts, ...newer];
-    const at = Math.round((this.slider.value / MOST) * all.length);
-    const before = all[at] ?? null; // the last place is now
+    const { past: { forecasts, lines, whole }, history } = this.found;
+    const newest = forecasts.at(-1);
+    if (!newest) {
+      this.said.textContent = "Nothing had been said yet.";
+      return;
+    }
+    const before = +this.slider.value < MOST ? forecasts[Math.floor((this.slider.value / MOST) * forecasts.length)] : null;
     const line = lines.find((one) => String(one.lead) === this.choice.value) ?? null;
-    this.show(before, line && this.longer(line, newer));
-    const how = whole ? "as it was published" : "made again from the samples that the journal has, so nearly as it was published";
-    const what = line ? " Thin line: what had been said of each value." : "";
-    this.said.textContent = before ? `Forecast made ${lasting((all.at(-1).time - before.time))} before the newest one, ${how}.${what}` : line ? `${what.trim()} It is ${how}.` : "";
-  }
-
-  longer(line, newer) {
-    return {
-      times: [...line.times, ...newer.map((one) => one.time + line.lead * one.interval)],
-      mean: [...line.mean, ...newer.map((one) => one.mean[line.lead - 1])],
-    };
+    const until = history.times.filter((time) => time <= newest.time).length;
+    const then = { clipped: history.clipped };
+    for (const name of ["ticks", "times", "values"]) then[name] = history[name].slice(0, until);
+    this.show({ history: then, forecast: newest, before, line });
+    const sentences = [
+      before && `Violet: the forecast made ${lasting(newest.time - before.time)} before the newest one.`,
+      line && "Thin line: what had been said of each value.",
+      whole ? "All as it was published." : "Made again from the samples that the journal has: nearly what was published.",
+      "The picture stands still until the slider is back at the right and nothing is compared.",
+    ];
+    this.said.textContent = sentences.filter(Boolean).join(" ");
   }
 }

@@ -21,13 +21,13 @@ export class Fan extends Chart {
     super(box, 340);
     this.thresholds = thresholds;
     this.now = 0;
-    [this.gaps, this.outside, this.before, this.line] = [[], [], null, null];
+    [this.gaps, this.outside, this.before] = [[], [], null];
   }
 
   // before: a forecast of then. line: what had been said of each value, so many ticks before.
-  show(history, forecast, before = this.before, line = this.line) {
+  show(history, forecast, before = null, line = null) {
     const [times, value] = [[...history.times], [...first(history.values)]];
-    [this.before, this.line] = [before, line];
+    this.before = before;
     [this.gaps, this.outside] = [[], []];
     const clipped = new Set(history.clipped);
     history.ticks.forEach((tick, i) => {

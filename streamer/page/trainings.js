@@ -62,7 +62,7 @@ function curve(losses) {
 }
 
 function framed(head, rows) {
-  return framed(head, rows);
+  return element("div", { class: "frame" }, element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...rows)));
 }
 
 function table(networks) {

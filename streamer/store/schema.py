@@ -139,6 +139,16 @@ ALTER TABLE models ADD COLUMN checksum INTEGER;
     """
 ALTER TABLE series ADD COLUMN checksum INTEGER;
 """,
+    """
+CREATE TABLE readings ( -- of ticks that are open, batch by batch, and of counters
+  id INTEGER PRIMARY KEY,
+  stream TEXT NOT NULL,
+  fit TEXT NOT NULL, -- JSON of the settings that they were taken under
+  whole INTEGER NOT NULL, -- 1: all that was known then, and what is of before is gone; 0: what came since
+  readings BLOB NOT NULL, -- JSON
+  checksum INTEGER NOT NULL
+) STRICT;
+""",
 )
 """Step i migrates version i to version i + 1; a step that was released never changes."""
 

@@ -34,7 +34,8 @@ class Counts:
     """
 
     def __init__(self) -> None:
-        self.samples = self.bridged = self.filled = self.ignored = self.surprises = self.forgotten = 0
+        self.samples = self.bridged = self.filled = self.ignored = self.gathered = 0
+        self.surprises = self.forgotten = 0
         self.rejected: Counter[str] = Counter()
         self.forecasts: Counter[str] = Counter()
         self.latency = Latency()
@@ -47,6 +48,10 @@ class Counts:
         """One sample, after so many missing ticks."""
         self.samples += 1
         self.bridged += bridged
+
+    def gather(self) -> None:
+        """One reading that becomes part of a sample."""
+        self.gathered += 1
 
     def fill(self, ticks: int) -> None:
         """Ticks that have the last value."""

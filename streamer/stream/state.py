@@ -11,6 +11,7 @@ from streamer.config import Metrics, Stream
 from streamer.errors import Rejected
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.panel import Panel
+from streamer.ingest.gather import Gather
 from streamer.ingest.grid import Grid, Series, SeriesIndex
 from streamer.ingest.intake import Intake
 from streamer.ingest.ticks import TickBatcher
@@ -41,6 +42,7 @@ class StreamState:
     """A stream, made of:
 
     intake      what its messages mean: payload to values and time
+    gather      what is known of ticks that are open, and of counters; None where every reading is a sample
     index       its series, and where each of them stands on the `grid`
     ticks       accepted samples on their way into tick batches
     panel       forecasters, their scores and the choice between them; a swap replaces it by one assignment
@@ -62,7 +64,8 @@ class StreamState:
         self.config, self.observer = config, observer
         self.grid = Grid(config.interval, config.max_gap, config.fill is not None)
         self.intake = Intake(config)
-        self.index = SeriesIndex(self.intake.multiseries is not None)
+        self.gather = Gather(config) if config.aggregation or config.difference else None
+        self.index = SeriesIndex(self.intake.multiseries is not None or self.gather is not None)
         self.ticks = TickBatcher(config.sizes.d, self.grid)
         self.panel = Panel.begin(config, metrics)
         self.schedule = Schedule(config)
@@ -113,8 +116,10 @@ class StreamState:
         self.index.add(series)  # last: the metrics' threads look up the arrays of every series they see
         return series
 
-    def accept(self, series: Series, values: tuple[float, ...], time: float | None, arrived: float) -> None:
-        """The series now stands at the sample's tick, and the sample waits for `advance`.
+    def accept(
+        self, series: Series, values: tuple[float, ...], time: float | None, arrived: float, back: bool = False
+    ) -> None:
+        """The series now stands at the sample's tick, and the sample waits for `advance`; back: even at an earlier one.
 
         Raises Rejected: late, duplicate.
         """
@@ -124,7 +129,7 @@ class StreamState:
         try:
             advance = series.place(dated, self.grid)
         except Rejected as rejected:
-            advance = self.place_late(series, dated, arrived, rejected)
+            advance = self.set_back(series, dated) if back else self.place_late(series, dated, arrived, rejected)
         else:
             self.index.clocks.agree(series.row)
         self.counts.accept(self.ticks.add(series, values, advance, arrived))

@@ -164,7 +164,7 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
         ("mqtt.pasword: unknown key", "did you mean password?"),
         ("mqtt.qos: ", "less than or equal to 1"),
         ("mqtt.tls: ", "cert_file and key_file go together: give both or neither"),
-        ("mqtt.url: ", "write mqtt://host[:port], mqtts://host[:port] or embedded://host:port"),
+        ("mqtt.url: ", "write mqtt://, mqtts://, ws://, wss:// or embedded://, then host[:port]"),
         ("streams.0.interval: ", "greater than or equal to 0.000001"),
         ("streams.0.name: ", "pattern"),
         ("streams.0.topics: ", "'plant/#/x' is no MQTT topic filter"),

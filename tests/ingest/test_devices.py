@@ -133,3 +133,28 @@ def test_two_devices_on_one_topic(tmp_path: Path) -> None:
     ]
     assert stream.counts.ignored == 3  # wind of both, and humidity of one
     journal.close()
+
+
+def test_meters(tmp_path: Path) -> None:
+    """What a meter counts in a quarter of an hour is forecast, whatever comes within it."""
+    loaded = load(CONFIGS / "meters.yaml")
+    journal = Journal.open(tmp_path)
+    fast = FastLane([StreamState(one, Metrics()) for one in loaded.streams], journal, 65536, lambda: NOW)
+
+    def send(topic: str, after: float, value: Any) -> None:
+        message = Message(topic, sent(value), 0, False, None, NOW + after)
+        fast.clock = lambda: NOW + after
+        fast.process(MessageBatch([message], 1))
+
+    for i in range(0, 3700, 100):
+        send("dsmr/reading/energy_delivered_1", i, f"{4711 + i / 3600:.3f}".encode())
+        send("plug/status/switch:0", i, {"id": 0, "aenergy": {"total": 100 + i / 10}})
+        send("pulse/water", i, str((65000 + i) % 65536).encode())
+        send("rain/roof/tip", i, b"1")
+    held = {one.name: journal.newest(one.ident, 99)[1][:, 0] for stream in fast.streams for one in stream.series}
+    assert held["dsmr/reading/energy_delivered_1"] == pytest.approx([0.25] * 3, abs=0.002)
+    assert held["plug/status/switch:0"] == pytest.approx([0.36] * 11)
+    assert set(held["pulse/water"]) <= {50.0, 100.0}  # litres a minute, over one tick or two
+    assert held["rain/roof/tip"] == pytest.approx([0.2 * 6] * 6)
+    assert not any(stream.counts.rejected for stream in fast.streams)
+    journal.close()

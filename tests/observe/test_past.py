@@ -63,15 +63,14 @@ async def test_past_forecasts_are_those_issued(stream: Stream, tmp_path: Path) -
         assert line["mean"][-len(told) :] == [one["mean"][line["lead"] - 1] for one in some]
 
 
-async def test_a_long_past_is_folded_in_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_past_is_folded_in_part(tmp_path: Path) -> None:
     """Of more samples than are folded the newest are, which is told; the forecasts are nearly the same."""
-    monkeypatch.setattr(past, "WARM", 300)
     fast = fast_lane(tmp_path, timed(max_ahead=None, forecasters=["linear"]))
-    issued = [feed(fast, [sample("plant/a", t, value(t))]) for t in range(3 * TICKS)]
+    issued = [feed(fast, [sample("plant/a", t, value(t))]) for t in range(4 * TICKS)]
     with looked_at(fast, tmp_path) as url:
-        found = (await got(f"{url}{BASE}/series/1/past?points=20&count=7")).json
+        found = (await got(f"{url}{BASE}/series/1/past?points=140&count=7")).json
     fast.journal.close()
-    assert (found["whole"], len(found["forecasts"]), len(found["lines"][0]["mean"])) == (False, 7, 20)
+    assert (found["whole"], len(found["forecasts"]), len(found["lines"][0]["mean"])) == (False, 7, 140)
     assert found["forecasts"][-1]["mean"] == pytest.approx(issued[-1][0]["mean"], abs=0.2)
 
 

@@ -28,7 +28,7 @@ def waves(seeds: Sequence[int]) -> Data:
     """Each wave with the noise of each seed."""
     names = [(wave, seed) for wave in WAVES for seed in seeds]
     x: Floats = np.array([[sample.values[0] for sample in islice(signal(*one), TICKS)] for one in names])
-    time: Floats = 1_767_571_200.0 + np.arange(TICKS)
+    time: Floats = np.arange(TICKS, dtype=np.float64) + 1_767_571_200.0
     return Data("waves", SPEC, tuple(f"{wave} {seed}" for wave, seed in names), time, x.T)
 
 
