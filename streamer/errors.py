@@ -31,6 +31,10 @@ class StateBlocked(StateError):
     """It cannot be written now, a full disk as a rule, and may be later."""
 
 
+class StateLocked(StateError):
+    """Another process uses it."""
+
+
 class StateDamaged(StateError):
     """A file of it is not what was written."""
 

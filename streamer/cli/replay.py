@@ -4,6 +4,7 @@ import asyncio
 import os
 from enum import StrEnum
 from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -58,17 +59,24 @@ def replay(
     """
     from streamer.config.loader import broker as broker_of
     from streamer.observe import logs
+    from streamer.tools.progress import progressing
+    from streamer.tools.replay.lines import count as lines
     from streamer.tools.replay.live import replay_to
-    from streamer.tools.replay.play import Form, Pace, Summary
+    from streamer.tools.replay.play import Form, Pace
     from streamer.tools.replay.sources import SourceOptions, open_source
 
     logs.configure("text", "info")
     mqtt = broker_of(mqtt_section(broker, username, password_file, ca_file) | {"client_id": f"replay-{os.getpid()}"})
     options = SourceOptions(tuple(column or ()), time_column, interval, seed=seed, loop=loop)
     samples = islice(open_source(source, options), count)
-
-    def progress(summary: Summary) -> None:
-        typer.echo(f"\r{summary.samples} samples, {summary.seconds:.0f} s", nl=False, err=True)
-
-    done = asyncio.run(replay_to(mqtt, samples, Pace(rate, speed), Form(topic, payload.value, qos), progress))
-    typer.echo(f"\r{done.samples} samples published in {done.seconds:.1f} s", err=True)
+    rows = None if loop else lines(Path(source))
+    with progressing("samples", min(filter(None, (count, rows)), default=None)) as told:
+        asked = replay_to(
+            mqtt,
+            samples,
+            Pace(rate, speed),
+            Form(topic, payload.value, qos),
+            lambda summary: told(summary.samples, ""),
+        )
+        done = asyncio.run(asked)
+    typer.echo(f"{done.samples} samples published in {done.seconds:.1f} s", err=True)

@@ -96,6 +96,8 @@ class Stream(Section):
     """Highest plausible value, in units of the series; a sample above it is rejected. null accepts any."""
     max_series: Ticks = 10000
     """Most series of this stream; samples of further series are rejected and counted."""
+    forget_after: Annotated[float, Field(gt=0)] | None = None
+    """Seconds without a sample, while other series of the stream have some, after which a series is forgotten."""
     season: Literal["auto"] | Season | tuple[Season, ...] | None = "auto"
     """Cycles. auto: day and week, for intervals from 1 s on; a number or a list: lengths in ticks; null: no cycle."""
     timezone: str = "UTC"
@@ -244,6 +246,12 @@ class Stream(Section):
     def surprise_of_a_band(self) -> Self:
         if self.surprise and len(self.publish.quantiles) < 2:
             raise ValueError("surprise: needs a band, of at least two publish.quantiles")
+        return self
+
+    @model_validator(mode="after")
+    def slots_of_one_number(self) -> Self:
+        if self.publish.shape == "slots" and self.payload.d > 1:
+            raise ValueError(f"publish.shape: a slot has one value, and a sample here {self.payload.d}: write curve")
         return self
 
     @model_validator(mode="after")

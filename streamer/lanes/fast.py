@@ -218,13 +218,13 @@ class FastLane:
 
         Raises Rejected: series_limit, name.
         """
-        self.admit(stream, topic, part)
+        self.routing.claim(self.admit(stream, topic, part))
         series = stream.add(self.journal.next_series() + len(accepted.series), topic, part)
         accepted.series.append((series.ident, stream.source, topic, part))
         return series
 
-    def admit(self, stream: StreamState, topic: str, part: str) -> None:
-        """Raises Rejected (series_limit, name) for a series that there cannot be."""
+    def admit(self, stream: StreamState, topic: str, part: str) -> list[str]:
+        """The topics of a new series' messages. Raises Rejected (series_limit, name) for one that there cannot be."""
         limit = stream.config.max_series
         if len(stream.series) >= limit:
             raise Rejected("series_limit", f"streams[].max_series is {limit}; raise it, or narrow the topics")
@@ -232,7 +232,9 @@ class FastLane:
             raise Rejected("name", f"its topic, or the name of its part, is longer than {LONGEST_NAME}")
         if stream.intake.multiseries and joined(topic, part) in stream.index.names:
             raise Rejected("name", "another series of the stream has this name")
-        stream.check(topic, part)
+        targets = stream.targets(topic, part)
+        self.routing.check_free(targets)
+        return targets
 
     def reject(self, stream: StreamState, topic: str, rejected: Rejected) -> None:
         """Count a message that is no sample, and log it if it is the first of its topic and reason."""

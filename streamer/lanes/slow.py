@@ -4,12 +4,14 @@ import asyncio
 import logging
 import os
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from streamer.config import Config
 from streamer.errors import TrainingFailed
+from streamer.lanes.diary import KEPT, Training
 from streamer.models import KINDS
 from streamer.records import GPU_RECIPES, Candidate
 from streamer.store.journal import Journal
@@ -39,7 +41,8 @@ class Activity:
 class SlowLane:
     """Trainings of all streams, queued. None is due while one is under way, so a stream waits at most once.
 
-    `lock` is that of the fast lane. `worker` is what python runs to train.
+    `lock` is that of the fast lane. `worker` is what python runs to train. `diary`: the newest trainings, the
+    last of them the `entry`.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class SlowLane:
         self.config, self.journal, self.lock, self.clock, self.worker = config, journal, lock, clock, worker
         self.queue: asyncio.Queue[StreamState] = asyncio.Queue()
         self.activity = Activity()
+        self.entry = Training("", "", 0.0)
+        self.diary: deque[Training] = deque(maxlen=KEPT)
 
     def configure(self, config: Config) -> None:
         """Train as this configuration says from the next training on."""
@@ -72,15 +77,20 @@ class SlowLane:
     async def attempt(self, stream: StreamState) -> None:
         """One training; where it comes to nothing, the stream waits longer for the next one (`Schedule.due`)."""
         started = asyncio.get_running_loop().time()
+        entry = self.entry = Training(stream.name, stream.schedule.cause, self.clock())
+        self.diary.append(entry)
+        self.activity = Activity(stream.name)
         try:
             done = await self.retrain(stream)
         except TrainingFailed as failed:
             done = False
             stream.counts.retrain(failed.reason)
+            entry.fail(failed.reason)
             log.warning("training failed stream=%s reason=%s: %s", stream.name, failed.reason, failed)
         finally:
             spent = asyncio.get_running_loop().time() - started
             stream.counts.spend(spent)
+            entry.end(spent)
             self.activity = Activity()
         if not done:
             stream.fail_training()
@@ -100,6 +110,7 @@ class SlowLane:
         results = [(candidate, "swapped" if candidate in admitted else "kept") for candidate in candidates]
         for candidate, result in results:
             stream.counts.gate(candidate)
+            self.entry.decide(candidate, result)
             log.info("gate stream=%s model=%s result=%s: %s", name, candidate.kind, result, verdict(candidate))
         version = await promote(stream, admitted, self.journal, self.lock, self.clock())
         for candidate, result in results:
@@ -159,10 +170,11 @@ class SlowLane:
         )
 
     def watch(self, stream: StreamState) -> Callable[[dict[str, Any]], None]:
-        """Keeps `activity` up to date from what the training process reports, and logs it now and then."""
-        name = stream.name
+        """Keeps `activity` and `entry` up to date from what the training process reports, and logs it now and then."""
+        name, entry = stream.name, self.entry
 
         def report(line: dict[str, Any]) -> None:
+            entry.report(line)
             match line["event"]:
                 case "start":
                     self.activity = Activity(name, line["device"])

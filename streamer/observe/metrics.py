@@ -119,6 +119,7 @@ class Readings(Collector):
         text = "Values far outside, which forecasters were given clipped."
         outliers = Counter("streamer_outliers", text, labels=["stream"])
         set_back = Counter("streamer_sets_back", "Series begun anew at an earlier time.", labels=["stream"])
+        forgotten = Counter("streamer_forgotten_series", "Series that were forgotten.", labels=["stream"])
         latency = Histogram(
             "streamer_sample_to_forecast_seconds", "From a sample's arrival to its forecast's.", labels=["stream"]
         )
@@ -135,13 +136,26 @@ class Readings(Collector):
                 forecasts.add_metric([name, model], count)
             series.add_metric([name], len(stream.series))
             set_back.add_metric([name], stream.index.clocks.sets_back)
+            forgotten.add_metric([name], stream.counts.forgotten)
             outliers.add_metric([name], int(stream.panel.shared.guard.clipped.sum()))
             bounds = [*map(str, LATENCIES.tolist()), "+Inf"]
             buckets = list(zip(bounds, np.cumsum(counts.latency.samples).tolist(), strict=True))
             latency.add_metric([name], buckets, counts.latency.seconds)
         text = "Messages of topics that no stream selects: subscriptions of an earlier configuration."
         unrouted = counter("unrouted_messages", text, self.fast.unrouted)
-        counted = [samples, bridged, filled, rejected, ignored, gathered, set_back, forecasts, outliers, unrouted]
+        counted = [
+            samples,
+            bridged,
+            filled,
+            rejected,
+            ignored,
+            gathered,
+            set_back,
+            forgotten,
+            forecasts,
+            outliers,
+            unrouted,
+        ]
         return [*counted, series, latency]
 
     def error_metrics(self) -> Iterable[Metric]:
@@ -185,7 +199,8 @@ class Readings(Collector):
         live = Gauge("streamer_model_version", "Version of the live network, 0 for none.", labels=labels)
         swapped = Gauge("streamer_last_swap_timestamp_seconds", "When it went live.", labels=labels)
         every = Gauge("streamer_retrain_every_ticks", "Ticks between trainings, 0 for none.", labels=["stream"])
-        gated = Gauge("streamer_gate_e_p", "E_p at the last training, held-out ticks, scaled units.", labels=labels)
+        text = "Error / that of persistence on held-out ticks, median over series: what the gate compared last."
+        gated = Gauge("streamer_gate_error_ratio", text, labels=labels)
         for stream in self.streams:
             name, counts = stream.name, stream.counts
             for cause in CAUSES:

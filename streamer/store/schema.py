@@ -3,6 +3,7 @@
 import sqlite3
 import struct
 from collections.abc import Sequence
+from contextlib import closing
 
 MIGRATIONS = (
     """
@@ -136,6 +137,9 @@ ALTER TABLE chunks ADD COLUMN checksum INTEGER;
 ALTER TABLE models ADD COLUMN checksum INTEGER;
 """,
     """
+ALTER TABLE series ADD COLUMN checksum INTEGER;
+""",
+    """
 CREATE TABLE readings ( -- of ticks that are open, batch by batch, and of counters
   id INTEGER PRIMARY KEY,
   stream TEXT NOT NULL,
@@ -147,6 +151,10 @@ CREATE TABLE readings ( -- of ticks that are open, batch by batch, and of counte
 """,
 )
 """Step i migrates version i to version i + 1; a step that was released never changes."""
+
+
+Shape = list[tuple[str, str, str, int, int]]
+"""Table, column, type, whether it may not be NULL, and its place in the primary key, of all columns of a file."""
 
 
 class InOrder:
@@ -176,3 +184,18 @@ def migrate(database: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS
     for step in range(version, len(migrations)):
         database.executescript(f"BEGIN; {migrations[step]} PRAGMA user_version = {step + 1}; COMMIT;")
     return int(version)
+
+
+def shape(database: sqlite3.Connection) -> Shape:
+    """The tables that a file has."""
+    return database.execute(
+        'SELECT tables.name, columns.name, columns.type, "notnull", pk FROM sqlite_master AS tables'
+        " JOIN pragma_table_info(tables.name) AS columns WHERE tables.type = 'table' ORDER BY 1, cid"
+    ).fetchall()
+
+
+def newest_shape(migrations: Sequence[str] = MIGRATIONS) -> Shape:
+    """The tables that a file of the newest version has."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        migrate(database, migrations)
+        return shape(database)

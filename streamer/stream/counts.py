@@ -29,12 +29,13 @@ class Counts:
     """Counters of one stream.
 
     surprises: announcements of series that are outside their bands. latency: from sample to forecast. retrainings: by
-    kind and result. gated: E_p of the newest training on its held-out ticks, by model. dues: trainings that were due,
-    by cause.
+    kind and result. gated: error of each network at its newest training, as the gate compares it (`Errors.ratio`).
+    dues: trainings that were due, by cause.
     """
 
     def __init__(self) -> None:
-        self.samples = self.bridged = self.filled = self.ignored = self.gathered = self.surprises = 0
+        self.samples = self.bridged = self.filled = self.ignored = self.gathered = 0
+        self.surprises = self.forgotten = 0
         self.rejected: Counter[str] = Counter()
         self.forecasts: Counter[str] = Counter()
         self.latency = Latency()
@@ -74,6 +75,10 @@ class Counts:
         """So many series of which it is announced that they are outside their bands."""
         self.surprises += series
 
+    def forget(self, series: int) -> None:
+        """So many series that are no more."""
+        self.forgotten += series
+
     def due(self, cause: str) -> None:
         """A training that is due."""
         self.dues[cause] += 1
@@ -88,5 +93,5 @@ class Counts:
         self.training_seconds += seconds
 
     def gate(self, candidate: Candidate) -> None:
-        """The errors that the gate compared."""
-        self.gated |= {candidate.kind: candidate.errors.e_p, "persistence": candidate.errors.persistence}
+        """The error that the gate compared."""
+        self.gated[candidate.kind] = candidate.errors.ratio

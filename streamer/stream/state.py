@@ -99,9 +99,11 @@ class StreamState:
         yield self.schedule.drift
         yield from self.outlet.parts()
 
-    def check(self, topic: str, part: str = "") -> None:
-        """Raises Rejected (name) for a new series that could not be published."""
-        self.outlet.check(Series(-1, -1, topic, part, self.intake.labels(topic)))
+    def targets(self, topic: str, part: str = "") -> list[str]:
+        """The topics of a new series' messages. Raises Rejected (name) where brokers would not take them."""
+        found = self.outlet.targets(Series(-1, -1, topic, part, self.intake.labels(topic)))
+        self.outlet.check(found)
+        return found
 
     def add(self, ident: int, topic: str, part: str = "") -> Series:
         """A new series, at the next row."""
@@ -243,7 +245,7 @@ class StreamState:
     def begin_training(self, cause: Cause) -> None:
         """A training is asked for, on what the series hold now."""
         self.counts.due(cause)
-        self.schedule.begin()
+        self.schedule.begin(cause)
         for series in self.series:
             series.ask()
 

@@ -13,6 +13,8 @@ from streamer.config import Config
 from streamer.errors import StateError
 from streamer.lanes.fast import FastLane
 from streamer.lanes.slow import SlowLane
+from streamer.observe.metrics import RESULTS
+from streamer.observe.words import gate
 from streamer.records import MessageBatch
 from streamer.stream.state import StreamState
 from tests.streams import NOW, fast_lane, feed, sample, timed
@@ -179,3 +181,29 @@ async def test_a_candidate_that_does_not_fit_ends_the_daemon(fast: FastLane) -> 
     """What a promotion cannot read is a bug, and no failed training: it is raised."""
     with pytest.raises(StateError):
         await slow_lane(fast, "misfit").attempt(fast.streams[0])
+
+
+async def test_trainings_are_remembered(fast: FastLane) -> None:
+    """Of each training remain cause, time, the loss of every epoch, and for each network what the gate compared."""
+    (stream,) = fast.streams
+    slow = slow_lane(fast, "lose_gpu_or_train")
+    stream.begin_training("drift")
+    await slow.attempt(stream)
+    (entry,) = slow.diary
+    assert (entry.stream, entry.cause, entry.begun, entry.device, entry.failure) == ("plant", "drift", NOW, "cpu", None)
+    assert entry.seconds is not None
+    assert {kind: len(losses) for kind, losses in entry.losses.items()} == {"memoryless": 2, "traditional": 2}
+    assert {kind: (one.result, one.ratio, one.before) for kind, one in entry.decisions.items()} == {
+        kind: ("swapped", stream.counts.gated[kind], None) for kind in ("memoryless", "traditional")
+    }
+    failed = slow_lane(fast, "diverge")
+    await failed.attempt(stream)
+    assert {one.result for one in failed.diary[0].decisions.values()} == {"diverged"}
+
+
+def test_what_came_of_trainings_is_said_in_words() -> None:
+    """Every result has its sentence, with the remedy where there is one, and the ratios that the gate compared."""
+    assert "0.72 times the error of 'no change', the one that was live 0.80 times" in gate("swapped", 0.72, 0.8)
+    assert gate("kept", 0.9, 0.8).startswith("the live one stays")
+    for result in RESULTS:
+        assert "failed (" not in gate(result, None, None)

@@ -17,12 +17,11 @@ from streamer.config import Metrics, Stream
 from streamer.config.loader import parse
 from streamer.forecast.panel import Panel
 from streamer.lanes.machine import prepare
-from streamer.lanes.slow import SlowLane
 from streamer.models import KINDS
 from streamer.records import Candidate, Floats, ForecastBatch, Message
 from streamer.stream.state import StreamState
 from streamer.tools.backtest.audit import PUBLISHED
-from streamer.tools.backtest.run import Backtest
+from streamer.tools.backtest.run import Backtest, Trainer
 from streamer.tools.replay.sample import Sample, encode
 from tests.studies.accuracy.bands import QUANTILES
 from tests.studies.accuracy.datasets import Data
@@ -103,7 +102,7 @@ class Forecasts:
     trainings: dict[str, int]
 
 
-class Choosy(SlowLane):
+class Choosy(Trainer):
     """A slow lane that drops the candidates of some kinds; `without` is set before the first training."""
 
     without: Collection[str] = ()
