@@ -29,7 +29,7 @@ class Intake:
         self.labelled = stream.filters != stream.topics
         self.decode, self.multiseries = decoder(stream.payload), multiseries(stream.payload, stream.max_series)
         self.gather = Gather(stream) if stream.aggregation or stream.difference else None
-        self.measure = unmeasured if stream.difference else measure(stream)
+        self.measure = unmeasured if stream.counted else measure(stream)
         self.max_ahead = math.inf if stream.max_ahead is None else stream.max_ahead
         self.max_behind = math.inf if stream.max_behind is None else stream.max_behind
 
