@@ -3,6 +3,7 @@
 Axes: curves [b, 1 + Q, h, d] are forecasts and then their bounds; x [b, d] the newest values before them.
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ FINEST, LARGEST = -290, 308
 0 leads there, and 1/value would overflow."""
 POWERS = np.array([float(f"1e{power}") for power in range(FINEST, LARGEST + 1)])
 TENS = np.array([float(f"1e{power}") for power in range(LARGEST + 1)])
+AT_ONCE = 64
+"""Forecasts that are written before their text is cut apart: so memory is bounded, whatever the batch."""
 LONGEST = 28
 """Bytes that a number takes at most, with a comma and brackets."""
 FIXED, SMALL = 16, -5
@@ -62,14 +65,19 @@ def rounded(curves: Floats, x: Floats) -> Floats:
     return round_all(np.ascontiguousarray(curves), np.ascontiguousarray(x))
 
 
-def written(curves: Floats, x: Floats, limits: tuple[float, float], pieces: Sequence[bytes]) -> list[memoryview]:
+def written(curves: Floats, x: Floats, limits: tuple[float, float], pieces: Sequence[bytes]) -> list[bytes]:
     """For each of b the same curves, within limits, as JSON lists: after each piece but the last comes a list."""
     parts, limited = [*pieces, *map(orjson.dumps, limits)], bool(np.isfinite(limits).any())
     joined, ends = np.array(bytearray(b"".join(parts))), np.cumsum([0, *map(len, parts)])
     text = Text(joined, ends, float(limits[0]), float(limits[1]), limited)
-    out = np.empty(len(curves) * len(joined) + curves.size * LONGEST + curves[..., 0, 0].size + 8, np.uint8)
-    cuts = [0, *write_all(np.ascontiguousarray(curves), np.ascontiguousarray(x), text, out).tolist()]
-    return [out[begin:end].data for begin, end in pairwise(cuts)]
+    curves, x = np.ascontiguousarray(curves), np.ascontiguousarray(x)
+    longest, found = len(joined) + (math.prod(curves.shape[1:]) + 1) * LONGEST, list[bytes]()
+    out = np.empty(min(len(curves), AT_ONCE) * longest, np.uint8)
+    for begin in range(0, len(curves), AT_ONCE):
+        cuts = write_all(curves[begin : begin + AT_ONCE], x[begin : begin + AT_ONCE], text, out).tolist()
+        whole = out[: cuts[-1]].tobytes()
+        found += [whole[start:end] for start, end in pairwise([0, *cuts])]
+    return found
 
 
 @compiled

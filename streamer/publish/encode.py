@@ -27,7 +27,7 @@ class Curves:
     quantiles: Sequence[float] = ()
     limits: tuple[float, float] = (-inf, inf)
 
-    def written(self) -> list[memoryview]:
+    def written(self) -> list[bytes]:
         """The end of each message: its mean and the bounds by quantile."""
         pieces = [b',"mean":']
         for quantile in self.quantiles:
