@@ -17,7 +17,7 @@ from streamer.lanes.slow import SlowLane
 from streamer.observe import answers
 from streamer.observe.rejections import rejection
 from streamer.observe.words import better, ended, next_training
-from streamer.publish.encode import rounded
+from streamer.publish.digits import rounded
 from streamer.records import Floats, ForecastBatch, Ints, TickBatch
 from streamer.stream.state import StreamState
 
