@@ -108,7 +108,7 @@ class Subject:
             "step": lambda wave: [network.step(wave) for network in panel.networks.values()],
             "forecast": lambda wave: [network.forecast(wave) for network in panel.networks.values()],
             "score": score,
-            "bands": lambda wave: self.bands(wave, mean(wave)[:, -1]),
+            "bands": lambda wave: self.bands(wave, mean(wave)),
             "plain": plain_forecasters,
             "encode": lambda wave: self.encode(wave, mean(wave)[:, [panel.models.index("memoryless")]]),
         }
