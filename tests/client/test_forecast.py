@@ -64,7 +64,7 @@ def test_it_reads_what_the_daemon_writes(
     assert (forecast.series, forecast.model, forecast.version) == (series, "mix", 3)
     assert abs((forecast.time - datetime.fromtimestamp(time, UTC)).total_seconds()) < 2e-6
     mean = forecast.mean if d == 1 else tuple(one[0] for one in forecast.mean if isinstance(one, tuple))
-    assert mean == tuple(rounded(curves, x)[0, 0, :, 0])
+    assert mean == pytest.approx(rounded(curves, x)[0, 0, :, 0].tolist(), rel=1e-9)
     assert forecast.quantiles == {0.1: forecast.mean, 0.9: forecast.mean}
 
 
