@@ -69,7 +69,9 @@ def bring(config: Config, some: Iterable[Message], told: Told, stop: Callable[[]
     for stream in streams:
         done.samples[stream.name] = stream.counts.samples
         done.rejected[stream.name] = dict(stream.counts.rejected)
-        done.trainings[stream.name] = {f"{kind} {result}": n for (kind, result), n in stream.counts.retrainings.items()}
+        done.trainings[stream.name] = {
+            f"{kind} {result}": n for (kind, result), n in stream.counts.trainings.ended.items()
+        }
     return done
 
 
