@@ -115,7 +115,7 @@ def test_covers_itself(topic_filter: str, beyond: str) -> None:
     assert not covers(f"{topic_filter}/{beyond}", f"{topic_filter}/#")
 
 
-@settings @ given(st.lists(small_filters, max_size=5))
+@given(st.lists(small_filters, max_size=5))
 def test_widest_against_an_oracle(filters: list[str]) -> None:
     """The widest filters select together what all did, in their order, and none of them what another one has."""
     kept = widest(filters)

@@ -1,6 +1,7 @@
 """History into a state and out of it: as if the daemon had lived through it."""
 
 import csv
+import io
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from streamer.records import Message
 from streamer.store.database import FILE, SNAPSHOTS
 from streamer.store.journal import Journal
 from streamer.tools.history.bring import BATCH, Brought, bring
+from streamer.tools.history.export import export
 from streamer.tools.history.table import messages
 from streamer.tools.replay.recording import recorded
 from streamer.tools.replay.sample import Sample
@@ -93,6 +95,20 @@ def test_a_stopped_import_goes_on(tmp_path: Path) -> None:
     assert imported(parts, had).old == 10_000
     assert second.rejected == {"plant": {}}
     assert live(parts, now) == live(whole, now)
+
+
+def test_open_ticks_go_on_too(tmp_path: Path) -> None:
+    """Where a tick is the mean of several readings, an import that was stopped within one goes on within it."""
+    had, mean = past(range(5000)), {"interval": 7.0, "aggregate": "mean"}
+    whole, parts = configured(tmp_path, "whole", **mean), configured(tmp_path, "parts", **mean)
+    imported(whole, had)
+    imported(parts, had, stop=1)
+    assert imported(parts, had).old == 2 * BATCH
+    tables = [io.StringIO(), io.StringIO()]
+    for config, out in zip((whole, parts), tables, strict=True):
+        export(config.state.path, "#", out, lambda *_: None)
+    assert tables[0].getvalue() == tables[1].getvalue()
+    assert len(tables[0].getvalue().splitlines()) > 700
 
 
 def test_bare_numbers_come_once_too(tmp_path: Path) -> None:

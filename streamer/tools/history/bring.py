@@ -102,12 +102,16 @@ def take(fast: FastLane, some: Iterable[Message], done: Brought, told: Told, sto
 
 
 def newest_of(fast: FastLane) -> dict[str, float]:
-    """The time of the newest sample by topic."""
+    """The time of the newest sample by topic, or of the newest reading where a sample is made of several."""
     found: dict[str, float] = {}
     for stream in fast.streams:
-        for series in stream.series:
-            topic = stream.intake.address(series.topic)
-            found[topic] = max(found.get(topic, -1.0), series.time)
+        if stream.gather is None:
+            known = [(series.topic, series.time) for series in stream.series]
+        else:
+            known = [(source, state.newest) for (source, _), state in stream.gather.ongoing.items()]
+        for source, moment in known:
+            topic = stream.intake.address(source)
+            found[topic] = max(found.get(topic, -1.0), moment)
     return found
 
 

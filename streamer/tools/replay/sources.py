@@ -1,7 +1,7 @@
 """The name of a source and its options in, an iterator of samples out, in constant memory."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -101,6 +101,16 @@ def waterflow() -> Iterator[Sample]:
     # Read whole (1,268 samples), because river closes its file only at the end.
     for x, value in list(WaterFlow()):
         yield Sample(x["Time"].timestamp(), (float(value),))
+
+
+def each_on_its_own(samples: Iterable[Sample], topics: Sequence[str]) -> Iterator[Sample]:
+    """The values of each row as samples on the topics of their columns. Raises SourceError where these do not fit."""
+    for sample in samples:
+        if len(topics) != len(sample.values):
+            text = f"{len(sample.values)} columns and {len(topics)} topics"
+            raise SourceError(f"{text}: name a --topic for each --column")
+        for topic, value in zip(topics, sample.values, strict=True):
+            yield replace(sample, values=(value,), topic=topic)
 
 
 def repeat(samples: Iterator[Sample], again: Callable[[], Iterator[Sample]]) -> Iterator[Sample]:
