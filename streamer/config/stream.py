@@ -196,6 +196,11 @@ class Stream(Section):
         return self
 
     @property
+    def counted(self) -> bool:
+        """Whether a sample is what was counted, and readings have another unit."""
+        return self.difference is not None or self.aggregate == "count"
+
+    @property
     def aggregation(self) -> AggregateName | None:
         """`aggregate`; of a counter with an interval its last total by default."""
         return "last" if self.aggregate is None and self.difference and self.interval is not None else self.aggregate

@@ -53,7 +53,7 @@ class Gather:
         self.counter = config.difference and Counter(
             config.difference, self.interval if name else None, config.max_gap + 1
         )
-        self.finish = measure(config) if self.counter else unmeasured
+        self.finish = measure(config) if config.counted else unmeasured
         self.ongoing: dict[Key, Ongoing] = {}
         self.overdue: list[tuple[float, Key]] = []
         self.clocks = Clocks()
@@ -163,14 +163,13 @@ class Gather:
         if self.fills and 0 <= state.window < window - 1 <= state.window + self.max_gap:
             assert self.interval is not None
             for empty in range(state.window + 1, window):
-                yield Made((empty + 1) * self.interval, (0.0,) * len(state.values))
+                yield self.finished(state, (empty + 1) * self.interval, (0.0,) * len(state.values), empty, False)
 
     def finished(self, state: Ongoing, time: float, values: Values, at: float, back: bool) -> Made:
         """The sample of a tick, of a counter what it has counted."""
-        if not self.counter:
-            return Made(time, values, back)
         try:
-            return Made(time, self.finish(self.counter.count(state, values, at)), back)
+            counted = self.counter.count(state, values, at) if self.counter else values
+            return Made(time, self.finish(counted), back)
         except Rejected as why:
             return Made(time, why)
 

@@ -29,5 +29,5 @@ def measure(stream: Stream) -> Measure:
 
 
 def unmeasured(values: Values) -> Values:
-    """Readings of a counter: what is made of them is measured later."""
+    """Readings of which something is counted: what is counted is measured later."""
     return values
