@@ -111,19 +111,21 @@ export class Fan extends Chart {
   lines(plot) {
     this.within(plot, (ctx, bbox, dot) => {
       const at = plot.valToPos(this.now, "x", true);
-      this.stroke(ctx, token("--now"), [at, bbox.top], [at, bbox.top + bbox.height]);
-      ctx.fillText("now", at + 4 * dot, bbox.top + 14 * dot);
+      const bottom = bbox.top + bbox.height;
+      this.stroke(ctx, token("--now"), [at, bbox.top], [at, bottom]);
+      this.label(ctx, bbox, dot, "now", at, bottom - 6 * dot);
       if (this.before) {
         const then = plot.valToPos(this.before.time, "x", true);
-        this.stroke(ctx, token("--before"), [then, bbox.top], [then, bbox.top + bbox.height]);
-        ctx.fillText("said here", then + 4 * dot, bbox.top + 30 * dot);
+        this.stroke(ctx, token("--before"), [then, bbox.top], [then, bottom]);
+        this.label(ctx, bbox, dot, "said here", then, bottom - 24 * dot);
       }
       for (const [time, value] of this.outside) this.far(plot, ctx, bbox, dot, time, value);
-      ctx.setLineDash([4 * dot, 4 * dot]);
       for (const one of this.thresholds) {
         const y = plot.valToPos(one.value, "y", true);
+        ctx.setLineDash([4 * dot, 4 * dot]);
         this.stroke(ctx, token("--threshold"), [bbox.left, y], [bbox.left + bbox.width, y]);
-        ctx.fillText(`${one.direction} ${number(one.value)}: ${one.name}`, bbox.left + 6 * dot, y - 5 * dot);
+        ctx.setLineDash([]);
+        this.label(ctx, bbox, dot, `${one.direction} ${number(one.value)}: ${one.name}`, bbox.left, y - bbox.top < 22 * dot ? y + 16 * dot : y - 6 * dot);
       }
     });
   }
@@ -140,11 +142,17 @@ export class Fan extends Chart {
     ctx.lineTo(x - size, y);
     ctx.closePath();
     ctx.fill();
-    const text = number(value);
-    const right = x + size + ctx.measureText(text).width + 6 * dot > bbox.left + bbox.width;
-    ctx.textAlign = right ? "right" : "left";
-    ctx.fillText(text, right ? x - size - 3 * dot : x + size + 3 * dot, y + 4 * dot);
-    ctx.textAlign = "left";
+    this.label(ctx, bbox, dot, number(value), x + size, y + 4 * dot);
+  }
+
+  // A text beside x, to its left where there is no room, on a ground of its own.
+  label(ctx, bbox, dot, text, x, y) {
+    const [width, colour] = [ctx.measureText(text).width, ctx.fillStyle];
+    const left = x + width + 8 * dot > bbox.left + bbox.width ? x - width - 16 * dot : x + 4 * dot;
+    ctx.fillStyle = token("--card");
+    ctx.fillRect(left - 2 * dot, y - 11 * dot, width + 4 * dot, 15 * dot);
+    ctx.fillStyle = colour;
+    ctx.fillText(text, left, y);
   }
 
   stroke(ctx, colour, from, to) {

@@ -2,7 +2,7 @@
 import { daemon } from "./app.js";
 import { spark, told } from "./charts.js";
 import { Live } from "./live.js";
-import { api, crossing, element, first, lasting, number } from "./tools.js";
+import { api, crossing, element, first, lasting, number, unbroken } from "./tools.js";
 
 const PAGE = 25;
 const POINTS = 40;
@@ -104,15 +104,15 @@ function card(stream) {
   return element("section", { class: "card", "aria-label": `Stream ${stream.name}` },
     element("h2", {}, stream.name),
     element("p", {}, `${stream.series.toLocaleString("en")} series, `, element("span", { "data-rate": stream.name }, `${stream.samples.toLocaleString("en")} samples`)),
-    element("p", {}, `Forecasts are ${stream.words}.`),
-    element("p", { class: "soft" }, `Networks: ${networks.join(", ") || "none yet"}; ${stream.training}.`),
+    element("p", {}, `Forecasts are ${unbroken(stream.words)}.`),
+    element("p", { class: "soft" }, `Networks: ${[networks.join(", "), stream.training].filter(Boolean).join("; ")}.`),
     stream.rejected.length ? rejections(stream.rejected) : null);
 }
 
 function rejections(some) {
-  const count = some.reduce((sum, one) => sum + one.messages, 0).toLocaleString("en");
+  const count = some.reduce((sum, one) => sum + one.messages, 0);
   const lines = some.map((one) => element("li", {}, `${one.messages.toLocaleString("en")} ${one.reason}: ${one.meaning} ${one.remedy}`));
-  return element("details", {}, element("summary", { class: "bad" }, `${count} messages were rejected: why, and what to do`), element("ul", { class: "plain" }, ...lines));
+  return element("details", {}, element("summary", { class: "bad" }, `${count === 1 ? "1 message was" : `${count.toLocaleString("en")} messages were`} rejected: why, and what to do`), element("ul", { class: "plain" }, ...lines));
 }
 
 // A line of the list, which forecasts redraw.
@@ -129,7 +129,7 @@ class Row {
     this.line = element("tr", {},
       element("td", { class: "name" }, element("a", { href: `#/series/${one.id}` }, one.name), element("div", { class: "soft" }, one.stream)),
       this.curve, this.value,
-      element("td", { class: `words ${better}` }, one.words),
+      element("td", { class: `words ${better}` }, unbroken(one.words)),
       element("td", { "data-label": "threshold" }, crossing(one.threshold) || element("span", { class: "soft" }, "–")),
       this.age);
     this.draw();

@@ -4,7 +4,7 @@ import { Before } from "./before.js";
 import { Errors, Weights, colourOf, legend, told } from "./charts.js";
 import { Fan } from "./fan.js";
 import { Live } from "./live.js";
-import { api, band, called, crossing, element, first, lasting, number, share } from "./tools.js";
+import { api, band, called, crossing, element, first, lasting, number, share, unbroken } from "./tools.js";
 
 const POINTS = 300;
 const REFRESH_MS = 5000;
@@ -93,7 +93,7 @@ export async function series(box, id) {
 
 function sentence(one) {
   const reaches = one.forecast && one.forecast.interval ? `The next ${lasting(one.forecast.mean.length * one.forecast.interval)}: ${told(one.forecast)}. ` : "";
-  return `${reaches}Its forecasts are ${one.words}.`;
+  return `${reaches}Its forecasts are ${unbroken(one.words)}.`;
 }
 
 function hint(one, fan) {

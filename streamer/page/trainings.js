@@ -24,7 +24,7 @@ export async function trainings(box) {
     activity(found.now, found.waiting);
     results.replaceChildren(...Object.entries(found.results).map(([stream, counts]) => element("section", { class: "card", "aria-label": stream },
       element("h2", {}, stream),
-      element("p", {}, Object.entries(counts).map(([what, count]) => `${what}: ${count}`).join(", ") || "no training has ended yet"),
+      element("p", {}, Object.entries(counts).map(counted).join(", ") || "no training has ended yet"),
       element("p", { class: "soft" }, `${lasting(found.seconds[stream])} spent on trainings`))));
     newest.replaceChildren(diary(found.trainings));
     networks.replaceChildren(table(found.networks));
@@ -36,6 +36,13 @@ export async function trainings(box) {
 }
 
 const CAUSES = { first: "the first one", growth: "enough new values", drift: "errors have grown" };
+
+const OUTCOMES = { swapped: "went live", kept: "was no better than the live one" };
+
+function counted([what, count]) {
+  const [kind, result] = what.split(" ");
+  return `${called(kind)} ${OUTCOMES[result] ?? `failed (${result})`} ${count === 1 ? "once" : `${count} times`}`;
+}
 
 function diary(trainings) {
   if (!trainings.length) return element("p", {}, "None since the start.");

@@ -46,6 +46,8 @@ sys.stdin.read()
 """
 SERIES, BATCH = 1000, 250
 SHOWN = 25
+HALF = 0.5
+"""Of a core, that the lane takes at half of what it can."""
 STREAM = {
     "name": "plant",
     "topics": ["plant/#"],
@@ -57,12 +59,12 @@ STREAM = {
 
 
 class Spell(NamedTuple):
-    """Microseconds per sample: of a batch, processor time of the lane's thread and time on the clock, medians; and all
-    processor time of that thread, with the questions of viewers."""
+    """Of a batch, microseconds per sample: processor time of the lane's thread, and time on the clock; medians. beside:
+    the share of the clock's time that this thread works beside its batches, such as on the questions of viewers."""
 
     processor: float
     clock: float
-    whole: float
+    beside: float
 
 
 def batches(t: int) -> list[MessageBatch]:
@@ -74,7 +76,7 @@ def batches(t: int) -> list[MessageBatch]:
 
 async def spell(fast: FastLane, ticks: range) -> Spell:
     """Batch after batch, and after each as long a rest as it took."""
-    processor, clock, begun = [], [], time.thread_time()
+    processor, clock, begun, since = [], [], time.perf_counter(), time.thread_time()
     for t in ticks:
         for batch in batches(t):
             async with fast.lock:
@@ -84,7 +86,8 @@ async def spell(fast: FastLane, ticks: range) -> Spell:
                 clock.append(time.perf_counter() - began)
             await asyncio.sleep(clock[-1])
     each = (1e6 * statistics.median(some) / BATCH for some in (processor, clock))
-    return Spell(next(each), next(each), 1e6 * (time.thread_time() - begun) / (len(ticks) * SERIES))
+    beside = time.thread_time() - since - sum(processor)
+    return Spell(next(each), next(each), beside / (time.perf_counter() - begun))
 
 
 async def asked(fast: FastLane, ticks: range, url: str, viewers: int) -> Spell:
@@ -101,14 +104,15 @@ async def asked(fast: FastLane, ticks: range, url: str, viewers: int) -> Spell:
 
 
 async def compared(directory: Path, pairs: int, ticks: int, viewers: int) -> list[Spell]:
-    """For each pair, by how much each figure of a spell is more with viewers."""
+    """For each pair, by how much a batch takes more with viewers, and what they take beside, over half a core."""
     fast, found, t = fast_lane(directory, Stream.model_validate(STREAM)), [], 0
     with looked_at(fast, directory) as url:
         await spell(fast, range(t, t := t + 10))
         for _ in range(pairs):
             alone = await spell(fast, range(t, t := t + ticks))
             watched = await asked(fast, range(t, t := t + ticks), url, viewers)
-            found.append(Spell(*(some / before - 1 for some, before in zip(watched, alone, strict=True))))
+            batch = watched.processor / alone.processor - 1, watched.clock / alone.clock - 1
+            found.append(Spell(*batch, (watched.beside - alone.beside) / HALF))
     fast.journal.close()
     return found
 
@@ -122,7 +126,7 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         found = asyncio.run(compared(Path(directory), given.pairs, given.ticks, given.viewers))
-    print(f"cost of {given.viewers} viewers: of a batch, processor and clock; of all that the lane's thread does")
+    print(f"cost of {given.viewers} viewers: a batch's processor time, and time on the clock; questions beside batches")
     for pair in [*found, map(statistics.median, zip(*found, strict=True))]:
         print("".join(f"{one:+9.1%}" for one in pair))
 

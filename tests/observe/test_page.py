@@ -64,7 +64,7 @@ async def fast(tmp_path: Path) -> AsyncIterator[FastLane]:
 
 async def seen(browser: Any, script: str, wanted: Callable[[Any], bool] = bool) -> Any:
     """What a script returns once it is as wanted."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             found = await asyncio.to_thread(browser.execute_script, f"return {script}")
             if wanted(found):
