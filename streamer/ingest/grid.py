@@ -176,11 +176,12 @@ class Series:
 class SeriesIndex:
     """The series of a stream by row; where its messages are multiseries, also by topic and part, and by name.
 
-    clocks: those whose messages are late, again and again.
+    clocks: those whose messages are late, again and again. looked: rows that lanes/mixed.py has looked at.
     """
 
     def __init__(self, multiseries: bool) -> None:
         self.clocks = Clocks()
+        self.looked: set[int] = set()
         self.multiseries = multiseries
         self.rows: list[Series] = []
         self.parts: dict[tuple[str, str], Series] = {}
