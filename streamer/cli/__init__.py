@@ -11,7 +11,22 @@ from typing import Annotated
 
 import typer
 
-from streamer.cli import backtest, bench, check, demo, forget, inspect, plot, record, replay, reproduce, run, schema
+from streamer.cli import (
+    backtest,
+    bench,
+    check,
+    demo,
+    export,
+    forget,
+    import_,
+    inspect,
+    plot,
+    record,
+    replay,
+    reproduce,
+    run,
+    schema,
+)
 from streamer.errors import StreamerError
 
 app = typer.Typer(
@@ -30,6 +45,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     replay.replay,
     record.record,
     backtest.backtest,
+    import_.import_,
+    export.export,
     bench.bench,
     inspect.inspect,
     plot.plot,
@@ -39,7 +56,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
 """In the order of `--help`."""
 
 for command in COMMANDS:
-    app.command()(command)
+    app.command(command.__name__.removesuffix("_"))(command)
 
 
 def print_version(wanted: bool) -> None:

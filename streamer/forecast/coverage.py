@@ -86,7 +86,7 @@ class Coverage(Rows):
         believed [b, S]: the guard believes the values and those that they were forecast after. matured [b, M, S, d]:
         what had been predicted for them.
         """
-        change, offset = self.bands.state.change, self.bands.offset
+        change, offset = self.bands.change, self.bands.offset
         judge_all(
             self.sums, batch.rows, batch.x, believed, self.at, self.quantiles, offset, change, matured, self.decay
         )

@@ -186,7 +186,7 @@ class Panel:
         if self.bands is None:
             return made
         slots, own = self.shared.coming(batch), made.chosen != len(self.models) - 1
-        return replace(made, bounds=self.bands.bounds(batch, made.published, slots, own, keep=keep))
+        return replace(made, bounds=self.bands.bounds(batch, mean, slots, own, keep=keep))
 
     def predict(self, batch: TickBatch) -> Floats:
         """What every model says after these samples: [b, M, h, d], NaN where it says nothing.

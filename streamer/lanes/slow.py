@@ -84,12 +84,12 @@ class SlowLane:
             done = await self.retrain(stream)
         except TrainingFailed as failed:
             done = False
-            stream.counts.retrain(failed.reason)
+            stream.counts.trainings.end(failed.reason)
             entry.fail(failed.reason)
             log.warning("training failed stream=%s reason=%s: %s", stream.name, failed.reason, failed)
         finally:
             spent = asyncio.get_running_loop().time() - started
-            stream.counts.spend(spent)
+            stream.counts.trainings.spend(spent)
             entry.end(spent)
             self.activity = Activity()
         if not done:
@@ -109,12 +109,12 @@ class SlowLane:
         admitted = [candidate for candidate in candidates if admit(candidate)]
         results = [(candidate, "swapped" if candidate in admitted else "kept") for candidate in candidates]
         for candidate, result in results:
-            stream.counts.gate(candidate)
+            stream.counts.trainings.gate(candidate)
             self.entry.decide(candidate, result)
             log.info("gate stream=%s model=%s result=%s: %s", name, candidate.kind, result, verdict(candidate))
         version = await promote(stream, admitted, self.journal, self.lock, self.clock())
         for candidate, result in results:
-            stream.counts.retrain(result, [candidate.kind])
+            stream.counts.trainings.end(result, [candidate.kind])
         if admitted:
             kinds = ",".join(candidate.kind for candidate in admitted)
             log.info("swapped stream=%s models=%s version=%d", name, kinds, version)
@@ -140,7 +140,7 @@ class SlowLane:
             return replace(request, idle=False)
         if request.device == "cpu" or failed.device != "cuda" or failed.reason not in GPU_TROUBLE:
             raise failed
-        stream.counts.retrain(failed.reason)
+        stream.counts.trainings.end(failed.reason)
         text = "training goes on on the CPU, the next one tries the GPU again stream=%s reason=%s: %s"
         log.warning(text, stream.name, failed.reason, failed)
         return replace(request, device="cpu")
@@ -182,7 +182,7 @@ class SlowLane:
                     size = line["ticks"], line["series"]
                     log.info("training on device=%s ticks=%d series=%d", self.activity.device, *size)
                 case "diverged":
-                    stream.counts.retrain("diverged", [line["kind"]])
+                    stream.counts.trainings.end("diverged", [line["kind"]])
                     log.warning("training diverged stream=%s model=%s", name, line["kind"])
                 case "tuned":
                     errors = line["e_p"], line["before"]

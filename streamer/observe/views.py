@@ -17,7 +17,7 @@ from streamer.lanes.slow import SlowLane
 from streamer.observe import answers
 from streamer.observe.rejections import rejection
 from streamer.observe.words import better, ended, next_training
-from streamer.publish.encode import rounded
+from streamer.publish.digits import rounded
 from streamer.records import Floats, ForecastBatch, Ints, TickBatch
 from streamer.stream.state import StreamState
 
@@ -208,7 +208,7 @@ def moment(streams: Sequence[StreamState], slow: SlowLane | None) -> answers.Mom
     results: dict[str, dict[str, int]] = {}
     for stream in streams:
         results[stream.name] = {
-            f"{kind} {result}": count for (kind, result), count in sorted(stream.counts.retrainings.items())
+            f"{kind} {result}": count for (kind, result), count in sorted(stream.counts.trainings.ended.items())
         }
     busy = slow.activity if slow else None
     now = None
@@ -220,7 +220,7 @@ def moment(streams: Sequence[StreamState], slow: SlowLane | None) -> answers.Mom
         now,
         [one.name for one in streams if one.schedule.under_way and not (busy and busy.stream == one.name)],
         results,
-        {stream.name: stream.counts.training_seconds for stream in streams},
+        {stream.name: stream.counts.trainings.seconds for stream in streams},
     )
 
 

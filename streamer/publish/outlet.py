@@ -12,7 +12,8 @@ from streamer.config import Stream
 from streamer.errors import Rejected
 from streamer.part import Part
 from streamer.publish import surprises, thresholds
-from streamer.publish.encode import encode, rounded
+from streamer.publish.digits import rounded
+from streamer.publish.encode import Curves, encode
 from streamer.publish.home_assistant import Discovery
 from streamer.publish.pattern import Pattern
 from streamer.publish.slots import slots
@@ -114,12 +115,12 @@ class Outlet:
         spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
         names, topics = [one.name for one in series], self.topics(series)
         extra = [one.extra for one in series] if self.labelled else None
-        curves = np.clip(rounded(batch.curves, batch.ticks.x), *self.limits)  # which have digits of their own
-        time, quantiles = batch.ticks.time, self.publish.quantiles
+        time, x, quantiles = batch.ticks.time, batch.ticks.x, self.publish.quantiles
         if self.publish.shape == "slots":
-            payloads = slots(time, batch.interval, curves, quantiles)
+            payloads = slots(time, batch.interval, np.clip(rounded(batch.curves, x), *self.limits), quantiles)
         else:
-            payloads = encode(names, time, batch.interval, spoken, curves, extra, quantiles)
+            curves = Curves(batch.curves, x, quantiles, self.limits)
+            payloads = encode(names, time, batch.interval, spoken, curves, extra)
         qos, retain = self.publish.qos, self.publish.retain
         messages = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
         out = list(compress(messages, told.tolist()))

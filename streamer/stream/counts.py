@@ -25,24 +25,49 @@ class Latency:
         self.seconds += float(latency.sum())
 
 
-class Counts:
-    """Counters of one stream.
+class Trainings:
+    """Counters of a stream's trainings.
 
-    surprises: announcements of series that are outside their bands. latency: from sample to forecast. retrainings: by
-    kind and result. gated: error of each network at its newest training, as the gate compares it (`Errors.ratio`).
-    dues: trainings that were due, by cause.
+    dues: those that were due, by cause. ended: by kind of network and result. seconds: that they took. gated: error of
+    each network at its newest one, as the gate compares it (`Errors.ratio`).
     """
 
     def __init__(self) -> None:
-        self.samples = self.bridged = self.filled = self.ignored = self.gathered = 0
-        self.surprises = self.forgotten = 0
+        self.dues: Counter[str] = Counter()
+        self.ended: Counter[tuple[str, str]] = Counter()
+        self.seconds = 0.0
+        self.gated: dict[str, float] = {}
+
+    def due(self, cause: str) -> None:
+        """A training that is due."""
+        self.dues[cause] += 1
+
+    def end(self, result: str, kinds: Iterable[str] = KINDS) -> None:
+        """What came of a training for these kinds of networks."""
+        for kind in kinds:
+            self.ended[kind, result] += 1
+
+    def spend(self, seconds: float) -> None:
+        """Time that a training took."""
+        self.seconds += seconds
+
+    def gate(self, candidate: Candidate) -> None:
+        """The error that the gate compared."""
+        self.gated[candidate.kind] = candidate.errors.ratio
+
+
+class Counts:
+    """Counters of one stream.
+
+    surprises: announcements of series that are outside their bands. latency: from sample to forecast.
+    """
+
+    def __init__(self) -> None:
+        self.samples = self.bridged = self.filled = self.ignored = self.gathered = self.surprises = self.forgotten = 0
         self.rejected: Counter[str] = Counter()
         self.forecasts: Counter[str] = Counter()
         self.latency = Latency()
-        self.retrainings: Counter[tuple[str, str]] = Counter()
-        self.dues: Counter[str] = Counter()
-        self.training_seconds = 0.0
-        self.gated: dict[str, float] = {}
+        self.trainings = Trainings()
 
     def accept(self, bridged: int) -> None:
         """One sample, after so many missing ticks."""
@@ -78,20 +103,3 @@ class Counts:
     def forget(self, series: int) -> None:
         """So many series that are no more."""
         self.forgotten += series
-
-    def due(self, cause: str) -> None:
-        """A training that is due."""
-        self.dues[cause] += 1
-
-    def retrain(self, result: str, kinds: Iterable[str] = KINDS) -> None:
-        """What came of a training for these kinds of networks."""
-        for kind in kinds:
-            self.retrainings[kind, result] += 1
-
-    def spend(self, seconds: float) -> None:
-        """Time that a training took."""
-        self.training_seconds += seconds
-
-    def gate(self, candidate: Candidate) -> None:
-        """The error that the gate compared."""
-        self.gated[candidate.kind] = candidate.errors.ratio

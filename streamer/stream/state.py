@@ -41,8 +41,7 @@ class Observer(Protocol):
 class StreamState:
     """A stream, made of:
 
-    intake      what its messages mean: payload to values and time
-    gather      what is known of ticks that are open, and of counters; None where every reading is a sample
+    intake      what its messages mean: payload to values and time, and how several readings become a sample
     index       its series, and where each of them stands on the `grid`
     ticks       accepted samples on their way into tick batches
     panel       forecasters, their scores and the choice between them; a swap replaces it by one assignment
@@ -64,7 +63,6 @@ class StreamState:
         self.config, self.observer = config, observer
         self.grid = Grid(config.interval, config.max_gap, config.fill is not None)
         self.intake = Intake(config)
-        self.gather = Gather(config) if config.aggregation or config.difference else None
         self.index = SeriesIndex(self.intake.multiseries is not None or self.gather is not None)
         self.ticks = TickBatcher(config.sizes.d, self.grid)
         self.panel = Panel.begin(config, metrics)
@@ -82,6 +80,11 @@ class StreamState:
     def series(self) -> list[Series]:
         """All series, by row."""
         return self.index.rows
+
+    @property
+    def gather(self) -> Gather | None:
+        """What readings become samples by, None where each is one."""
+        return self.intake.gather
 
     @property
     def source(self) -> Source:
@@ -244,7 +247,7 @@ class StreamState:
 
     def begin_training(self, cause: Cause) -> None:
         """A training is asked for, on what the series hold now."""
-        self.counts.due(cause)
+        self.counts.trainings.due(cause)
         self.schedule.begin(cause)
         for series in self.series:
             series.ask()

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.client import Forecast, NotAForecast, decode
-from streamer.publish.encode import encode
+from streamer.publish.digits import rounded
+from streamer.publish.encode import Curves, encode
 from tests.test_imports import loaded
 
 GOOD: dict[str, Any] = {
@@ -57,12 +58,13 @@ def test_it_reads_what_the_daemon_writes(
 ) -> None:
     """Whatever the encoder writes is read: the same series, values and bounds, and the time to the microsecond."""
     curves = np.repeat(np.array(values)[None, None, :, None], 3, axis=1) * np.ones(d)
-    (payload,) = encode([series], np.array([time]), np.array([interval]), [("mix", 3)], curves, None, [0.1, 0.9])
+    x = np.zeros((1, d))
+    (payload,) = encode([series], np.array([time]), np.array([interval]), [("mix", 3)], Curves(curves, x, [0.1, 0.9]))
     forecast = decode(payload)
     assert (forecast.series, forecast.model, forecast.version) == (series, "mix", 3)
     assert abs((forecast.time - datetime.fromtimestamp(time, UTC)).total_seconds()) < 2e-6
     mean = forecast.mean if d == 1 else tuple(one[0] for one in forecast.mean if isinstance(one, tuple))
-    assert mean == tuple(values)
+    assert mean == pytest.approx(rounded(curves, x)[0, 0, :, 0].tolist(), rel=1e-9)
     assert forecast.quantiles == {0.1: forecast.mean, 0.9: forecast.mean}
 
 

@@ -398,8 +398,7 @@ small = st.fixed_dictionaries({"m": st.integers(1, 40), "k": st.integers(1, 12),
 shares = st.floats(0.02, 0.9)
 
 
-@settings(deadline=None)
-@given(small, shares)
+@settings @ given(small, shares)
 def test_minimum(model: dict[str, int], held_out: float) -> None:
     """A minimum is refused up to the number that the refusal names, and taken from there on."""
     need = least(model, held_out)
@@ -408,8 +407,7 @@ def test_minimum(model: dict[str, int], held_out: float) -> None:
     assert parse(trainable(1, model, held_out, every=0), "test").streams[0].retrain.minimum == 1
 
 
-@settings(deadline=None)
-@given(small, shares, st.integers(0, 20))
+@settings @ given(small, shares, st.integers(0, 20))
 @example({"m": 70, "k": 10, "p": 4}, 0.2, 0)
 def test_minimum_is_enough(model: dict[str, int], held_out: float, more: int) -> None:
     """With that many ticks, or some more, a training has a window and two forecasts to judge by, as it demands."""
@@ -431,8 +429,7 @@ def test_the_first_training_is_after_a_day(interval: float | None, ticks: int) -
     assert Stream(name="s", topics=["t"], interval=interval, retrain=given).first_training == 300
 
 
-@settings(deadline=None)
-@given(st.fixed_dictionaries({"m": st.integers(1, 3000), "k": st.integers(1, 300), "p": st.integers(1, 6)}))
+@settings @ given(st.fixed_dictionaries({"m": st.integers(1, 3000), "k": st.integers(1, 300), "p": st.integers(1, 6)}))
 def test_the_default_is_enough_for_any_network(model: dict[str, int]) -> None:
     """However large m, k and p, a file that does not give retrain.minimum is taken."""
     document = one_stream(model=model, interval=3600, retrain={"window": 10**9})

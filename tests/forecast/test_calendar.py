@@ -39,8 +39,7 @@ def test_cycles(fields: dict[str, Any], slots: dict[str, int]) -> None:
     assert {cycle.name: cycle.slots for cycle in Calendar(stream(**fields)).cycles} == slots
 
 
-@settings(deadline=None)
-@given(
+@settings @ given(
     st.integers(2200, 24_000).flatmap(lambda day: st.integers(0, 95).map(lambda part: 96 * day + part)),
     st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]),
 )
@@ -54,8 +53,9 @@ def test_slots_are_of_local_civil_time(quarters: int, zone: str) -> None:
     assert week.tolist() == [local.weekday() * 96 + quarter]
 
 
-@settings(deadline=None)
-@given(st.integers(96 * 2200, 96 * 24_000), st.sampled_from([("DE", "Europe/Berlin"), ("US-CA", "US/Pacific")]))
+@settings @ given(
+    st.integers(96 * 2200, 96 * 24_000), st.sampled_from([("DE", "Europe/Berlin"), ("US-CA", "US/Pacific")])
+)
 def test_a_holiday_is_a_sunday(quarter: int, place: tuple[str, str]) -> None:
     """In the week a public holiday of the country has the slots of a Sunday, by local date; days keep theirs."""
     holidays, zone = place

@@ -24,7 +24,7 @@ TOPICS = st.one_of(
 
 
 @given(st.lists(TOPICS, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_topic(topics: list[str]) -> None:
     """Whatever the topic, what comes of its samples can be published: encoded, and of no more levels than mosquitto
     takes; or the series is rejected by its name."""

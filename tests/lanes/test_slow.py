@@ -73,7 +73,7 @@ async def test_a_training_that_fails_is_counted_and_changes_nothing(
     (stream,) = fast.streams
     slow = slow_lane(fast, trouble, stall=0.5 if trouble == "hang" else 60)
     await slow.attempt(stream)
-    assert stream.counts.retrainings == {("memoryless", reason): 1, ("traditional", reason): 1}
+    assert stream.counts.trainings.ended == {("memoryless", reason): 1, ("traditional", reason): 1}
     assert stream.schedule.failures == 1
     assert not stream.panel.networks
     assert reason in caplog.text
@@ -91,7 +91,7 @@ async def test_what_fails_on_a_gpu_is_trained_on_the_cpu(fast: FastLane, caplog:
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert "CPU" in warning
     assert "unspecified launch failure" in warning
-    assert stream.counts.retrainings == {
+    assert stream.counts.trainings.ended == {
         (kind, result): 1 for kind in ("memoryless", "traditional") for result in ("device", "swapped")
     }
     assert "tuned stream=plant model=traditional" in caplog.text
@@ -105,7 +105,7 @@ async def test_what_starves_is_trained_at_a_higher_priority(fast: FastLane, capl
     (stream,) = fast.streams
     caplog.set_level(logging.INFO)
     await slow_lane(fast, "starve_or_train").attempt(stream)
-    assert stream.counts.retrainings == {("memoryless", "swapped"): 1, ("traditional", "swapped"): 1}
+    assert stream.counts.trainings.ended == {("memoryless", "swapped"): 1, ("traditional", "swapped"): 1}
     assert "no longer at idle priority stream=plant" in caplog.text
     assert stream.schedule.failures == 0
 
@@ -114,7 +114,7 @@ async def test_a_gpu_that_fails_is_not_asked_twice(fast: FastLane) -> None:
     """Where the training on the CPU fails as well, that is a failed training, not another try."""
     (stream,) = fast.streams
     await slow_lane(fast, "lose_gpu").attempt(stream)
-    assert stream.counts.retrainings == {("memoryless", "device"): 2, ("traditional", "device"): 2}
+    assert stream.counts.trainings.ended == {("memoryless", "device"): 2, ("traditional", "device"): 2}
     assert stream.schedule.failures == 1
 
 
@@ -172,7 +172,7 @@ async def test_nothing_comes_due_while_a_training_is_under_way(tmp_path: Path) -
         await task
     logger.removeHandler(handler)
     assert grown == [False]
-    assert first.counts.retrainings["memoryless", "diverged"] == 1
+    assert first.counts.trainings.ended["memoryless", "diverged"] == 1
     assert grow(fast, 130, 131)
     fast.journal.close()
 
@@ -194,7 +194,7 @@ async def test_trainings_are_remembered(fast: FastLane) -> None:
     assert entry.seconds is not None
     assert {kind: len(losses) for kind, losses in entry.losses.items()} == {"memoryless": 2, "traditional": 2}
     assert {kind: (one.result, one.ratio, one.before) for kind, one in entry.decisions.items()} == {
-        kind: ("swapped", stream.counts.gated[kind], None) for kind in ("memoryless", "traditional")
+        kind: ("swapped", stream.counts.trainings.gated[kind], None) for kind in ("memoryless", "traditional")
     }
     failed = slow_lane(fast, "diverge")
     await failed.attempt(stream)

@@ -52,8 +52,7 @@ async def test_a_redelivered_one_ends() -> None:
 
 
 @given(names=st.lists(st.binary(min_size=1, max_size=8), max_size=5), data=st.data())
-@settings(deadline=None)
-def test_any_topic_in_any_pieces(names: list[bytes], data: st.DataObject) -> None:
+@settingsdef test_any_topic_in_any_pieces(names: list[bytes], data: st.DataObject) -> None:
     """Whatever bytes the topics are and wherever the stream is cut, each message comes once, in order, with its topic
     or none."""
     stream = b"".join(publish(name, b"%d" % i, mid=i + 1) for i, name in enumerate(names))

@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jsonschema import Draft202012Validator
 
 from streamer.config import Stream
-from streamer.publish.encode import encode
+from streamer.publish.encode import Curves, encode
 from streamer.publish.home_assistant import PERCENT, Discovery, duration, identifier
 from streamer.records import Outgoing
 from tests.publish.messages import message_of
@@ -79,7 +79,8 @@ def test_ends_of_the_band() -> None:
     (out,) = discovery(of).announce(["plant/a"], ["forecast/plant/a"])
     sensors = checked(out)["components"]
     curves = np.arange(24.0).reshape(1, 4, 6, 1)
-    (payload,) = encode(["plant/a"], np.zeros(1), np.ones(1), [("mix", 1)], curves, None, of.publish.quantiles)
+    written = Curves(curves, np.zeros((1, 1)), of.publish.quantiles)
+    (payload,) = encode(["plant/a"], np.zeros(1), np.ones(1), [("mix", 1)], written)
     assert {one["name"]: state(one, payload) for one in sensors.values()} == {
         "Forecast in 2 ticks": "1.0",
         "Forecast in 2 ticks, lower end": "7.0",

@@ -94,7 +94,7 @@ def test_two_runs_are_the_same(tmp_path: Path) -> None:
     (first, one), (_, two) = (run(tmp_path, source, document(tmp_path, publish=SPOKEN)) for _ in range(2))
     assert one == two
     assert b'\\"model\\":\\"memoryless\\"' in one
-    assert first.fast.streams[0].counts.retrainings["memoryless", "swapped"] == 1
+    assert first.fast.streams[0].counts.trainings.ended["memoryless", "swapped"] == 1
 
 
 async def live(

@@ -27,7 +27,7 @@ class SourceOptions:
 
     columns, time_column: of CSV files; interval (seconds) and start_time (seconds since 1970): of waves, of the
     building, and of CSV files without times; seed: of the noise of waves, and of the building; loop: repeat a source
-    that ends.
+    that ends; gaps: keep rows of CSV files that lack some of their values.
     """
 
     columns: tuple[str, ...] = ()
@@ -36,6 +36,7 @@ class SourceOptions:
     start_time: float = START
     seed: int = 0
     loop: bool = False
+    gaps: bool = False
 
     def __post_init__(self) -> None:
         if not (self.interval > 0 and math.isfinite(self.interval)):
@@ -68,7 +69,8 @@ def _finite(source: str, options: SourceOptions, *, quiet: bool) -> Iterator[Sam
     if source == "waterflow":
         return waterflow()
     if name.endswith(CSV):
-        return csv_file(path, options.columns, options.time_column, options.interval, options.start_time, quiet=quiet)
+        fields = options.columns, options.time_column, options.interval, options.start_time
+        return csv_file(path, *fields, quiet=quiet, gaps=options.gaps)
     if name.endswith(RECORDING):
         return recording(path)
     known = ", ".join([*WAVES, "building", "waterflow"])

@@ -185,6 +185,6 @@ def run(data: Data, plan: Plan, progress: Progress) -> Forecasts:
     if stream.counts.rejected:
         raise RuntimeError(f"{data.name}: the daemon rejected samples: {dict(stream.counts.rejected)}")
     by_model = {name: made.kept[:, :, i] for i, name in enumerate(made.models)}
-    trainings = {f"{model} {what}": count for (model, what), count in sorted(stream.counts.retrainings.items())}
+    trainings = {f"{model} {what}": count for (model, what), count in sorted(stream.counts.trainings.ended.items())}
     spoke = {name: one for name, one in by_model.items() if not np.isnan(one).all()}
     return Forecasts(spoke, made.bounds, trainings)

@@ -62,8 +62,7 @@ async def test_speed() -> None:
     assert bench.moments == pytest.approx([0, 1, 5, 5, 5.5])
 
 
-@settings(deadline=None)
-@given(st.floats(0.01, 1e6), st.integers(1, 300), st.floats(0, 0.005))
+@settings @ given(st.floats(0.01, 1e6), st.integers(1, 300), st.floats(0, 0.005))
 def test_no_drift(rate: float, size: int, cost: float) -> None:
     """Where publishing is faster than the rate, no sample is late, none is more than 1 ms early."""
     bench = Bench(cost=min(cost, 0.9 / rate))

@@ -23,8 +23,7 @@ def test_round_trip(name: str, tmp_path_factory: pytest.TempPathFactory) -> None
     """What was recorded is read back: topic, payload, qos and retain verbatim, time to the microsecond."""
     path = tmp_path_factory.mktemp("recording") / name
 
-    @settings(deadline=None)
-    @given(messages)
+    @settings @ given(messages)
     def check(messages: list[tuple[int, str, bytes, int, bool]]) -> None:
         content = b"".join(recorded(message[0] / 1e6, *message[1:]) for message in messages)
         path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
