@@ -127,7 +127,7 @@ class Series:
             if grid.interval is not None:
                 advance = grid.tick(self, time) - self.tick
                 if advance < 1 and not (grid.fill and advance + grid.max_gap > 0):
-                    raise Rejected("duplicate", "a second sample of one tick")
+                    raise Rejected("duplicate", "a second sample of one tick; streams[].aggregate takes them together")
                 advance = max(1, advance)
         self.stand(self.tick + advance, time, grid)
         return advance
