@@ -127,7 +127,7 @@ class Series:
             if grid.interval is not None:
                 advance = grid.tick(self, time) - self.tick
                 if advance < 1 and not (grid.fill and advance + grid.max_gap > 0):
-                    raise Rejected("duplicate", "a second sample of one tick")
+                    raise Rejected("duplicate", "a second sample of one tick; streams[].aggregate takes them together")
                 advance = max(1, advance)
         self.stand(self.tick + advance, time, grid)
         return advance
@@ -176,11 +176,12 @@ class Series:
 class SeriesIndex:
     """The series of a stream by row; where its messages are multiseries, also by topic and part, and by name.
 
-    clocks: those whose messages are late, again and again.
+    clocks: those whose messages are late, again and again. looked: rows that lanes/mixed.py has looked at.
     """
 
     def __init__(self, multiseries: bool) -> None:
         self.clocks = Clocks()
+        self.looked: set[int] = set()
         self.multiseries = multiseries
         self.rows: list[Series] = []
         self.parts: dict[tuple[str, str], Series] = {}

@@ -91,7 +91,7 @@ def written(text: str, style: str, zone: ZoneInfo | None) -> float:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise Rejected("time", f"{text[:40]!r} is not RFC 3339") from None
+        raise Rejected("time", f"{text[:40]!r} is not RFC 3339: give its pattern as payload.time_format") from None
     return instant(at, zone)
 
 

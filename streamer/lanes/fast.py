@@ -10,7 +10,7 @@ from streamer.errors import Ignored, Rejected, StateBlocked
 from streamer.ingest.grid import Series
 from streamer.ingest.readings import Content, Reading
 from streamer.ingest.topics import joined
-from streamer.lanes import gathering
+from streamer.lanes import gathering, mixed
 from streamer.lanes.accepted import Accepted, Processed
 from streamer.lanes.deliveries import Deliveries
 from streamer.lanes.retention import Kept, Retention
@@ -289,3 +289,4 @@ class FastLane:
     def saved(self, snapshots: dict[str, Snapshot]) -> None:
         """These snapshots can be gone back to from now on."""
         self.retention.saved(Kept.of(snapshots))
+        mixed.warn(self.streams, self.journal)

@@ -5,8 +5,10 @@ The shapes are those of the makers' documentation; the values are made up.
 
 import gzip
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import cbor2
 import pytest
@@ -72,9 +74,6 @@ def heard(config: str, topic: str, payload: Any, directory: Path) -> tuple[dict[
           "zigbee2mqtt/door/linkquality": (87, 0), "zigbee2mqtt/door/voltage": (3015, 0)}),
         ("home.yaml", "boiler/binary_sensor/pump/state", b"ON", {"boiler/binary_sensor/pump/state": (1, 0)}),
         ("home.yaml", "boiler/sensor/flow/state", b"21.40", {"boiler/sensor/flow/state": (21.4, 0)}),
-        ("home.yaml", "rtl_433/attic/events", RADIO,
-         {"rtl_433/attic/events/Acurite-Tower/11524/temperature_C": (3.7, -2),
-          "rtl_433/attic/events/Acurite-Tower/11524/humidity": (71, -2)}),
         ("home.yaml", "p1/power", b"0,42 kW", {"p1/power": (420, 0)}),
         ("plant.yaml", "iotgateway", KEP,
          {"iotgateway/Channel1.Press.Run": (1, -0.2), "iotgateway/Channel1.Press.Temp": (71.5, -0.1)}),
@@ -117,22 +116,29 @@ def test_five_samples_of_one_message(tmp_path: Path) -> None:
 
 
 def test_two_devices_on_one_topic(tmp_path: Path) -> None:
-    """Two radios on one topic are series of their own, whichever speaks first."""
+    """Two radios on one topic, each message twice, are series of their own, with the means of each minute."""
     other = {**RADIO, "model": "LaCrosse-TX141", "id": 5, "temperature_C": 20.1}
     del other["humidity"]
+    later = {**RADIO, "time": "2026-03-01 13:01:10", "temperature_C": 4.7}, {**other, "time": "2026-03-01 13:01:20"}
     loaded = load(CONFIGS / "home.yaml")
     journal = Journal.open(tmp_path)
     fast = FastLane([StreamState(one, Metrics()) for one in loaded.streams], journal, 65536, lambda: NOW)
-    messages = [Message("rtl_433/a/events", sent(one), 1, False, i, NOW) for i, one in enumerate([RADIO, other], 1)]
-    fast.process(MessageBatch(messages, 1))
+    for one in (RADIO, RADIO, other, other, *later):
+        fast.process(MessageBatch([Message("rtl_433/a/events", sent(one), 0, False, None, NOW + 30)], 1))
     stream = fast.streams[4]
-    assert [one.part for one in stream.series] == [
-        "Acurite-Tower/11524/temperature_C",
-        "Acurite-Tower/11524/humidity",
-        "LaCrosse-TX141/5/temperature_C",
-    ]
-    assert stream.counts.ignored == 3  # wind of both, and humidity of one
+    assert {one.part: journal.newest(one.ident, 9)[1].tolist() for one in stream.series} == {
+        "Acurite-Tower/11524/temperature_C": [[3.7]],
+        "Acurite-Tower/11524/humidity": [[71.0]],
+        "LaCrosse-TX141/5/temperature_C": [[20.1]],
+    }
+    assert (dict(stream.counts.rejected), stream.counts.gathered) == ({"duplicate": 3}, 6)
+    assert stream.counts.ignored == 9  # wind of all, and humidity of one
     journal.close()
+
+
+def dsmr(after: float) -> str:
+    """The time of a telegram, in winter."""
+    return datetime.fromtimestamp(NOW + after, ZoneInfo("Europe/Amsterdam")).strftime("%y%m%d%H%M%SW")
 
 
 def test_meters(tmp_path: Path) -> None:
@@ -149,10 +155,13 @@ def test_meters(tmp_path: Path) -> None:
     for i in range(0, 3700, 100):
         send("dsmr/reading/energy_delivered_1", i, f"{4711 + i / 3600:.3f}".encode())
         send("plug/status/switch:0", i, {"id": 0, "aenergy": {"total": 100 + i / 10}})
+        reading = {"timestamp": dsmr(i), "energy_delivered_tariff1": {"value": 4711 + i / 3600, "unit": "kWh"}}
+        send("p1/telegram", i, reading)
         send("pulse/water", i, str((65000 + i) % 65536).encode())
         send("rain/roof/tip", i, b"1")
     held = {one.name: journal.newest(one.ident, 99)[1][:, 0] for stream in fast.streams for one in stream.series}
     assert held["dsmr/reading/energy_delivered_1"] == pytest.approx([0.25] * 3, abs=0.002)
+    assert held["p1/telegram"] == pytest.approx([0.25] * 3)
     assert held["plug/status/switch:0"] == pytest.approx([0.36] * 11)
     assert set(held["pulse/water"]) <= {50.0, 100.0}  # litres a minute, over one tick or two
     assert held["rain/roof/tip"] == pytest.approx([0.2 * 6] * 6)

@@ -403,6 +403,20 @@ def test_a_batch_without_samples_writes_nothing(fast: FastLane) -> None:
     assert fast.journal.committed == 0
 
 
+def test_the_doubled_hour(tmp_path: Path) -> None:
+    """In the night that summer time ends, local times between two and three count twice, in their order."""
+    payload = {"format": "json", "time": "time", "timezone": "Europe/Berlin"}
+    local = fast_lane(tmp_path / "local", untimed(payload=payload, interval=900.0))
+    clock = ["01:45", "02:00", "02:15", "02:30", "02:45", "02:00", "02:15", "02:30", "02:45", "03:00"]
+    for i, one in enumerate(clock):
+        text = json.dumps({"time": f"2026-10-25T{one}:00", "value": i}).encode()
+        feed(local, [message("plant/a", text, NOW)])
+    (series,) = local.streams[0].series
+    assert not local.streams[0].counts.rejected
+    assert local.journal.newest(series.ident, 20)[0].tolist() == list(range(10))
+    local.journal.close()
+
+
 junk = st.one_of(
     st.binary(max_size=40),
     st.text(max_size=20).map(str.encode),
