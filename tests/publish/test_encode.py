@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -66,6 +66,7 @@ def test_topics_of_a_batch(series: list[str]) -> None:
     assert [orjson.loads(payload)["series"] for payload in payloads] == series
 
 
+@settings(deadline=None)
 @given(st.data(), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), st.sampled_from([(), (0.5,), (0.1, 0.9)]))
 def test_a_batch(data: st.DataObject, b: int, h: int, d: int, quantiles: tuple[float, ...]) -> None:
     """A batch of forecasts is encoded as each of them, rounded, by the standard library, whatever topic, time, model,
