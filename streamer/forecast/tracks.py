@@ -14,7 +14,7 @@ LONG, PRIOR = 100.0, 6.0
 """Truths over which s is a mean; and those that the changes between samples count for before the first one."""
 LEAN = 5e-4
 """Standard deviations of [y < bound] by which what θ gains with a condition moves, times the condition."""
-SOONER = 3.0
+SOONER = 1.5
 """With a pace beyond 1, s follows so many times sooner at most."""
 WILD = 10.0
 """Times its usual size that an error counts for in the pace."""

@@ -74,7 +74,7 @@ class ByHand:
                 step = max(2e-4, 1 / (300 + self.met)) / (1 + pace**2 + spread**2) * left
                 self.w = self.w[0] + step * pace, self.w[1] + step * spread
             self.usual[lead] += spread / min(self.met + 1, 1000)
-            share = max(min(max(self.pace, 1.0), 3.0) / 100, 1 / (seen + 6))
+            share = max(min(max(self.pace, 1.0), 1.5) / 100, 1 / (seen + 6))
             self.errors[lead] = sums + share * (abs(y - mean) - sums), usual + share * (day * sigma - usual), seen + 1
             errors, sizes = errors + abs(y - mean) / sigma, sizes + self.size(lead)
             if self.size(lead) * day > 0:
