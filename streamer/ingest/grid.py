@@ -132,6 +132,16 @@ class Series:
         self.stand(self.tick + advance, time, grid)
         return advance
 
+    def begin_anew(self, advance: int, grid: Grid) -> int:
+        """Have the newest sample, `advance` ticks after the one before, lie too far ahead to be bridged: so many ticks.
+
+        A replay, which knows ticks and times, does the same.
+        """
+        assert grid.interval is not None
+        self.tick += grid.longest + 1 - advance
+        self.anchor = self.time - self.tick * grid.interval
+        return grid.longest + 1
+
     def replay(self, tick: int, time: float, grid: Grid) -> int:
         """The same for a sample that was placed at this tick before.
 

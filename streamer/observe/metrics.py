@@ -53,6 +53,7 @@ def clipped(stream: StreamState) -> int:
 COUNTERS: tuple[tuple[str, str, Callable[[StreamState], int]], ...] = (
     ("samples", "Samples accepted.", lambda one: one.counts.samples),
     ("bridged_ticks", "Missing ticks bridged by the models.", lambda one: one.counts.bridged),
+    ("unbridged_gaps", "Gaps not bridged, as their series had too many at once.", lambda one: one.counts.gaps),
     ("filled_ticks", "Ticks filled with the last value (fill: last).", lambda one: one.counts.filled),
     ("gathered_readings", "Readings that samples are made of.", lambda one: one.counts.gathered),
     ("ignored_messages", "Messages without a value that is asked for.", lambda one: one.counts.ignored),

@@ -63,6 +63,7 @@ class Counts:
     """
 
     def __init__(self) -> None:
+        self.gaps = 0
         self.samples = self.bridged = self.filled = self.ignored = self.gathered = self.surprises = self.forgotten = 0
         self.rejected: Counter[str] = Counter()
         self.forecasts: Counter[str] = Counter()
@@ -73,6 +74,10 @@ class Counts:
         """One sample, after so many missing ticks."""
         self.samples += 1
         self.bridged += bridged
+
+    def leave_gap(self) -> None:
+        """One gap that is not bridged, as its series had too many at once."""
+        self.gaps += 1
 
     def gather(self) -> None:
         """One reading that becomes part of a sample."""

@@ -135,6 +135,9 @@ class StreamState:
             advance = self.set_back(series, dated) if back else self.place_late(series, dated, arrived, rejected)
         else:
             self.index.clocks.agree(series.row)
+            if 1 < advance <= self.grid.longest and self.ticks.crowded(series.row, advance - 1):
+                advance = series.begin_anew(advance, self.grid)
+                self.counts.leave_gap()
         self.counts.accept(self.ticks.add(series, values, advance, arrived))
         self.schedule.grow(series.growth)
         if self.grid.fill:
