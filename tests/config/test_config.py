@@ -208,7 +208,7 @@ def test_credentials_in_the_url(tmp_path: Path, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["localhost", "localhost:1883", "mqtt://", "mqtt:///x", "ws://host", "mqtt://h:99999", "mqtt://h:x", "//h"]
+    "url", ["localhost", "localhost:1883", "mqtt://", "mqtt:///x", "http://host", "mqtt://h:99999", "mqtt://h:x", "//h"]
 )
 def test_bad_urls(url: str) -> None:
     """What is no broker is refused in one line at its key."""
