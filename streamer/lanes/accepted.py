@@ -24,8 +24,18 @@ class Accepted:
     readings: dict[StreamState, list[Record]] = field(default_factory=dict)
     new_session: bool = False
 
-    def add(self, series: Series, values: tuple[float, ...], anchor: float) -> None:
-        """The newest sample of a series; `anchor` is where its grid was laid before."""
+    def place(
+        self,
+        stream: StreamState,
+        series: Series,
+        values: tuple[float, ...],
+        time: float | None,
+        arrived: float,
+        back: bool = False,
+    ) -> None:
+        """One sample, on the grid of its series. Raises Rejected."""
+        anchor = series.anchor
+        stream.accept(series, values, time, arrived, back)
         self.samples.append((series.ident, series.sampled, series.time, struct.pack(f"<{len(values)}d", *values)))
         if series.anchor != anchor:
             self.anchors.append((series.anchor, series.ident))

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import orjson
 
-from streamer.errors import Ignored, Rejected, StateBlocked
+from streamer.errors import Rejected, StateBlocked
 from streamer.ingest.grid import Series
 from streamer.ingest.readings import Content, Reading
 from streamer.ingest.topics import joined
 from streamer.lanes import gathering, mixed
 from streamer.lanes.accepted import Accepted, Processed
+from streamer.lanes.admission import Admission
 from streamer.lanes.deliveries import Deliveries
 from streamer.lanes.retention import Kept, Retention
 from streamer.lanes.routing import Routing, select
@@ -24,12 +25,6 @@ from streamer.stream.state import StreamState
 
 log = logging.getLogger("streamer.ingest")
 
-LONGEST_NAME = 1000
-"""Characters of the longest topic, and of the longest part, that may name a series: it comes from the wire and is
-kept."""
-REMEMBERED = 10_000
-"""Rejections (topic and reason) that are remembered so as to log each once."""
-
 
 class FastLane:
     """All streams between one link and one journal; `clock` gives seconds since 1970.
@@ -40,7 +35,7 @@ class FastLane:
     can lead to many ticks, so the daemon forecasts piece by piece (`pieces`) and serves others in between.
 
     lock: held while a batch is open, and by whoever must not meet one. commands: by topic, what edge nodes are to be
-    told. blocked: the journal could not be written at the last attempt. logged: rejections that were logged.
+    told. blocked: the journal could not be written at the last attempt.
     """
 
     def __init__(
@@ -49,9 +44,9 @@ class FastLane:
         self.journal, self.max_payload, self.clock = journal, max_payload, clock
         self.lock = asyncio.Lock()
         self.routing, self.retention, self.deliveries = Routing(streams), Retention(streams), Deliveries(journal)
+        self.admission = Admission(self.routing, journal)
         self.open: Accepted | None = None
         self.blocked = False
-        self.logged: set[tuple[str, str]] = set()
         self.commands: dict[str, Outgoing] = {}
         self.unrouted = 0
 
@@ -83,7 +78,7 @@ class FastLane:
                 stream.outlet.forget_announced()
         for message in batch.messages:
             self.accept_message(message)
-        gathering.close(self, self.open)
+        gathering.close(self.admission, self.open, self.streams, self.clock())
 
     def finish(self) -> Processed:
         """Commit what was accepted, then step, score and forecast it.
@@ -145,7 +140,7 @@ class FastLane:
             else:
                 self.take_multiseries(stream, stream.intake.multiseries.read(message), message, self.open)
         except Rejected as rejected:
-            self.reject(stream, message.topic, rejected)
+            self.admission.reject(stream, message.topic, rejected)
 
     def take(self, stream: StreamState, series: Series | None, message: Message, accepted: Accepted) -> None:
         """A message that is one sample. Raises Rejected."""
@@ -153,21 +148,19 @@ class FastLane:
         if time is None:
             self.check_delivery(message, accepted)
         if stream.gather is not None:
-            gathering.take(self, stream, (message.topic, ""), values, time, message)
+            gathering.take(self.admission, accepted, stream, (message.topic, ""), values, time, message)
             return
         if series is None:
-            series = self.introduce(stream, message.topic, "", accepted)
+            series = self.admission.introduce(stream, message.topic, "", accepted)
             self.routing.learn(message.topic, stream, series)
-        anchor = series.anchor
-        stream.accept(series, values, time, message.arrived)
-        accepted.add(series, values, anchor)
+        accepted.place(stream, series, values, time, message.arrived)
 
     def take_multiseries(self, stream: StreamState, content: Content, message: Message, accepted: Accepted) -> None:
         """A message that may hold several samples, each of which is one or is rejected by itself. Raises Rejected."""
         if content.command:
             self.commands[content.command.topic] = content.command
         for fault in content.faults:
-            self.reject(stream, message.topic, fault)
+            self.admission.reject(stream, message.topic, fault)
         if not content.readings and not content.faults:
             stream.counts.ignore()
         times = dict.fromkeys(reading.time for reading in content.readings)
@@ -179,14 +172,14 @@ class FastLane:
                 try:
                     self.take_part(stream, content.topic, reading, message, accepted)
                 except Rejected as rejected:
-                    self.reject(stream, joined(content.topic, reading.part), rejected)
+                    self.admission.reject(stream, joined(content.topic, reading.part), rejected)
 
     def is_dated(self, stream: StreamState, time: float | None, message: Message) -> bool:
         """Whether samples in this message can be of this time; if not, that is one rejection for all of them."""
         try:
             stream.intake.date(time, message)
         except Rejected as rejected:
-            self.reject(stream, message.topic, rejected)
+            self.admission.reject(stream, message.topic, rejected)
             return False
         return True
 
@@ -198,54 +191,18 @@ class FastLane:
             raise reading.value
         values = stream.intake.measure((reading.value,))
         if stream.gather is not None:
-            gathering.take(self, stream, (source, reading.part), values, reading.time, message)
+            gathering.take(self.admission, accepted, stream, (source, reading.part), values, reading.time, message)
             return
         series = stream.index.parts.get((source, reading.part))
         if series is None:
-            series = self.introduce(stream, source, reading.part, accepted)
-        anchor = series.anchor
-        stream.accept(series, values, reading.time, message.arrived)
-        accepted.add(series, values, anchor)
+            series = self.admission.introduce(stream, source, reading.part, accepted)
+        accepted.place(stream, series, values, reading.time, message.arrived)
         self.routing.learn(message.topic, stream, None)
 
     def check_delivery(self, message: Message, accepted: Accepted) -> None:
         """Raises Rejected for a message without a time that the broker sends a second time."""
         if message.mid is not None:
             accepted.deliver(*self.deliveries.accept(message.mid, message))
-
-    def introduce(self, stream: StreamState, topic: str, part: str, accepted: Accepted) -> Series:
-        """A series whose first sample is here.
-
-        Raises Rejected: series_limit, name.
-        """
-        self.routing.claim(self.admit(stream, topic, part))
-        series = stream.add(self.journal.next_series() + len(accepted.series), topic, part)
-        accepted.series.append((series.ident, stream.source, topic, part))
-        return series
-
-    def admit(self, stream: StreamState, topic: str, part: str) -> list[str]:
-        """The topics of a new series' messages. Raises Rejected (series_limit, name) for one that there cannot be."""
-        limit = stream.config.max_series
-        if len(stream.series) >= limit:
-            raise Rejected("series_limit", f"streams[].max_series is {limit}; raise it, or narrow the topics")
-        if max(len(topic), len(part)) > LONGEST_NAME:
-            raise Rejected("name", f"its topic, or the name of its part, is longer than {LONGEST_NAME}")
-        if stream.intake.multiseries and joined(topic, part) in stream.index.names:
-            raise Rejected("name", "another series of the stream has this name")
-        targets = stream.targets(topic, part)
-        self.routing.check_free(targets)
-        return targets
-
-    def reject(self, stream: StreamState, topic: str, rejected: Rejected) -> None:
-        """Count a message that is no sample, and log it if it is the first of its topic and reason."""
-        if isinstance(rejected, Ignored):
-            stream.counts.ignore()
-            return
-        stream.counts.reject(rejected.reason)
-        key = (topic, rejected.reason)
-        if key not in self.logged and len(self.logged) < REMEMBERED:
-            self.logged.add(key)
-            log.warning("rejected stream=%s topic=%r reason=%s: %s", stream.name, topic, rejected.reason, rejected)
 
     def commit(self, accepted: Accepted) -> None:
         """Journal what was accepted. Raises StateError; where it failed it may be called again."""

@@ -124,7 +124,7 @@ class Window:
 
         def question(streams: Sequence[StreamState]) -> answers.Detail | None:
             found = located(streams, [(ident, place)])
-            return detail(*found[0][:2], self.fast.logged) if found else None
+            return detail(*found[0][:2], self.fast.admission.logged) if found else None
 
         return await self.ask(question)
 

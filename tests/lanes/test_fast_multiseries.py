@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from streamer.config import Stream
-from streamer.lanes.fast import LONGEST_NAME, FastLane
+from streamer.lanes.admission import LONGEST_NAME
+from streamer.lanes.fast import FastLane
 from streamer.records import Message, MessageBatch
 from tests.edge import double, payload
 from tests.streams import NOW, fast_lane, feed, message, process, resumed, save, untimed

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.lanes.fast import LONGEST_NAME
+from streamer.lanes.admission import LONGEST_NAME
 from streamer.mqtt.encoder import Publishes
 from streamer.publish.outlet import MOST_SLASHES
 from streamer.records import UNREADABLE
