@@ -83,6 +83,11 @@ def labels(template: str, topic: str) -> dict[str, str]:
     return {match[1]: level for name, level in levels if (match := LABEL.fullmatch(name))}
 
 
+def selects(pattern: str, topic: str, part: str) -> bool:
+    """Whether a topic filter that somebody typed means this series: it matches its name or its topic."""
+    return matches(pattern, joined(topic, part)) or matches(pattern, topic)
+
+
 def joined(topic: str, part: str) -> str:
     """The name of the series of a part: topic, slash, part, with _ for characters that no topic may hold."""
     return f"{topic}/{UNFIT.sub('_', part)}" if part else topic

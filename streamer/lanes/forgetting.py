@@ -8,7 +8,7 @@ from pathlib import Path
 
 from streamer.errors import StateBlocked
 from streamer.ingest.grid import Series
-from streamer.ingest.topics import joined, matches
+from streamer.ingest.topics import selects
 from streamer.lanes.reload import Reloader
 from streamer.records import Outgoing
 from streamer.store.requests import take
@@ -40,11 +40,6 @@ async def forgetting(reloader: Reloader, directory: Path, publish: Callable[[Seq
                 await reloader.forget(gone, publish)
             except StateBlocked as blocked:
                 log.error("nothing is forgotten: %s", blocked)
-
-
-def selects(pattern: str, topic: str, part: str) -> bool:
-    """Whether a topic filter selects a series by its name or its topic."""
-    return matches(pattern, joined(topic, part)) or matches(pattern, topic)
 
 
 def named(streams: Sequence[StreamState], pattern: str | None) -> Iterator[Series]:

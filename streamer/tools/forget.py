@@ -10,8 +10,8 @@ from streamer.config import Config, Mqtt
 from streamer.errors import StateError, StateLocked
 from streamer.ingest.grid import Series
 from streamer.ingest.intake import Intake
-from streamer.ingest.topics import joined
-from streamer.lanes.forgetting import LOOK_SECONDS, selects
+from streamer.ingest.topics import joined, selects
+from streamer.lanes.forgetting import LOOK_SECONDS
 from streamer.mqtt.access import LinkError
 from streamer.mqtt.publisher import Publisher
 from streamer.publish.outlet import Outlet
