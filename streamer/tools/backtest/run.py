@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, cast
 import orjson
 
 from streamer.config import Config, State
-from streamer.errors import SourceError, StateError
+from streamer.errors import StateError
 from streamer.ingest.topics import joined
 from streamer.lanes.fast import FastLane
 from streamer.lanes.machine import prepare
@@ -33,6 +33,7 @@ from streamer.tools.backtest.audit import Audit
 from streamer.tools.progress import Told
 from streamer.tools.replay.recording import recorded
 from streamer.tools.replay.sample import Sample, encode, parse_time
+from streamer.tools.replay.sources import each_on_its_own
 from streamer.train.request import Request
 
 BATCH = 256
@@ -189,19 +190,11 @@ def written(path: Path | None) -> Iterator[BinaryIO | None]:
 def messages(samples: Iterable[Sample], topics: Sequence[str]) -> Iterator[Message]:
     """Recorded messages as they were; of a table's rows a message for each column, on the topic of its position.
 
-    Raises SourceError where there are fewer topics than columns.
+    Raises SourceError where columns and topics do not fit.
     """
-    for sample in samples:
-        if sample.topic is not None:
-            payload = encode(sample)
-            yield Message(sample.topic, payload, sample.qos or 0, bool(sample.retain), 0, sample.time)
-            continue
-        if len(topics) != len(sample.values):
-            raise SourceError(
-                f"{len(sample.values)} columns and {len(topics)} topics: name each --column and a --topic"
-            )
-        for topic, value in zip(topics, sample.values, strict=True):
-            yield Message(topic, encode(replace(sample, values=(value,))), 0, False, 0, sample.time)
+    for one in each_on_its_own(samples, topics):
+        assert one.topic is not None
+        yield Message(one.topic, encode(one), one.qos or 0, bool(one.retain), 0, one.time)
 
 
 def backtest(config: Config, some: Iterable[Message], models: Path | None, out: Path | None, told: Told) -> Backtest:

@@ -15,6 +15,7 @@ from streamer.ingest.topics import matches
 from streamer.publish.encode import rfc3339
 from streamer.records import Message
 from streamer.tools.replay.sample import Sample
+from streamer.tools.replay.sources import each_on_its_own
 
 STYLES: dict[str, Callable[[float], Any]] = {
     "auto": rfc3339,
@@ -35,17 +36,14 @@ def messages(samples: Iterable[Sample], topics: Sequence[str], config: Config) -
     They arrive at their own times. Raises SourceError where columns and topics do not fit, or a stream's payload is
     not one number.
     """
-    writers = [writer(topic, config.streams) for topic in topics]
-    for sample in samples:
-        if sample.payload is not None and sample.topic is not None:
-            yield Message(sample.topic, sample.payload, sample.qos or 0, bool(sample.retain), None, sample.time)
-            continue
-        if len(topics) != len(sample.values):
-            text = f"{len(sample.values)} columns and {len(topics)} topics"
-            raise SourceError(f"{text}: name a --topic for each --column")
-        for topic, write, value in zip(topics, writers, sample.values, strict=True):
-            if not math.isnan(value):
-                yield Message(topic, write(sample.time, value), 0, False, None, sample.time)
+    writers = {topic: writer(topic, config.streams) for topic in topics}
+    for one in each_on_its_own(samples, topics):
+        topic = one.topic
+        assert topic is not None
+        if one.payload is not None:
+            yield Message(topic, one.payload, one.qos or 0, bool(one.retain), None, one.time)
+        elif not math.isnan(value := one.values[0]):
+            yield Message(topic, writers[topic](one.time, value), 0, False, None, one.time)
 
 
 def writer(topic: str, streams: Sequence[Stream]) -> Write:

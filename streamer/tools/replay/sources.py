@@ -104,8 +104,14 @@ def waterflow() -> Iterator[Sample]:
 
 
 def each_on_its_own(samples: Iterable[Sample], topics: Sequence[str]) -> Iterator[Sample]:
-    """The values of each row as samples on the topics of their columns. Raises SourceError where these do not fit."""
+    """The values of each row as samples on the topics of their columns; recorded messages as they were.
+
+    Raises SourceError where columns and topics do not fit.
+    """
     for sample in samples:
+        if sample.topic is not None:
+            yield sample
+            continue
         if len(topics) != len(sample.values):
             text = f"{len(sample.values)} columns and {len(topics)} topics"
             raise SourceError(f"{text}: name a --topic for each --column")
