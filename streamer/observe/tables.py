@@ -2,10 +2,10 @@
 
 import csv
 import io
-from datetime import UTC, datetime
 from typing import Any
 
 from streamer.observe import answers
+from streamer.publish.encode import rfc3339
 
 Rows = list[dict[str, Any]]
 ROWS = {
@@ -24,18 +24,13 @@ def rows_of(found: answers.History | answers.Forecast) -> Rows:
     """A row per time: value, or mean and bounds, p10 being the bound that a tenth of all values shall lie below."""
     if isinstance(found, answers.History):
         pairs = zip(found.times, found.values, strict=True)
-        return [{"time": dated(time), "value": value} for time, value in pairs]
+        return [{"time": rfc3339(time), "value": value} for time, value in pairs]
     names = ["mean", *(f"p{100 * float(one):g}" for one in found.quantiles)]
     columns = zip(found.mean, *found.quantiles.values(), strict=True)
     return [
-        {"time": dated(found.time + (i + 1) * found.interval), **dict(zip(names, column, strict=True))}
+        {"time": rfc3339(found.time + (i + 1) * found.interval), **dict(zip(names, column, strict=True))}
         for i, column in enumerate(columns)
     ]
-
-
-def dated(time: float) -> str:
-    """A time as ISO 8601, in milliseconds."""
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def table_of(found: answers.History | answers.Forecast) -> str:
