@@ -2,6 +2,7 @@
 
 import re
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -23,6 +24,14 @@ def different(names: list[str]) -> list[str]:
     return names
 
 
+def known_zone(timezone: str) -> str:
+    """Return the name of a time zone. Raises ValueError where there is no such zone."""
+    if timezone not in available_timezones():
+        raise ValueError(f"{timezone!r} is no IANA time zone; write Europe/Berlin or UTC, say")
+    return timezone
+
+
+Zone = Annotated[str, AfterValidator(known_zone)]
 Names = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1), AfterValidator(different)]
 
 

@@ -2,11 +2,10 @@
 
 from importlib.util import find_spec
 from typing import Annotated, ClassVar, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from streamer.config.base import Names, Section
+from streamer.config.base import Names, Section, Zone
 from streamer.config.numbers import Numbers
 
 
@@ -50,8 +49,8 @@ def alone(names: object) -> object:
 WildNames = Annotated[Names | None, BeforeValidator(starred, json_schema_input_type=Literal["*", "**"] | Names | None)]
 OneOrMore = Annotated[Names | None, BeforeValidator(alone, json_schema_input_type=str | Names | None)]
 TIME_STYLES = ("auto", "rfc3339", "s", "ms", "us", "ns")
-EXTRAS = {"cbor": ("cbor2", "cbor"), "msgpack": ("msgpack", "msgpack")}
-"""Encoding -> the package that reads it and the extra that brings it."""
+PACKAGES = {"cbor": "cbor2", "msgpack": "msgpack"}
+"""The package that reads an encoding; the extra that brings it is named as the encoding."""
 
 
 class JsonPayload(Section):
@@ -67,7 +66,7 @@ class JsonPayload(Section):
     """Path of the time of the sample; null takes the time of arrival."""
     time_format: str | Names = "auto"
     """Format of the time: auto (RFC 3339, or a number by its size), rfc3339, s, ms, us, ns, or strptime patterns."""
-    timezone: str | None = None
+    timezone: Zone | None = None
     """IANA time zone of times without an offset (Europe/Berlin); null rejects them."""
     numbers: Numbers | None = None
     """How texts and booleans are read as numbers; null: as the defaults say, and not where `fields` has a wildcard."""
@@ -90,19 +89,12 @@ class JsonPayload(Section):
                 )
         return style
 
-    @field_validator("timezone")
-    @classmethod
-    def known_zone(cls, timezone: str | None) -> str | None:
-        if timezone is not None and timezone not in available_timezones():
-            raise ValueError(f"{timezone!r} is no IANA time zone; write Europe/Berlin or UTC, say")
-        return timezone
-
     @field_validator("encoding")
     @classmethod
     def installed(cls, encoding: str) -> str:
-        package, extra = EXTRAS.get(encoding, (None, ""))
+        package = PACKAGES.get(encoding)
         if package is not None and find_spec(package) is None:
-            raise ValueError(f"{encoding} needs {package}: pip install 'streamer[{extra}]'")
+            raise ValueError(f"{encoding} needs {package}: pip install 'streamer[{encoding}]'")
         return encoding
 
     @model_validator(mode="after")

@@ -3,11 +3,10 @@
 import math
 import re
 from typing import Annotated, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from streamer.config.base import Section, Ticks, check_template, label_names, plain
+from streamer.config.base import Section, Ticks, Zone, check_template, label_names, plain
 from streamer.config.cycles import known_inputs
 from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
 from streamer.config.publish import Publish
@@ -100,7 +99,7 @@ class Stream(Section):
     """Seconds without a sample, while other series of the stream have some, after which a series is forgotten."""
     season: Literal["auto"] | Season | tuple[Season, ...] | None = "auto"
     """Cycles. auto: day and week, for intervals from 1 s on; a number or a list: lengths in ticks; null: no cycle."""
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     """IANA time zone of the day and the week (Europe/Berlin); summer time is taken into account."""
     holidays: Annotated[str, Field(pattern=r"^[A-Z]{2,3}(-[A-Z0-9]{1,4})?$")] | None = None
     """Country, or country and subdivision (DE, US-CA), whose public holidays are Sundays in the week; null: none."""
@@ -116,13 +115,6 @@ class Stream(Section):
     """Announcement of values outside their band, several in a row; null makes none."""
     retrain: Retrain = Retrain()
     """When the networks are trained, and on which ticks."""
-
-    @field_validator("timezone")
-    @classmethod
-    def known_zone(cls, timezone: str) -> str:
-        if timezone not in available_timezones():
-            raise ValueError(f"{timezone!r} is no IANA time zone; write Europe/Berlin or UTC, say")
-        return timezone
 
     @field_validator("holidays")
     @classmethod
