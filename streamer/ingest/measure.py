@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from streamer.config import Stream
 from streamer.errors import Rejected
+from streamer.ingest.ongoing import Values
 
-Values = tuple[float, ...]
 Measure = Callable[[Values], Values]
 
 

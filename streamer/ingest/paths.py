@@ -28,27 +28,14 @@ def written(keys: Iterable[str]) -> str:
 
 
 def pick(value: Any, path: Path) -> Any:
-    """The JSON value at a path without wildcards. Raises Rejected (path)."""
-    at = value
-    for key in path:
-        if isinstance(at, dict) and key in at:
-            at = at[key]
-        elif isinstance(at, list) and key.isdecimal() and key.isascii() and int(key) < len(at):
-            at = at[int(key)]
-        else:
-            return beyond(value, path)
-    return at
-
-
-def beyond(value: Any, path: Path) -> Any:
-    """The same where the plain way ends: within a text that holds JSON, or nowhere."""
+    """The JSON value at a path without wildcards, perhaps within a text that holds JSON. Raises Rejected (path)."""
     for i, key in enumerate(path):
-        if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-            return pick(embedded(value, path), path[i:])
         if isinstance(value, dict) and key in value:
             value = value[key]
         elif isinstance(value, list) and key.isdecimal() and key.isascii() and int(key) < len(value):
             value = value[int(key)]
+        elif isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+            return pick(embedded(value, path), path[i:])
         else:
             raise Rejected("path", f"nothing at {written(path)}{dotted(value, path[i:])}")
     return value
