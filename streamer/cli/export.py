@@ -24,17 +24,15 @@ def export(
     from streamer.observe import logs
     from streamer.tools.history.export import export as write
     from streamer.tools.history.export import total
-    from streamer.tools.plot.curve import opened
     from streamer.tools.progress import progressing
 
     logs.configure("text", "warning")
     state = load(config).state.path
-    with opened(state):
-        pass
+    samples = total(state, series)
     try:
         with (
             nullcontext(sys.stdout) if out is None else out.open("w", encoding="utf-8") as file,
-            progressing("samples", total(state, series)) as told,
+            progressing("samples", samples) as told,
         ):
             count = write(state, series, file, told)
     except OSError as error:

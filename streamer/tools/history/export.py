@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TextIO
 
 from streamer.errors import SourceError
-from streamer.ingest.topics import joined, matches
+from streamer.ingest.topics import joined, selects
 from streamer.publish.encode import rfc3339
 from streamer.store.journal import Journal, SeriesRow
-from streamer.tools.plot.curve import opened
 from streamer.tools.progress import Told
 
 CHUNK = 10_000
@@ -24,7 +23,7 @@ def export(state: Path, pattern: str, out: TextIO, told: Told) -> int:
     """
     rows = csv.writer(out, lineterminator="\n")
     done = 0
-    with opened(state) as journal:
+    with closing(Journal.read(state)) as journal:
         some = list(selected(journal, pattern))
         if not some:
             raise SourceError(f"{pattern}: selects no series; `streamer inspect` lists them")
@@ -47,7 +46,7 @@ def selected(journal: Journal, pattern: str) -> Iterator[tuple[SeriesRow, int]]:
     """The series whose name or topic the filter selects, each with the numbers of its samples."""
     for source in journal.sources():
         for row in journal.series(source):
-            if matches(pattern, joined(row.topic, row.part)) or matches(pattern, row.topic):
+            if selects(pattern, row.topic, row.part):
                 yield row, source.d
 
 

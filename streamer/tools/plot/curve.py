@@ -10,12 +10,11 @@ import numpy as np
 
 from streamer.config import Config
 from streamer.config.loader import load
-from streamer.errors import SourceError, StateError
+from streamer.errors import SourceError
 from streamer.ingest.topics import joined
 from streamer.lanes.machine import prepare
 from streamer.observe.views import forecasts, peeked
 from streamer.resume.fold import resume
-from streamer.store.database import FILE
 from streamer.store.journal import Journal, SeriesRow
 from streamer.stream.state import StreamState
 
@@ -50,19 +49,12 @@ class Curve:
 def curve(source: Path, series: str, samples: int, element: int) -> Curve:
     """Past and forecast by a configuration, the past alone by a state directory. Raises SourceError, StateError."""
     if source.is_dir():
-        with opened(source) as journal:
+        with closing(Journal.read(source)) as journal:
             return past(journal, found(journal, series), samples, element)
     config = load(source)
-    with opened(config.state.path) as journal:
+    with closing(Journal.read(config.state.path)) as journal:
         row = found(journal, series)
         return ahead(past(journal, row, samples, element), config, journal, row, element)
-
-
-def opened(state: Path) -> closing[Journal]:
-    """The journal of a state directory, to be read. Raises StateError."""
-    if not (state / FILE).exists():
-        raise StateError(f"{state}: holds no journal; name the daemon's configuration, or its state.path")
-    return closing(Journal.read(state))
 
 
 def found(journal: Journal, name: str) -> SeriesRow:
