@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Event
-from typing import Any
 
 from streamer.config import Config
 from streamer.lanes.fast import FastLane
@@ -86,9 +85,7 @@ def take(fast: FastLane, some: Iterable[Message], done: Brought, told: Told, sto
         else:
             fast.accept_message(message)
         if done.messages % BATCH == 0:
-            fast.write()
-            for _ in fast.pieces():
-                pass
+            work_off(fast)
             told(done.messages, "")
             if stop():
                 done.stopped = True
@@ -96,6 +93,11 @@ def take(fast: FastLane, some: Iterable[Message], done: Brought, told: Told, sto
             if time.monotonic() - saved > SAVE_SECONDS:
                 save(fast)
                 saved = time.monotonic()
+    work_off(fast)
+
+
+def work_off(fast: FastLane) -> None:
+    """Journal and step the open batch; trainings that it made due wait for the end."""
     fast.write()
     for _ in fast.pieces():
         pass
@@ -117,7 +119,7 @@ def newest_of(fast: FastLane) -> dict[str, float]:
 
 def save(fast: FastLane) -> None:
     """A snapshot of all streams."""
-    captured: dict[str, Any] = fast.snapshots()
+    captured = fast.snapshots()
     for name, snapshot in captured.items():
         write(fast.journal.path.parent, name, snapshot)
     fast.saved(captured)
