@@ -1,6 +1,7 @@
 """What had been forecast before: made again from the journal, as it was issued."""
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,7 @@ async def test_outliers_are_marked(tmp_path: Path) -> None:
 
 def test_every_reason_has_its_remedy() -> None:
     """Each reason that the rules of ingest name is explained, and nothing else is."""
-    rules = Path("streamer/ingest/README.md").read_text(encoding="utf-8").split("## Multiseries")[0]
-    named = {line.rsplit("|", 2)[1].strip() for line in rules.splitlines() if line.startswith("| ")}
-    assert {one.strip("`") for one in named if one.startswith("`")} == {*KNOWN}
+    rules = Path("streamer/ingest/README.md").read_text(encoding="utf-8")
+    tables = [table for table in rules.split("\n\n") if table.partition("\n")[0].endswith("| reason |")]
+    named = set(re.findall(r"\| `([a-z_]+)` \|$", "\n".join(tables), re.MULTILINE))
+    assert named == {*KNOWN}
