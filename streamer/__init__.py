@@ -3,7 +3,7 @@
 Fast lane, once per batch of waiting messages (lanes/fast.py drives it, stream/state.py is one stream of it):
 
     broker ─ mqtt ─▶ ingest ─▶ store.journal ─▶ forecast (score ▸ step ▸ mix ▸ bands) ─▶ publish ─ mqtt ─▶ broker
-                                    │                  └▶ observe ─▶ Prometheus, page, API
+           (decode ▸ gather ▸ grid) │                  └▶ observe ─▶ Prometheus, page, API
     Slow lane, once per retraining  ▼
     (lanes/slow.py)              train (a process of its own) ─▶ swap.gate ─▶ swap.promote ─▶ the stream's panel
 
@@ -17,7 +17,9 @@ thing goes:
     what bands depend on    forecast/tracks.py; they are carried by ForecastBatch (records.py)
     a metric                observe/metrics.py
     an answer of the API    observe/answers.py, observe/views.py; on the page, page/
-    samples within a tick   ingest/grid.py, ingest/ticks.py
+    readings within a tick  ingest/gather.py, ingest/aggregate.py, ingest/counter.py; lanes/gathering.py drives them
+    samples on ticks        ingest/grid.py, ingest/ticks.py
+    a command               a file in cli/ and a line in COMMANDS; what it does, in tools/
     when to train           stream/schedule.py
     which network goes live swap/gate.py
     a transport             mqtt/ is the only one: its Link hands over MessageBatch and takes Outgoing (records.py)
@@ -31,6 +33,9 @@ Glossary, each word with one meaning:
     series        one topic of a stream, or one part of its multiseries messages
     part          the name of one series within a multiseries message (`Series.part`)
     Part          state of a stream in arrays with a row per series (part.py)
+    reading       values with a time as a message gives them, before they are a sample or part of one
+    gather        to make the readings of a tick one sample (`aggregate`), or those of a counter what was counted
+                  (`difference`); a tick is open until it closes, and its sample is there
     sample        accepted values with a time; tick: a place on the time grid of a series, measured, missing (and then
                   bridged by predictions), or filled with the last value
     batch         messages that were waiting at once (MessageBatch); tick batch: at most one tick of each series
@@ -51,5 +56,9 @@ Glossary, each word with one meaning:
     promotion     warming the states of candidates, catching up with new samples, and the swap
     journal       the SQLite file of samples and outcomes; snapshot: a file with all states of a stream
     resume        from snapshot and journal to the stream as it was
+    forget        to delete all that is known of a series, here and at the broker
+    claim         a topic that a series publishes on, and no second one may
+    slot          a part of a season that has usual values of its own; of `publish.shape`, the interval of a value
+    diary         what is remembered of each training since the start
     link          the connection to the broker, over reconnects; outbox: messages that wait for the broker
 """

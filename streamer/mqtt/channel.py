@@ -1,4 +1,4 @@
-"""One byte stream to the broker, TCP, TLS or WebSocket: decodes each received chunk, gathers what is sent, pings."""
+"""One byte stream to the broker, TCP, TLS or WebSocket: decodes each received chunk, buffers what is sent, pings."""
 
 import asyncio
 import time
@@ -43,7 +43,7 @@ class Channel(asyncio.BufferedProtocol):
         self._parts += parts
 
     def flush(self) -> None:
-        """Writes all gathered bytes; what the kernel does not take now, the transport writes later."""
+        """Writes all buffered bytes; what the kernel does not take now, the transport writes later."""
         if self._parts:
             if not self._transport.is_closing():
                 self._transport.write(b"".join(self._parts))
@@ -81,7 +81,7 @@ class Channel(asyncio.BufferedProtocol):
         self._transport.abort()
 
     async def leave(self, seconds: float) -> None:
-        """Closes and calls nobody back; first writes what is gathered, for up to `seconds`, if above 0."""
+        """Closes and calls nobody back; first writes what is buffered, for up to `seconds`, if above 0."""
         self._arrived = self._moved = ignore
         try:
             if seconds:

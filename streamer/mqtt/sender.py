@@ -11,7 +11,7 @@ from streamer.records import Outgoing
 
 log = logging.getLogger("streamer.mqtt")
 
-WRITE_SIZE = 256  # publishes gathered for one write
+WRITE_SIZE = 256  # publishes collected for one write
 WRITES_PER_TURN = 8  # writes before the event loop runs; more than a batch's forecasts, or the outbox would grow
 
 
