@@ -15,12 +15,14 @@ from streamer.config import Config
 from streamer.errors import StateBlocked, StateError, StreamerError
 from streamer.lanes.checkpoints import checkpoints
 from streamer.lanes.fast import FastLane
+from streamer.lanes.forgetting import forgetting
 from streamer.lanes.machine import prepare
 from streamer.lanes.reload import Reloader, filters_of
 from streamer.lanes.slow import SlowLane
 from streamer.mqtt.broker import embedded_broker
 from streamer.mqtt.link import Link
 from streamer.observe.access import announce
+from streamer.observe.entrance import secured
 from streamer.observe.http import serve
 from streamer.observe.lag import LoopLag
 from streamer.observe.metrics import Readings, registry
@@ -89,7 +91,7 @@ class Daemon:
 
     async def fast_lane(self) -> None:
         """Batches through the fast lane, acknowledged when they are journaled and their forecasts handed over."""
-        async for batch in self.link.batches():
+        async for batch in self.link.batches(idle=lambda: self.fast.patience):
             async with self.fast.lock:
                 done = False
                 if not self.overdue():
@@ -163,16 +165,6 @@ class Daemon:
                 log.warning("no snapshot: %s", failed)
             await asyncio.sleep(max(self.config.state.snapshot, SNAPSHOT_SHARE * (time.monotonic() - begun)))
 
-    async def reloads(self, asked: asyncio.Event) -> None:
-        """Read the configuration file again whenever asked; what cannot be used changes nothing."""
-        while self.file:
-            await asked.wait()
-            asked.clear()
-            try:
-                log.info("reloaded %s", await self.reloader.reload_file(self.file))
-            except StreamerError as refused:
-                log.error("not reloaded, nothing has changed: %s", " ".join(str(refused).split()))
-
     def end_handover(self) -> None:
         """Write down what the broker has of the last batches; else a start would publish it again."""
         with contextlib.suppress(StateError):
@@ -199,8 +191,12 @@ class Daemon:
                     tasks.create_task(self.lag.watch(), name="lag"),
                     tasks.create_task(self.snapshots(), name="snapshots"),
                     tasks.create_task(checkpoints(self.journal), name="checkpoints"),
-                    tasks.create_task(self.reloads(self.hung_up), name="reloads"),
+                    tasks.create_task(
+                        forgetting(self.reloader, self.config.state.path, self.publish), name="forgetting"
+                    ),
                 ]
+                if self.file:
+                    others.append(tasks.create_task(self.reloader.run(self.file, self.hung_up), name="reloads"))
                 for stream in self.fast.take_due():
                     self.slow.request(stream)
                 await self.fast_lane()
@@ -256,9 +252,10 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
             readings = registry(Readings(fast, link, reloader.results, config.metrics.per_series))
             readings.register(made.lag)
             window = Window(fast, slow, config.state.path, asyncio.get_running_loop())
-            served = site(readings, made.healthy, made.ready, window, config.metrics.token())
-            made.metrics_port = stack.enter_context(serve(config.metrics.host, config.metrics.port, served))
-            announce(config.metrics, made.metrics_port)
+            metrics = config.metrics
+            served = site(readings, made.healthy, made.ready, window, metrics.token(), metrics.path_prefix)
+            made.metrics_port = stack.enter_context(serve(metrics.host, metrics.port, served, secured(metrics)))
+            announce(metrics, made.metrics_port)
         stack.callback(made.end_handover)
         await stack.enter_async_context(link)
         made.publish(untold.messages)

@@ -31,6 +31,10 @@ class StateBlocked(StateError):
     """It cannot be written now, a full disk as a rule, and may be later."""
 
 
+class StateLocked(StateError):
+    """Another process uses it."""
+
+
 class StateDamaged(StateError):
     """A file of it is not what was written."""
 
@@ -47,6 +51,13 @@ class Rejected(StreamerError):
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(detail or reason)
         self.reason = reason
+
+
+class Ignored(Rejected):
+    """A message, or a part of it, that says nothing: `null` where a value may be. It is counted, and no fault."""
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__("null", detail or "null says nothing")
 
 
 class TrainingFailed(StreamerError):

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,26 @@ def test_usage() -> None:
     done = streamer()
     assert done.returncode == 2
     assert "Usage: " in done.stdout
+
+
+def test_version() -> None:
+    """--version prints the version that pip knows, and ends."""
+    done = streamer("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"streamer {version('streamer')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("streamer rep", {"replay", "reproduce"}), ("streamer demo --o", {"--open"})]
+)
+def test_completion(typed: str, offered: set[str]) -> None:
+    """A shell that asks what may stand where the cursor is gets the commands or options that begin so."""
+    words = typed.split()
+    asked = {"_STREAMER_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(len(words) - 1)}
+    program = "import sys; from streamer.cli import main; sys.argv = ['streamer']; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, **asked}, capture_output=True, text=True, check=False
+    )
+    assert set(done.stdout.split()) == offered, done.stderr
 
 
 def test_help() -> None:

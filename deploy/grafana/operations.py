@@ -122,10 +122,6 @@ INPUT = [
     ),
 ]
 
-GATED = (
-    f'streamer_gate_e_p{{{STREAM}, model!="persistence"}} / on (job, instance, stream) group_left () '
-    f'(streamer_gate_e_p{{{STREAM}, model="persistence"}} > 0)'
-)
 LEARNING = [
     Panel(
         "How do trainings end?",
@@ -148,11 +144,12 @@ LEARNING = [
     ),
     Panel(
         "What did the gate compare?",
-        "Error of each network on the held-out part of the buffer at the last training, as a multiple of the error of "
-        "“nothing will change” on the same truths. If a network stays above 1 here, it can learn nothing from the "
+        "Mean absolute error of each network on the held-out part of the buffer at the last training, as a multiple of "
+        "that of “nothing will change” on the same truths, the median over series: a candidate goes live if it has a "
+        "smaller one than the live network. If a network stays above 1 here, it can learn nothing from the "
         "series, and the mixture forecasts without it.",
         "short",
-        [Query(GATED, "{{stream}} {{model}}")],
+        [Query(f"streamer_gate_error_ratio{{{STREAM}}}", "{{stream}} {{model}}")],
         steps=[(1, "yellow")],
         decimals=2,
         width=8,

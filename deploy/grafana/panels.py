@@ -129,6 +129,19 @@ def variable(name: str, text: str, query: str, *, several: bool = False, chosen:
     }
 
 
+def placed(rows: Sequence[Sequence[tuple[Json, int, int]]]) -> list[Json]:
+    """Panels as JSON, each with its width and height, in rows from top to bottom."""
+    panels: list[Json] = []
+    y = 0
+    for row in rows:
+        x = 0
+        for one, width, height in row:
+            panels.append({"id": len(panels) + 1, **one, "gridPos": {"x": x, "y": y, "w": width, "h": height}})
+            x += width
+        y += max(height for _, _, height in row)
+    return panels
+
+
 def dashboard(uid: str, title: str, text: str, variables: Sequence[Json], rows: Sequence[Sequence[Panel]]) -> Json:
     """The JSON of a dashboard with these rows of panels, from top to bottom."""
     panels: list[Json] = []

@@ -7,15 +7,30 @@ mistyped option should answer at once.
 
 import sys
 from collections.abc import Callable
+from typing import Annotated
 
 import typer
 
-from streamer.cli import backtest, bench, check, demo, forget, inspect, record, replay, reproduce, run, schema
+from streamer.cli import (
+    backtest,
+    bench,
+    check,
+    demo,
+    export,
+    forget,
+    import_,
+    inspect,
+    plot,
+    record,
+    replay,
+    reproduce,
+    run,
+    schema,
+)
 from streamer.errors import StreamerError
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="Forecast live sensor series: MQTT in, forecasts out, errors to Prometheus.\n\n"
@@ -30,15 +45,36 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     replay.replay,
     record.record,
     backtest.backtest,
+    import_.import_,
+    export.export,
     bench.bench,
     inspect.inspect,
+    plot.plot,
     forget.forget,
     reproduce.reproduce,
 )
 """In the order of `--help`."""
 
 for command in COMMANDS:
-    app.command()(command)
+    app.command(command.__name__.removesuffix("_"))(command)
+
+
+def print_version(wanted: bool) -> None:
+    """Print it and end, where it is asked for."""
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"streamer {version('streamer')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """What may stand before any command; the help is that of `app`."""
 
 
 def main() -> None:

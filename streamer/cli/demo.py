@@ -14,8 +14,9 @@ def demo(
         int | None, typer.Option(help="Port of the broker. Default: 1883, or a free port if it is taken.")
     ] = None,
     metrics_port: Annotated[
-        int | None, typer.Option(help="Port of /metrics. Default: 9464, or a free port if it is taken.")
+        int | None, typer.Option(help="Port of page and metrics. Default: 9464, or a free port if it is taken.")
     ] = None,
+    browse: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
 ) -> None:
     """See Streamer work: an embedded broker, a simulated building, two test waves, and their forecasts.
 
@@ -25,4 +26,4 @@ def demo(
     from streamer.tools.demo import demo as show
 
     logs.configure("text", "error")
-    asyncio.run(show(seconds, port, metrics_port))
+    asyncio.run(show(seconds, port, metrics_port, browse))

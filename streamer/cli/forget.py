@@ -15,8 +15,9 @@ def forget(
     """Forget series for good: their samples and states, and their retained forecasts, threshold messages and Home
     Assistant devices on the broker.
 
-    Stop the daemon first: the journal has one writer, and a running daemon makes this end with exit code 73. Afterwards
-    max_series counts what is left. A series that sends again begins anew. What was learned of others stays.
+    A running daemon does it itself, within a few seconds; without one this command does. Afterwards max_series counts
+    what is left. A series that sends again begins anew. What was learned of others stays. To have it done by age, set
+    streams[].forget_after.
     """
     from streamer.config.loader import load
     from streamer.tools.forget import forget_series

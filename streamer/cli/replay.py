@@ -4,6 +4,7 @@ import asyncio
 import os
 from enum import StrEnum
 from itertools import islice
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +27,10 @@ def replay(
         ),
     ],
     broker: BrokerUrl = LOCAL_BROKER,
-    topic: Annotated[str | None, typer.Option(help="Topic to publish on. Recordings have their own.")] = None,
+    topic: Annotated[
+        list[str] | None,
+        typer.Option(help="Topic to publish on; repeat it for a topic for each --column. Recordings have their own."),
+    ] = None,
     rate: Annotated[float | None, typer.Option(help="Samples per second.")] = None,
     speed: Annotated[
         float | None, typer.Option(help="Speed relative to the samples' own times; 1 is real time.")
@@ -58,17 +62,29 @@ def replay(
     """
     from streamer.config.loader import broker as broker_of
     from streamer.observe import logs
+    from streamer.tools.progress import progressing
+    from streamer.tools.replay.lines import count as lines
     from streamer.tools.replay.live import replay_to
-    from streamer.tools.replay.play import Form, Pace, Summary
-    from streamer.tools.replay.sources import SourceOptions, open_source
+    from streamer.tools.replay.play import Form, Pace
+    from streamer.tools.replay.sources import SourceOptions, each_on_its_own, open_source
 
     logs.configure("text", "info")
     mqtt = broker_of(mqtt_section(broker, username, password_file, ca_file) | {"client_id": f"replay-{os.getpid()}"})
     options = SourceOptions(tuple(column or ()), time_column, interval, seed=seed, loop=loop)
-    samples = islice(open_source(source, options), count)
-
-    def progress(summary: Summary) -> None:
-        typer.echo(f"\r{summary.samples} samples, {summary.seconds:.0f} s", nl=False, err=True)
-
-    done = asyncio.run(replay_to(mqtt, samples, Pace(rate, speed), Form(topic, payload.value, qos), progress))
-    typer.echo(f"\r{done.samples} samples published in {done.seconds:.1f} s", err=True)
+    topics = topic or []
+    samples = open_source(source, options)
+    if len(topics) > 1:
+        samples = each_on_its_own(samples, topics)
+    samples = islice(samples, count)
+    rows = None if loop else lines(Path(source))
+    total = min(filter(None, (count, rows and rows * max(len(topics), 1))), default=None)
+    with progressing("samples", total) as told:
+        asked = replay_to(
+            mqtt,
+            samples,
+            Pace(rate, speed),
+            Form(topics[0] if topics else None, payload.value, qos),
+            lambda summary: told(summary.samples, ""),
+        )
+        done = asyncio.run(asked)
+    typer.echo(f"{done.samples} samples published in {done.seconds:.1f} s", err=True)

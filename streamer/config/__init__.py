@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streamer.config.base import Section, Ticks
+from streamer.config.metrics import Metrics
 from streamer.config.mqtt import Mqtt, Tls
 from streamer.config.payload import (
     ArrayPayload,
@@ -26,7 +27,6 @@ from streamer.config.payload import (
 from streamer.config.publish import HomeAssistant
 from streamer.config.stream import Stream
 from streamer.config.threshold import Threshold
-from streamer.errors import StartError
 from streamer.records import RECIPES, CellName, InitialState, Recipe
 
 __all__ = [
@@ -48,41 +48,6 @@ __all__ = [
     "Training",
     "schema",
 ]
-
-
-SHORTEST_TOKEN = 16
-"""Characters of the shortest metrics.token_file: shorter ones can be guessed."""
-
-
-class Metrics(Section):
-    """The HTTP port: page at /, API at /api/v1/, Prometheus metrics at /metrics, health checks /healthz and /readyz."""
-
-    enabled: bool = True
-    """Whether the daemon serves them."""
-    host: str = "127.0.0.1"
-    """Address to listen on. 0.0.0.0 accepts connections from other machines."""
-    port: Annotated[int, Field(ge=0, le=65535)] = 9464
-    """Port to listen on. 0 takes a free port, which the log names."""
-    leads: tuple[Ticks, ...] | None = None
-    """Leads shown, in ticks; null shows 1, k and k·p. One that is not in the grid takes 44·d·lead bytes per series."""
-    window: Ticks = 1000
-    """Time constant of the rolling errors (exponential means), in ticks."""
-    per_series: Annotated[int, Field(ge=0)] = 0
-    """Series per stream with metrics of their own: value, prediction, bounds, errors. Each adds many time series."""
-    token_file: Path | None = None
-    """File with a token that all but health checks must carry; people log in with it. Without it everybody may look."""
-
-    def token(self) -> str | None:
-        """The token, read from its file; None without one. Raises StartError."""
-        if self.token_file is None:
-            return None
-        try:
-            found = self.token_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise StartError(f"metrics.token_file: cannot read {self.token_file} ({error})") from error
-        if len(found) < SHORTEST_TOKEN:
-            raise StartError(f"metrics.token_file: {self.token_file} holds fewer than {SHORTEST_TOKEN} characters")
-        return found
 
 
 class State(Section):

@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -93,7 +94,7 @@ def checked(model: type[M], document: dict[str, Any], origin: str) -> M:
 def describe(detail: ErrorDetails) -> str:
     """One problem on one line: dotted path, fault, remedy."""
     loc = detail["loc"]
-    path = [part for i, part in enumerate(loc) if not (part in PAYLOADS and i and loc[i - 1] == "payload")]
+    path = [part for i, part in enumerate(loc) if not is_format(loc, i)]
     where = ".".join(part if part.isprintable() else repr(part) for part in map(str, path)) or "the file"
     match detail["type"]:
         case "extra_forbidden":
@@ -111,13 +112,18 @@ def describe(detail: ErrorDetails) -> str:
     return f"{where}: {message}"
 
 
+def is_format(path: Sequence[str | int], at: int) -> bool:
+    """Whether this part of a path stands for the format of a payload, and for no key of the file."""
+    return at > 0 and path[at - 1] == "payload" and path[at] in PAYLOADS
+
+
 def keys_at(path: tuple[str | int, ...]) -> list[str]:
     """The keys that the mapping at this path of the file may have."""
     model: type[BaseModel] = Config
-    for part in path:
-        if isinstance(part, str) and part in PAYLOADS:
-            model = PAYLOADS[part]
-        elif isinstance(part, str):
+    for i, part in enumerate(path):
+        if is_format(path, i):
+            model = PAYLOADS[str(part)]
+        elif isinstance(part, str) and part in model.model_fields:
             model = section(model.model_fields[part]) or model
     return list(model.model_fields)
 

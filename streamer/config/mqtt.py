@@ -8,11 +8,13 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from streamer.config.base import QoS, Section, check_template
 
-DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "embedded": 1883}
+DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443, "embedded": 1883}
+WEB = ("ws", "wss")
+"""Schemes of MQTT over WebSockets."""
 
 
 class Tls(Section):
-    """TLS to the broker, for URLs with the scheme mqtts. The certificate of the broker is always verified."""
+    """TLS to the broker, for URLs with the scheme mqtts or wss. The certificate of the broker is always verified."""
 
     ca_file: Path | None = None
     """PEM file of the authority that signed the broker's certificate; null trusts the authorities of the system."""
@@ -20,6 +22,8 @@ class Tls(Section):
     """PEM file of the daemon's own certificate, for brokers that require one."""
     key_file: Path | None = None
     """PEM file of the private key of cert_file."""
+    server_name: Annotated[str, Field(min_length=1)] | None = None
+    """Name that the broker's certificate must be of; null: that of the host in mqtt.url."""
 
     @model_validator(mode="after")
     def pair(self) -> Self:
@@ -32,7 +36,7 @@ class Mqtt(Section):
     """The connection to the broker."""
 
     url: str
-    """mqtt://host[:port], mqtts://host[:port] (TLS), or embedded://host:port for a broker inside the daemon."""
+    """mqtt://host[:port], mqtts:// (TLS), ws://host[:port][/path] or wss:// (WebSockets), or embedded://host:port."""
     client_id: Annotated[str, Field(min_length=1, max_length=64)] = "streamer"
     """Name of the daemon's session on the broker. Every client of a broker needs a different one."""
     username: str | None = None
@@ -42,7 +46,7 @@ class Mqtt(Section):
     password_file: Path | None = None
     """File that holds the password, such as a Docker or Kubernetes secret; one line end at its end is dropped."""
     tls: Tls = Tls()
-    """Certificates, for mqtts:// only."""
+    """Certificates, for mqtts:// and wss:// only."""
     protocol: Literal["3.1.1", "5"] = "5"
     """MQTT version; embedded:// always uses 3.1.1."""
     qos: QoS = 1
@@ -69,9 +73,13 @@ class Mqtt(Section):
     def known_url(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-            raise ValueError("write mqtt://host[:port], mqtts://host[:port] or embedded://host:port")
+            raise ValueError("write mqtt://, mqtts://, ws://, wss:// or embedded://, then host[:port]")
         if parts.username or parts.password:
             raise ValueError("no credentials in the URL: use mqtt.username and mqtt.password_file")
+        if parts.scheme not in WEB and (parts.path.strip("/") or parts.query):
+            raise ValueError(f"{parts.scheme}:// has no path: remove it, or write ws:// or wss:// for WebSockets")
+        if parts.fragment:
+            raise ValueError("remove # and what is after it: it names nothing on a broker")
         _ = parts.port
         return url
 
@@ -99,6 +107,11 @@ class Mqtt(Section):
     def port(self) -> int:
         port = urlsplit(self.url).port
         return DEFAULT_PORTS[self.scheme] if port is None else port
+
+    @property
+    def path(self) -> str | None:
+        """The path of a WebSocket, None where the connection is none."""
+        return (urlsplit(self.url).path or "/") if self.scheme in WEB else None
 
     @property
     def availability(self) -> str:

@@ -2,10 +2,12 @@
 
 from importlib.util import find_spec
 from typing import Annotated, ClassVar, Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from streamer.config.base import Names, Section
+from streamer.config.numbers import Numbers
 
 
 class NumberPayload(Section):
@@ -13,6 +15,8 @@ class NumberPayload(Section):
 
     format: Literal["number"] = "number"
     """Format: number (as text), array or json (JSON), influx (line protocol, Telegraf), or sparkplug (Sparkplug B)."""
+    numbers: Numbers | None = None
+    """How texts are read as numbers; null: as the defaults below say."""
 
     field: ClassVar[str] = ""
 
@@ -28,12 +32,26 @@ class ArrayPayload(Section):
     """Format: a JSON array of d numbers."""
     d: Annotated[int, Field(ge=1, le=1024)]
     """Numbers per sample."""
+    numbers: Numbers | None = None
+    """How texts and booleans are read as numbers; null: as the defaults say."""
     field: ClassVar[str] = ""
 
 
 def starred(fields: object) -> object:
-    """Turn the string "*" into a list."""
-    return ["*"] if fields == "*" else fields
+    """Turn the string "*" or "**" into a list."""
+    return [fields] if fields in ("*", "**") else fields
+
+
+def alone(names: object) -> object:
+    """Turn one path into a list."""
+    return [names] if isinstance(names, str) else names
+
+
+WildNames = Annotated[Names | None, BeforeValidator(starred, json_schema_input_type=Literal["*", "**"] | Names | None)]
+OneOrMore = Annotated[Names | None, BeforeValidator(alone, json_schema_input_type=str | Names | None)]
+TIME_STYLES = ("auto", "rfc3339", "s", "ms", "us", "ns")
+EXTRAS = {"cbor": ("cbor2", "cbor"), "msgpack": ("msgpack", "msgpack")}
+"""Encoding -> the package that reads it and the extra that brings it."""
 
 
 class JsonPayload(Section):
@@ -41,16 +59,51 @@ class JsonPayload(Section):
 
     format: Literal["json"]
     """Format: a JSON document."""
+    encoding: Literal["json", "cbor", "msgpack"] = "json"
+    """How the document is encoded: as JSON, CBOR (RFC 8949) or MessagePack. gzip, zlib and zstd are recognised."""
     value: str | Annotated[list[str], Field(min_length=1)] = "value"
     """Path of the number: keys and list positions joined by dots (`data.0.t`). A list of paths gives d > 1."""
     time: str | None = None
     """Path of the time of the sample; null takes the time of arrival."""
-    time_format: Literal["auto", "rfc3339", "s", "ms"] = "auto"
-    """Format of the time. auto: a text is RFC 3339, a number is seconds since 1970, or milliseconds from 1e11 on."""
+    time_format: str | Names = "auto"
+    """Format of the time: auto (RFC 3339, or a number by its size), rfc3339, s, ms, us, ns, or strptime patterns."""
+    timezone: str | None = None
+    """IANA time zone of times without an offset (Europe/Berlin); null rejects them."""
+    numbers: Numbers | None = None
+    """How texts and booleans are read as numbers; null: as the defaults say, and not where `fields` has a wildcard."""
     array: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Numbers in the array at `value`, which is one sample; null: `value` is a single number."""
-    fields: Annotated[Names | None, BeforeValidator(starred, json_schema_input_type=Literal["*"] | Names | None)] = None
-    """Replaces value: paths of numbers, each a series. "*" takes all numbers of the object except its time."""
+    fields: WildNames = None
+    """Replaces value: paths of numbers, each a series. In them `*` is any key, `**` any keys on the way."""
+    each: str | None = None
+    """Path of several samples in one message, with `*` for any key: "*" for a list. Other paths then begin at each."""
+    series: OneOrMore = None
+    """Paths of texts or whole numbers that name the series, below the topic: one topic carries several devices."""
+
+    @field_validator("time_format")
+    @classmethod
+    def known_format(cls, style: str | list[str]) -> str | list[str]:
+        for one in [style] if isinstance(style, str) else style:
+            if "%" not in one and (one not in TIME_STYLES or not isinstance(style, str)):
+                raise ValueError(
+                    f"{one!r}: write {', '.join(TIME_STYLES)}, or strptime patterns such as %d.%m.%Y %H:%M"
+                )
+        return style
+
+    @field_validator("timezone")
+    @classmethod
+    def known_zone(cls, timezone: str | None) -> str | None:
+        if timezone is not None and timezone not in available_timezones():
+            raise ValueError(f"{timezone!r} is no IANA time zone; write Europe/Berlin or UTC, say")
+        return timezone
+
+    @field_validator("encoding")
+    @classmethod
+    def installed(cls, encoding: str) -> str:
+        package, extra = EXTRAS.get(encoding, (None, ""))
+        if package is not None and find_spec(package) is None:
+            raise ValueError(f"{encoding} needs {package}: pip install 'streamer[{extra}]'")
+        return encoding
 
     @model_validator(mode="after")
     def one_way(self) -> Self:
@@ -59,6 +112,22 @@ class JsonPayload(Section):
                 raise ValueError(f"fields makes one series per path, {other} makes one series: keep one of the two")
         if isinstance(self.value, list) and self.array is not None:
             raise ValueError("value is a list of paths of numbers, so array must be null")
+        for key in ("each", "series"):
+            if getattr(self, key) is not None and self.d > 1:
+                raise ValueError(f"{key} makes samples of one number: give fields in place of array or several values")
+        return self
+
+    @model_validator(mode="after")
+    def wildcards_where_they_mean_something(self) -> Self:
+        paths = [path for path in (self.value, self.time, *(self.series or ())) if isinstance(path, str)]
+        if any({"*", "**"} & {*path.split(".")} for path in paths):
+            raise ValueError("value, time and series take no *: each is for several samples, fields for several series")
+        if any(path.split(".").count("**") > 1 for path in self.fields or ()):
+            raise ValueError("fields: a path may hold one **")
+        if self.each is not None and "**" in self.each.split("."):
+            raise ValueError("each: takes * and no **")
+        if self.each is None and "@key" in paths:
+            raise ValueError("@key is the key of one of several samples: give each")
         return self
 
     @property
@@ -82,6 +151,8 @@ class InfluxPayload(Section):
     """Unit of the timestamps. Points without one take the time of arrival."""
     fields: Names | None = None
     """Names of the fields that become series; null takes every numeric field."""
+    numbers: Numbers | None = None
+    """How texts and booleans of named fields are read as numbers; null: as the defaults say."""
 
     field: ClassVar[str] = "influx"
     d: ClassVar[int] = 1

@@ -1,6 +1,6 @@
 """The keys of `publish`: what is published of a stream, on which topic, and how it is announced."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -40,6 +40,8 @@ class Publish(Section):
     """Quality of service of the forecasts."""
     retain: bool = True
     """Whether the broker retains the newest forecast of each series for later subscribers."""
+    shape: Literal["curve", "slots"] = "curve"
+    """Form of a message. curve: an object, as in the README; slots: a list of {start, end, value}, as evcc reads it."""
     every: Ticks = 1
     """Ticks of a series between two forecasts; 1 forecasts at every tick."""
     quantiles: Annotated[tuple[Quantile, ...], Field(max_length=9)] = (0.1, 0.9)

@@ -5,12 +5,13 @@ import re
 from typing import Annotated, Literal, Self
 from zoneinfo import available_timezones
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from streamer.config.base import Section, Ticks, check_template, label_names, plain
 from streamer.config.cycles import known_inputs
 from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
 from streamer.config.publish import Publish
+from streamer.config.quantity import OF_COUNTERS, AggregateName, Difference
 from streamer.config.threshold import Surprise, Threshold
 from streamer.records import CellName, Form, Sizes
 
@@ -21,6 +22,11 @@ FIRST = 500, 1000, 2000
 Season = Annotated[int, Field(ge=2, le=10_000)]
 WHOLE_NODES = re.compile(r"#|spBv1\.0/(#|[^/]+/(#|\+/(#|[^/]+/#)))")
 """Filters that select either all messages of an edge node or none of them."""
+
+
+def switched(difference: object) -> object:
+    """Turn true into the defaults, and false into none."""
+    return {} if difference is True else None if difference is False else difference
 
 
 class Model(Section):
@@ -64,6 +70,18 @@ class Stream(Section):
     """How a message becomes a sample, or samples of several series."""
     interval: Annotated[float, Field(ge=1e-6)] | None = None
     """Seconds between two samples of a series; null makes every message the next tick, however much time has passed."""
+    aggregate: AggregateName | None = None
+    """What the readings within one interval make: first, last, mean, min, max, sum or count; null: the first counts."""
+    grace: Annotated[float, Field(ge=0)] = 5.0
+    """Seconds after the end of a tick for which late readings of it count, unless one of the next tick comes before."""
+    difference: Annotated[Difference | None, BeforeValidator(switched)] = None
+    """For counters and meters: forecasts what was counted per tick. true, or its keys; null: the value itself."""
+    scale: float = 1.0
+    """Factor of the values."""
+    offset: float = 0.0
+    """Added to the values, once scaled."""
+    clip: tuple[float, float] | None = None
+    """Bounds that values beyond them are set to, lower and upper; null: none. lowest and highest reject instead."""
     max_gap: Annotated[int, Field(ge=0, le=10000)] = 100
     """Most missing ticks in a row that a forecaster bridges by its own prediction; a longer gap restarts the series."""
     fill: Literal["last"] | None = None
@@ -78,6 +96,8 @@ class Stream(Section):
     """Highest plausible value, in units of the series; a sample above it is rejected. null accepts any."""
     max_series: Ticks = 10000
     """Most series of this stream; samples of further series are rejected and counted."""
+    forget_after: Annotated[float, Field(gt=0)] | None = None
+    """Seconds without a sample, while other series of the stream have some, after which a series is forgotten."""
     season: Literal["auto"] | Season | tuple[Season, ...] | None = "auto"
     """Cycles. auto: day and week, for intervals from 1 s on; a number or a list: lengths in ticks; null: no cycle."""
     timezone: str = "UTC"
@@ -164,6 +184,28 @@ class Stream(Section):
         return self
 
     @model_validator(mode="after")
+    def a_quantity(self) -> Self:
+        if self.aggregate is not None and self.interval is None:
+            raise ValueError("aggregate: needs an interval, of which it takes the readings together")
+        if self.difference and self.aggregate not in (None, *OF_COUNTERS):
+            raise ValueError(f"aggregate: of the totals of a counter only {', '.join(OF_COUNTERS)} mean something")
+        if self.difference and self.fill:
+            raise ValueError("fill: what a counter counted is not to be repeated where it says nothing: leave fill out")
+        if self.clip is not None and not self.clip[0] < self.clip[1]:
+            raise ValueError("clip: write the lower bound, then the upper one")
+        return self
+
+    @property
+    def counted(self) -> bool:
+        """Whether a sample is what was counted, and readings have another unit."""
+        return self.difference is not None or self.aggregate == "count"
+
+    @property
+    def aggregation(self) -> AggregateName | None:
+        """`aggregate`; of a counter with an interval its last total by default."""
+        return "last" if self.aggregate is None and self.difference and self.interval is not None else self.aggregate
+
+    @model_validator(mode="after")
     def holidays_in_a_week(self) -> Self:
         if self.holidays is not None and self.season != "auto":
             raise ValueError("holidays: count as Sundays of the week, which there is with season: auto alone")
@@ -204,6 +246,12 @@ class Stream(Section):
     def surprise_of_a_band(self) -> Self:
         if self.surprise and len(self.publish.quantiles) < 2:
             raise ValueError("surprise: needs a band, of at least two publish.quantiles")
+        return self
+
+    @model_validator(mode="after")
+    def slots_of_one_number(self) -> Self:
+        if self.publish.shape == "slots" and self.payload.d > 1:
+            raise ValueError(f"publish.shape: a slot has one value, and a sample here {self.payload.d}: write curve")
         return self
 
     @model_validator(mode="after")

@@ -3,6 +3,7 @@
 Nothing of it is in a snapshot or in the journal, which knows no message that was rejected: what it leads to is.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 LATE = 16
@@ -23,23 +24,23 @@ class Late:
 
 
 class Clocks:
-    """The series of a stream, by row, whose newest messages were late: an entry for each of them.
+    """The series of a stream, by row or by source and part, whose newest messages were late: an entry for each of them.
 
     sets_back: how often the newest time of a series was given up.
     """
 
     def __init__(self) -> None:
         self.sets_back = 0
-        self.late: dict[int, Late] = {}
+        self.late: dict[Hashable, Late] = {}
 
-    def agree(self, row: int) -> None:
+    def agree(self, row: Hashable) -> None:
         """A message of a series was in time."""
         if self.late and (known := self.late.get(row)):
             known.count -= 1
             if not known.count:
                 del self.late[row]
 
-    def disagree(self, row: int, time: float, arrived: float) -> bool:
+    def disagree(self, row: Hashable, time: float, arrived: float) -> bool:
         """One of this time was late: whether it is to be accepted all the same, and the newest time given up.
 
         That is once so many later and later ones have come as they would live. One message that comes again and again

@@ -127,10 +127,20 @@ class Series:
             if grid.interval is not None:
                 advance = grid.tick(self, time) - self.tick
                 if advance < 1 and not (grid.fill and advance + grid.max_gap > 0):
-                    raise Rejected("duplicate", "a second sample of one tick")
+                    raise Rejected("duplicate", "a second sample of one tick; streams[].aggregate takes them together")
                 advance = max(1, advance)
         self.stand(self.tick + advance, time, grid)
         return advance
+
+    def begin_anew(self, advance: int, grid: Grid) -> int:
+        """Have the newest sample, `advance` ticks after the one before, lie too far ahead to be bridged: so many ticks.
+
+        A replay, which knows ticks and times, does the same.
+        """
+        assert grid.interval is not None
+        self.tick += grid.longest + 1 - advance
+        self.anchor = self.time - self.tick * grid.interval
+        return grid.longest + 1
 
     def replay(self, tick: int, time: float, grid: Grid) -> int:
         """The same for a sample that was placed at this tick before.
@@ -176,11 +186,12 @@ class Series:
 class SeriesIndex:
     """The series of a stream by row; where its messages are multiseries, also by topic and part, and by name.
 
-    clocks: those whose messages are late, again and again.
+    clocks: those whose messages are late, again and again. looked: rows that lanes/mixed.py has looked at.
     """
 
     def __init__(self, multiseries: bool) -> None:
         self.clocks = Clocks()
+        self.looked: set[int] = set()
         self.multiseries = multiseries
         self.rows: list[Series] = []
         self.parts: dict[tuple[str, str], Series] = {}

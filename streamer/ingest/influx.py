@@ -1,4 +1,4 @@
-"""InfluxDB line protocol in, its points out; any other payload raises `Rejected` with a reason.
+"""InfluxDB line protocol in, its points out, and what is wrong with lines that are none.
 
 Source: https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streamer.errors import Rejected
+from streamer.ingest.packed import inflated
 
 Precision = Literal["s", "ms", "us", "ns"]
 Value = float | int | bool | str
@@ -61,18 +62,16 @@ class Point:
         return {name: float(value) for name, value in self.fields.items() if not isinstance(value, str | bool)}
 
 
-def points(data: bytes, precision: Precision = "ns") -> list[Point]:
-    """The points of a payload of one or more lines; `precision` is the unit of the timestamps.
+def points(data: bytes, precision: Precision = "ns") -> tuple[list[Point], list[Rejected]]:
+    """The points of a payload of one or more lines, and what is wrong with its bad lines; `precision` is the unit of
+    the timestamps.
 
-    One bad line rejects the whole payload; the error names it. Lines that begin with # are comments. Raises Rejected:
-    empty (no point), syntax (not UTF-8, not line protocol), not_finite, out_of_range (an integer beyond 64 bits, a
-    float beyond double precision), time (beyond 64 bits).
+    A fault names its line. Lines that begin with # are comments. Reasons: syntax (not line protocol), not_finite,
+    out_of_range (an integer beyond 64 bits, a float beyond double precision), time (beyond 64 bits). Raises Rejected
+    where there is neither point nor bad line: empty, syntax (not UTF-8), too_large (decompressed).
     """
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise Rejected("syntax", f"not UTF-8: {error.reason}") from None
-    found: list[Point] = []
+    text = _text(data)
+    found, faults = list[Point](), list[Rejected]()
     position = 0
     while position < len(text):
         if (blank := BLANK.match(text, position)) is not None:
@@ -85,11 +84,22 @@ def points(data: bytes, precision: Precision = "ns") -> list[Point]:
             found.append(_point(match, precision))
         except Rejected as why:
             line = text.count("\n", 0, position) + 1
-            raise Rejected(why.reason, f"line {line}: {why}") from None
-        position = match.end()
-    if not found:
+            faults.append(Rejected(why.reason, f"line {line}: {why}"))
+        position = match.end() if match else (text.find("\n", position) + 1 or len(text))
+    if not found and not faults:
         raise Rejected("empty", "no points")
-    return found
+    return found, faults
+
+
+def _text(data: bytes) -> str:
+    """The text of a payload. No line begins like gzip or zstd; one that begins like zlib is text where it is UTF-8."""
+    try:
+        return data.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        inner = inflated(data)
+        if inner is None:
+            raise Rejected("syntax", f"not UTF-8: {error.reason}") from None
+        return inner.decode(errors="replace")
 
 
 def _point(match: re.Match[str], precision: Precision) -> Point:

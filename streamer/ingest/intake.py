@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from streamer.config import Stream
 from streamer.errors import Rejected
 from streamer.ingest.decode import Decoded, decoder
+from streamer.ingest.gather import Gather
 from streamer.ingest.grid import NO_LABELS
+from streamer.ingest.measure import measure, unmeasured
 from streamer.ingest.multiseries import multiseries
 from streamer.ingest.topics import labels, matches
 from streamer.records import Message
@@ -16,14 +18,18 @@ LATEST = 253402300800.0
 
 
 class Intake:
-    """What the configuration of a stream says of its messages; `several` reads those that hold several series."""
+    """What the configuration of a stream says of its messages.
+
+    multiseries: reads those that hold several series. gather: what is known of ticks that are open, and of counters;
+    None where every reading is a sample.
+    """
 
     def __init__(self, stream: Stream) -> None:
         self.templates, self.filters = stream.topics, stream.filters
         self.labelled = stream.filters != stream.topics
         self.decode, self.multiseries = decoder(stream.payload), multiseries(stream.payload, stream.max_series)
-        self.lowest = -math.inf if stream.lowest is None else stream.lowest
-        self.highest = math.inf if stream.highest is None else stream.highest
+        self.gather = Gather(stream) if stream.aggregation or stream.difference else None
+        self.measure = unmeasured if stream.counted else measure(stream)
         self.max_ahead = math.inf if stream.max_ahead is None else stream.max_ahead
         self.max_behind = math.inf if stream.max_behind is None else stream.max_behind
 
@@ -33,15 +39,9 @@ class Intake:
         Raises Rejected.
         """
         values, time = self.decode(message.payload)
-        self.bound(values)
+        values = self.measure(values)
         self.date(time, message)
         return values, time
-
-    def bound(self, values: tuple[float, ...]) -> None:
-        """Raises Rejected where a value cannot be true."""
-        for value in values:
-            if not self.lowest <= value <= self.highest:
-                raise Rejected("out_of_range", "beyond streams[].lowest or highest")
 
     def date(self, time: float | None, message: Message) -> None:
         """Raises Rejected where a sample in this message cannot be of this time."""

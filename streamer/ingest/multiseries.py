@@ -1,42 +1,22 @@
 """A multiseries message in, a reading of each of its series out; each faulty part is rejected by itself."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from streamer.config import InfluxPayload, JsonPayload, Payload, SparkplugPayload
 from streamer.errors import Rejected
-from streamer.ingest.decode import document, moment, pick, scalar
+from streamer.ingest.decode import Scalar, scalar, scalar_of
+from streamer.ingest.documents import Documents
 from streamer.ingest.influx import Point, points
-from streamer.records import Message, Outgoing
+from streamer.ingest.readings import Content, Reading, attempt
+from streamer.records import Message
 
 if TYPE_CHECKING:
     from streamer.ingest.sparkplug import Metric
 
 DATE = 13
 """Sparkplug's datatype DateTime: a number (of milliseconds), but not a measurement."""
-
-
-class Reading(NamedTuple):
-    """One value, or the reason why it is no sample: `part` names the series, `time` is in seconds since 1970."""
-
-    part: str
-    value: float | Rejected
-    time: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """The content of a message: readings of series of the source `topic`, in order.
-
-    fault: a fault of the message besides its readings, counted once; command: a message to publish in response.
-    """
-
-    topic: str
-    readings: list[Reading]
-    fault: Rejected | None = None
-    command: Outgoing | None = None
 
 
 class Multiseries(Protocol):
@@ -55,8 +35,8 @@ class Multiseries(Protocol):
 def multiseries(payload: Payload, most: int) -> Multiseries | None:
     """The reader for payloads of this format with at most `most` series; None where each topic is one series."""
     match payload:
-        case JsonPayload(fields=fields) if fields is not None:
-            return JsonFields(payload)
+        case JsonPayload() if payload.fields is not None or payload.each is not None or payload.series is not None:
+            return Documents(payload)
         case InfluxPayload():
             return Lines(payload)
         case SparkplugPayload():
@@ -64,56 +44,26 @@ def multiseries(payload: Payload, most: int) -> Multiseries | None:
     return None
 
 
-class JsonFields:
-    """Several numbers of a JSON document; the part is the path."""
-
-    def __init__(self, payload: JsonPayload) -> None:
-        self.names = None if payload.fields == ["*"] else payload.fields
-        self.paths = [(path, path.split(".")) for path in self.names or ()]
-        self.time = payload.time.split(".") if payload.time is not None else None
-        self.style = payload.time_format
-
-    def read(self, message: Message) -> Content:
-        whole = document(message.payload)
-        if self.names is None and not isinstance(whole, dict):
-            raise Rejected("type", f"an object was expected, not {type(whole).__name__}")
-        time = None if self.time is None else moment(pick(whole, self.time), self.style)
-        if self.names is not None:
-            readings = [Reading(part, attempt(at, whole, path), time) for part, path in self.paths]
-        else:
-            readings = [Reading(key, attempt(scalar, value), time) for key, value in self.numbers(whole)]
-        return Content(message.topic, readings)
-
-    def numbers(self, whole: dict[str, Any]) -> Iterable[tuple[str, float]]:
-        """The numbers among the top-level values of an object, without its time."""
-        return ((key, value) for key, value in whole.items() if type(value) in (float, int) and [key] != self.time)
-
-    def selects(self, part: str) -> bool:
-        return self.names is None or part in self.names
-
-    def address(self, topic: str) -> str:
-        return topic
-
-
 class Lines:
     """InfluxDB line protocol; the part is `measurement,tag=value/field`, with tags sorted by name."""
 
     def __init__(self, payload: InfluxPayload) -> None:
         self.fields, self.precision = payload.fields, payload.precision
+        self.named: Scalar = scalar_of(payload.numbers)
 
     def read(self, message: Message) -> Content:
-        found = points(message.payload, self.precision)
-        return Content(message.topic, [reading for point in found for reading in self.readings(point)])
+        found, faults = points(message.payload, self.precision)
+        return Content(message.topic, [reading for point in found for reading in self.readings(point)], faults)
 
     def readings(self, point: Point) -> Iterable[Reading]:
         """A reading of each selected field; without a selection, of each number.
 
-        A selected field that is not a number is rejected.
+        A selected field that is not read as a number is rejected.
         """
         source = source_of(point)
         for name, value in point.fields.items():
             if name in self.fields if self.fields is not None else not isinstance(value, str | bool):
-                yield Reading(part_of(source, name), attempt(scalar, value), point.time)
+                yield Reading(part_of(source, name), attempt(self.named, value), point.time)
 
     def selects(self, part: str) -> bool:
         return self.fields is None or any(part.endswith(part_of("", name)) for name in self.fields)
@@ -137,10 +87,10 @@ class EdgeNodes:
             return Content(message.topic, [])
         source = "/".join(filter(None, (self.protocol.NAMESPACE, received.node, received.device)))
         command = self.protocol.rebirth(received.node, message.arrived) if received.rebirth else None
-        fault = Rejected("alias", f"{received.unknown} metrics that no birth has named") if received.unknown else None
+        faults = (Rejected("alias", f"{received.unknown} metrics that no birth has named"),) if received.unknown else ()
         # The values of a birth may be of any age.
         data = received.metrics if received.kind in ("NDATA", "DDATA") else ()
-        return Content(source, [reading for metric in data for reading in self.readings(metric)], fault, command)
+        return Content(source, [reading for metric in data for reading in self.readings(metric)], faults, command)
 
     def readings(self, metric: "Metric") -> Iterable[Reading]:
         """The reading of a selected metric if it is a number.
@@ -157,19 +107,6 @@ class EdgeNodes:
     def address(self, topic: str) -> str:
         namespace, group, *rest = topic.split("/")
         return "/".join((namespace, group, "NDATA" if len(rest) == 1 else "DDATA", *rest))
-
-
-def at(whole: Any, path: list[str]) -> float:
-    """The number at a path of a JSON document."""
-    return scalar(pick(whole, path))
-
-
-def attempt(read: Callable[..., float], *given: Any) -> float | Rejected:
-    """The value that `read` returns, or the rejection that it raises."""
-    try:
-        return read(*given)
-    except Rejected as why:
-        return why
 
 
 def source_of(point: Point) -> str:

@@ -19,6 +19,9 @@ from streamer.records import TickBatch
 LARGEST = 512
 """Rows of the largest tick batch: a long silence may end for all series of a stream in one message."""
 
+MOST_BRIDGED = 500
+"""Missing ticks of one series, bridged before its samples of one batch, after which its next gaps there are not."""
+
 Cells = tuple[object, ...]
 """One tick, as a row of a tick batch."""
 
@@ -61,17 +64,25 @@ class TickBatcher:
     """Accepted samples of one stream, and ticks filled between them, in tick batches of at most one tick per series.
 
     One message can lead to `max_gap` ticks of every series, so ticks wait as `Sample` and `Filled`, by row, and are
-    told one by one when their batch is made. quiet: the series of a stream whose ticks are filled.
+    told one by one when their batch is made. quiet: the series of a stream whose ticks are filled. bridged: missing
+    ticks before the samples that wait, by row: those of one series are stepped one after the other, and others wait.
     """
 
     def __init__(self, d: int, grid: Grid) -> None:
         self.missing, self.grid, self.quiet = (np.nan,) * d, grid, Quiet(grid)
         self.waiting: dict[int, list[Sample | Filled]] = {}
+        self.bridged: dict[int, int] = {}
+
+    def crowded(self, row: int, gap: int) -> bool:
+        """Whether as many missing ticks more would be too many of this row at once."""
+        return gap > 0 and self.bridged.get(row, 0) + gap > max(MOST_BRIDGED, self.grid.max_gap)
 
     def add(self, series: Series, values: tuple[float, ...], advance: int, arrived: float) -> int:
         """One sample that lies `advance` ticks after the one before it: how many missing ticks it is after."""
         fresh = series.tick == 0 or advance > self.grid.longest
         bridged = 0 if fresh else max(0, advance - 1)
+        if bridged:
+            self.bridged[series.row] = self.bridged.get(series.row, 0) + bridged
         self.put(Sample(series.row, values, series.tick, series.time, fresh, arrived, bridged))
         return bridged
 
@@ -88,7 +99,7 @@ class TickBatcher:
 
     def take(self) -> Iterator[TickBatch]:
         """The ticks that wait, in tick batches, each made when it is asked for."""
-        waiting, self.waiting = self.waiting, {}
+        waiting, self.waiting, self.bridged = self.waiting, {}, {}
         return unrolled(waiting)
 
 

@@ -2,21 +2,23 @@
 
 import asyncio
 import logging
-import struct
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 
-from streamer.errors import Rejected, StateBlocked
+import orjson
+
+from streamer.errors import Ignored, Rejected, StateBlocked
 from streamer.ingest.grid import Series
-from streamer.ingest.multiseries import Content, Reading
+from streamer.ingest.readings import Content, Reading
 from streamer.ingest.topics import joined
+from streamer.lanes import gathering, mixed
+from streamer.lanes.accepted import Accepted, Processed
 from streamer.lanes.deliveries import Deliveries
 from streamer.lanes.retention import Kept, Retention
 from streamer.lanes.routing import Routing, select
 from streamer.records import Message, MessageBatch, Outgoing
 from streamer.resume.snapshot import capture
-from streamer.store.journal import Journal, SeriesRow, Source
-from streamer.store.samples import SampleRow
+from streamer.store import gathered
+from streamer.store.journal import Journal, SeriesRow
 from streamer.store.snapshots import Snapshot
 from streamer.stream.state import StreamState
 
@@ -27,36 +29,6 @@ LONGEST_NAME = 1000
 kept."""
 REMEMBERED = 10_000
 """Rejections (topic and reason) that are remembered so as to log each once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """What a batch adds to the journal, in one transaction: without it nothing of the batch may be acknowledged."""
-
-    series: list[tuple[int, Source, str, str]] = field(default_factory=list)
-    samples: list[SampleRow] = field(default_factory=list)
-    anchors: list[tuple[float, int]] = field(default_factory=list)
-    deliveries: dict[int, bytes] = field(default_factory=dict)
-    new_session: bool = False
-
-    def add(self, series: Series, values: tuple[float, ...], anchor: float) -> None:
-        """The newest sample of a series; `anchor` is where its grid was laid before."""
-        self.samples.append((series.ident, series.sampled, series.time, struct.pack(f"<{len(values)}d", *values)))
-        if series.anchor != anchor:
-            self.anchors.append((series.anchor, series.ident))
-
-    def deliver(self, slot: int, digest: bytes) -> None:
-        """A message without a time of its own."""
-        self.deliveries[slot] = digest
-
-
-@dataclass(frozen=True, slots=True)
-class Processed:
-    """What a batch led to: forecasts, commands to edge nodes, and the streams whose training it made due."""
-
-    forecasts: list[Outgoing]
-    commands: list[Outgoing]
-    due: list[StreamState]
 
 
 class FastLane:
@@ -88,6 +60,11 @@ class FastLane:
         """All streams, in the order of the configuration."""
         return self.routing.streams
 
+    @property
+    def patience(self) -> float | None:
+        """Seconds without a message after which it wants an empty batch; None for never."""
+        return gathering.patience(self.streams)
+
     def take_over(self, streams: Sequence[StreamState]) -> None:
         """From the next batch on these streams, with the series they hold."""
         self.routing.take_over(streams)
@@ -106,6 +83,7 @@ class FastLane:
                 stream.outlet.forget_announced()
         for message in batch.messages:
             self.accept_message(message)
+        gathering.close(self, self.open)
 
     def finish(self) -> Processed:
         """Commit what was accepted, then step, score and forecast it.
@@ -174,6 +152,9 @@ class FastLane:
         values, time = stream.intake.read(message)
         if time is None:
             self.check_delivery(message, accepted)
+        if stream.gather is not None:
+            gathering.take(self, stream, (message.topic, ""), values, time, message)
+            return
         if series is None:
             series = self.introduce(stream, message.topic, "", accepted)
             self.routing.learn(message.topic, stream, series)
@@ -185,9 +166,9 @@ class FastLane:
         """A message that may hold several samples, each of which is one or is rejected by itself. Raises Rejected."""
         if content.command:
             self.commands[content.command.topic] = content.command
-        if content.fault:
-            self.reject(stream, message.topic, content.fault)
-        elif not content.readings:
+        for fault in content.faults:
+            self.reject(stream, message.topic, fault)
+        if not content.readings and not content.faults:
             stream.counts.ignore()
         times = dict.fromkeys(reading.time for reading in content.readings)
         good = {time for time in times if self.is_dated(stream, time, message)}
@@ -215,8 +196,10 @@ class FastLane:
         """One sample of a message that may hold several. Raises Rejected."""
         if isinstance(reading.value, Rejected):
             raise reading.value
-        values = (reading.value,)
-        stream.intake.bound(values)
+        values = stream.intake.measure((reading.value,))
+        if stream.gather is not None:
+            gathering.take(self, stream, (source, reading.part), values, reading.time, message)
+            return
         series = stream.index.parts.get((source, reading.part))
         if series is None:
             series = self.introduce(stream, source, reading.part, accepted)
@@ -235,6 +218,13 @@ class FastLane:
 
         Raises Rejected: series_limit, name.
         """
+        self.routing.claim(self.admit(stream, topic, part))
+        series = stream.add(self.journal.next_series() + len(accepted.series), topic, part)
+        accepted.series.append((series.ident, stream.source, topic, part))
+        return series
+
+    def admit(self, stream: StreamState, topic: str, part: str) -> list[str]:
+        """The topics of a new series' messages. Raises Rejected (series_limit, name) for one that there cannot be."""
         limit = stream.config.max_series
         if len(stream.series) >= limit:
             raise Rejected("series_limit", f"streams[].max_series is {limit}; raise it, or narrow the topics")
@@ -242,13 +232,15 @@ class FastLane:
             raise Rejected("name", f"its topic, or the name of its part, is longer than {LONGEST_NAME}")
         if stream.intake.multiseries and joined(topic, part) in stream.index.names:
             raise Rejected("name", "another series of the stream has this name")
-        stream.check(topic, part)
-        series = stream.add(self.journal.next_series() + len(accepted.series), topic, part)
-        accepted.series.append((series.ident, stream.source, topic, part))
-        return series
+        targets = stream.targets(topic, part)
+        self.routing.check_free(targets)
+        return targets
 
     def reject(self, stream: StreamState, topic: str, rejected: Rejected) -> None:
         """Count a message that is no sample, and log it if it is the first of its topic and reason."""
+        if isinstance(rejected, Ignored):
+            stream.counts.ignore()
+            return
         stream.counts.reject(rejected.reason)
         key = (topic, rejected.reason)
         if key not in self.logged and len(self.logged) < REMEMBERED:
@@ -257,7 +249,7 @@ class FastLane:
 
     def commit(self, accepted: Accepted) -> None:
         """Journal what was accepted. Raises StateError; where it failed it may be called again."""
-        if not accepted.samples and not accepted.new_session:
+        if not accepted.samples and not accepted.readings and not accepted.new_session:
             return
         with self.journal.transaction():
             if accepted.new_session:
@@ -267,6 +259,10 @@ class FastLane:
             self.journal.append(accepted.samples)
             if accepted.anchors:
                 self.journal.anchor(accepted.anchors)
+            for stream, readings in accepted.readings.items():
+                assert stream.gather is not None
+                whole = stream.gather.whole() if stream.gather.grown else None
+                gathered.write(self.journal, stream.name, stream.gather.fit, orjson.dumps(readings), whole)
             if accepted.deliveries:
                 self.journal.deliver(accepted.deliveries)
             self.journal.trim(self.retention.surplus(len(accepted.samples)))
@@ -293,3 +289,4 @@ class FastLane:
     def saved(self, snapshots: dict[str, Snapshot]) -> None:
         """These snapshots can be gone back to from now on."""
         self.retention.saved(Kept.of(snapshots))
+        mixed.warn(self.streams, self.journal)

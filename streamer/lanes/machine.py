@@ -7,7 +7,8 @@ import time
 
 import torch
 
-from streamer.forecast.panel import compile_all
+from streamer.forecast import panel
+from streamer.publish import digits
 
 log = logging.getLogger("streamer")
 
@@ -31,9 +32,10 @@ def prepare() -> None:
     torch.set_num_threads(1)
     give_back_large_arrays()
     begun = time.monotonic()
-    compile_all()
+    panel.compile_all()
+    digits.compile_all()
     if time.monotonic() - begun > LONG_SECONDS:
-        log.info("compiled the forecasters in %.0f s; kept for the next start where possible", time.monotonic() - begun)
+        log.info("compiled loops in %.0f s; kept for the next start where possible", time.monotonic() - begun)
 
 
 def give_back_large_arrays() -> None:

@@ -18,7 +18,10 @@ class Route:
 
 
 class Routing:
-    """All streams, in the order of the configuration, and the routes of the topics that gave a sample."""
+    """All streams, in the order of the configuration, and the routes of the topics that gave a sample.
+
+    claimed: hashes of the topics that series publish on.
+    """
 
     def __init__(self, streams: Sequence[StreamState]) -> None:
         self.take_over(streams)
@@ -28,6 +31,9 @@ class Routing:
         self.streams = streams
         held = [(stream, one) for stream in streams if not stream.intake.multiseries for one in stream.series]
         self.routes = {one.topic: Route(stream, one) for stream, one in held if select(one.topic, streams) is stream}
+        self.claimed = {
+            hash(topic) for stream in streams for one in stream.series for topic in stream.outlet.targets(one)
+        }
 
     def select(self, topic: str) -> StreamState | None:
         """The stream that the topic belongs to."""
@@ -37,6 +43,16 @@ class Routing:
         """Raises Rejected (own_forecast) for a topic that one of the streams publishes on."""
         if any(stream.outlet.owns(topic) for stream in self.streams):
             raise Rejected("own_forecast", "a forecast is not forecast again")
+
+    def check_free(self, targets: Sequence[str]) -> None:
+        """Raises Rejected (name) where another series publishes on one of these topics."""
+        for topic in targets:
+            if hash(topic) in self.claimed:
+                raise Rejected("name", f"another series publishes on {topic}; publish.topic must tell them apart")
+
+    def claim(self, targets: Sequence[str]) -> None:
+        """A new series publishes on these topics."""
+        self.claimed.update(map(hash, targets))
 
     def learn(self, topic: str, stream: StreamState, series: Series | None) -> None:
         """This topic has given a sample."""

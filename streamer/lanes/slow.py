@@ -4,12 +4,14 @@ import asyncio
 import logging
 import os
 import random
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from streamer.config import Config
 from streamer.errors import TrainingFailed
+from streamer.lanes.diary import KEPT, Training
 from streamer.models import KINDS
 from streamer.records import GPU_RECIPES, Candidate
 from streamer.store.journal import Journal
@@ -39,7 +41,8 @@ class Activity:
 class SlowLane:
     """Trainings of all streams, queued. None is due while one is under way, so a stream waits at most once.
 
-    `lock` is that of the fast lane. `worker` is what python runs to train.
+    `lock` is that of the fast lane. `worker` is what python runs to train. `diary`: the newest trainings, the
+    last of them the `entry`.
     """
 
     def __init__(
@@ -53,6 +56,8 @@ class SlowLane:
         self.config, self.journal, self.lock, self.clock, self.worker = config, journal, lock, clock, worker
         self.queue: asyncio.Queue[StreamState] = asyncio.Queue()
         self.activity = Activity()
+        self.entry = Training("", "", 0.0)
+        self.diary: deque[Training] = deque(maxlen=KEPT)
 
     def configure(self, config: Config) -> None:
         """Train as this configuration says from the next training on."""
@@ -72,15 +77,20 @@ class SlowLane:
     async def attempt(self, stream: StreamState) -> None:
         """One training; where it comes to nothing, the stream waits longer for the next one (`Schedule.due`)."""
         started = asyncio.get_running_loop().time()
+        entry = self.entry = Training(stream.name, stream.schedule.cause, self.clock())
+        self.diary.append(entry)
+        self.activity = Activity(stream.name)
         try:
             done = await self.retrain(stream)
         except TrainingFailed as failed:
             done = False
-            stream.counts.retrain(failed.reason)
+            stream.counts.trainings.end(failed.reason)
+            entry.fail(failed.reason)
             log.warning("training failed stream=%s reason=%s: %s", stream.name, failed.reason, failed)
         finally:
             spent = asyncio.get_running_loop().time() - started
-            stream.counts.spend(spent)
+            stream.counts.trainings.spend(spent)
+            entry.end(spent)
             self.activity = Activity()
         if not done:
             stream.fail_training()
@@ -99,11 +109,12 @@ class SlowLane:
         admitted = [candidate for candidate in candidates if admit(candidate)]
         results = [(candidate, "swapped" if candidate in admitted else "kept") for candidate in candidates]
         for candidate, result in results:
-            stream.counts.gate(candidate)
+            stream.counts.trainings.gate(candidate)
+            self.entry.decide(candidate, result)
             log.info("gate stream=%s model=%s result=%s: %s", name, candidate.kind, result, verdict(candidate))
         version = await promote(stream, admitted, self.journal, self.lock, self.clock())
         for candidate, result in results:
-            stream.counts.retrain(result, [candidate.kind])
+            stream.counts.trainings.end(result, [candidate.kind])
         if admitted:
             kinds = ",".join(candidate.kind for candidate in admitted)
             log.info("swapped stream=%s models=%s version=%d", name, kinds, version)
@@ -129,7 +140,7 @@ class SlowLane:
             return replace(request, idle=False)
         if request.device == "cpu" or failed.device != "cuda" or failed.reason not in GPU_TROUBLE:
             raise failed
-        stream.counts.retrain(failed.reason)
+        stream.counts.trainings.end(failed.reason)
         text = "training goes on on the CPU, the next one tries the GPU again stream=%s reason=%s: %s"
         log.warning(text, stream.name, failed.reason, failed)
         return replace(request, device="cpu")
@@ -159,10 +170,11 @@ class SlowLane:
         )
 
     def watch(self, stream: StreamState) -> Callable[[dict[str, Any]], None]:
-        """Keeps `activity` up to date from what the training process reports, and logs it now and then."""
-        name = stream.name
+        """Keeps `activity` and `entry` up to date from what the training process reports, and logs it now and then."""
+        name, entry = stream.name, self.entry
 
         def report(line: dict[str, Any]) -> None:
+            entry.report(line)
             match line["event"]:
                 case "start":
                     self.activity = Activity(name, line["device"])
@@ -170,7 +182,7 @@ class SlowLane:
                     size = line["ticks"], line["series"]
                     log.info("training on device=%s ticks=%d series=%d", self.activity.device, *size)
                 case "diverged":
-                    stream.counts.retrain("diverged", [line["kind"]])
+                    stream.counts.trainings.end("diverged", [line["kind"]])
                     log.warning("training diverged stream=%s model=%s", name, line["kind"])
                 case "tuned":
                     errors = line["e_p"], line["before"]

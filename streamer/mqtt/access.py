@@ -29,7 +29,7 @@ REMEDIES = {
 
 
 UNKNOWN_AUTHORITY = "mqtt.tls.ca_file must hold the authority that signed it"
-OTHER_HOST = "give mqtt.url the host's name as in the certificate"
+OTHER_HOST = "give mqtt.url the host's name as in the certificate, or set mqtt.tls.server_name to that"
 # OpenSSL's verification error of the broker's certificate (X509_V_ERR_…) -> what to do about it.
 CERTIFICATE_REMEDIES = {
     9: "set this host's clock, or wait",
@@ -37,6 +37,10 @@ CERTIFICATE_REMEDIES = {
     62: OTHER_HOST,
     64: OTHER_HOST,
 }
+
+
+class NoUpgrade(ConnectionError):
+    """The server does not speak MQTT over WebSockets at this path; the message says what it answered."""
 
 
 class LinkError(StreamerError):
@@ -73,7 +77,7 @@ class Access:
         for key, text in (("username", config.username), ("password", password)):
             if text is not None and len(text.encode()) > LONGEST_STRING:
                 raise StartError(f"mqtt.{key}: {len(text.encode()):,} bytes; MQTT carries {LONGEST_STRING:,} at most")
-        return cls(config, password, tls_context(config.tls) if config.scheme == "mqtts" else None)
+        return cls(config, password, tls_context(config.tls) if config.scheme in ("mqtts", "wss") else None)
 
     @property
     def five(self) -> bool:
@@ -142,6 +146,8 @@ def _explain_socket(origin: OSError, access: Access, where: str) -> str:
         return f"no address for {access.config.host}; check the host in mqtt.url"
     if isinstance(origin, TimeoutError):
         return f"no answer from {where}; check mqtt.url and firewalls"
+    if isinstance(origin, NoUpgrade):
+        return f"{where} {origin}; check the path in mqtt.url"
     if isinstance(origin, ConnectionResetError) and access.tls is not None:
         return f"{where} reset the connection; is this its TLS port? see mqtt.url and its log"
     # The text of asyncio's own error repeats the address.

@@ -1,19 +1,16 @@
-"""One byte stream to the broker, TCP or TLS: decodes each received chunk, gathers what is sent, pings."""
+"""One byte stream to the broker, TCP, TLS or WebSocket: decodes each received chunk, gathers what is sent, pings."""
 
 import asyncio
-import socket
 import time
 from collections.abc import Callable
 from typing import cast
 
-from streamer.mqtt.access import Access
 from streamer.mqtt.decoder import Arrived, Decoder
 from streamer.mqtt.encoder import PINGREQ
 from streamer.mqtt.reasons import KEEPALIVE_TIMEOUT, Dismissed
 
 WRITE_LIMIT = 65_536  # bytes in the write buffer above which publishing pauses
 READ_SIZE = 65_536  # bytes read before the event loop runs other callbacks
-CONNECT_SECONDS = 5.0  # longest wait for each address of the host
 
 
 def ignore(*_: object) -> None:
@@ -121,21 +118,3 @@ class Channel(asyncio.BufferedProtocol):
             self._timer.cancel()
         self.ended.set_result(self._reason or exc)
         self._moved()
-
-
-async def open_channel(
-    access: Access, make: Callable[[], Channel], connect_seconds: float = CONNECT_SECONDS
-) -> Channel:
-    """Connects to the first address of the host that answers; raises OSError, of which SSLError is one."""
-    config, loop = access.config, asyncio.get_running_loop()
-    failed: OSError | None = None
-    for *_, address in await loop.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM):
-        try:
-            host, name = str(address[0]), None if access.tls is None else config.host
-            async with asyncio.timeout(connect_seconds):
-                _, channel = await loop.create_connection(make, host, config.port, ssl=access.tls, server_hostname=name)
-        except OSError as error:
-            failed = error
-        else:
-            return channel
-    raise failed or OSError(f"no address for {config.host}")

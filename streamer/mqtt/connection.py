@@ -10,8 +10,9 @@ from typing import Any, Self, TypeGuard
 
 from streamer.mqtt import encoder
 from streamer.mqtt.access import Access, HungUp, LinkError, Objection, explain
-from streamer.mqtt.channel import Channel, open_channel
+from streamer.mqtt.channel import Channel
 from streamer.mqtt.decoder import Arrived, Decoder
+from streamer.mqtt.dial import open_channel
 from streamer.mqtt.limits import Limits
 from streamer.mqtt.packets import Answer, Connack, Disconnect, Packet, Refusal
 from streamer.mqtt.reasons import (

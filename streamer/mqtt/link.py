@@ -5,7 +5,7 @@ import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -147,10 +147,13 @@ class Link:
             self._changed.clear()
             await self._changed.wait()
 
-    async def batches(self, most: int = 1024) -> AsyncGenerator[MessageBatch, None]:
+    async def batches(
+        self, most: int = 1024, idle: Callable[[], float | None] = lambda: None
+    ) -> AsyncGenerator[MessageBatch, None]:
         """Yields the waiting messages, at most `most` at a time; ends after `stop`.
 
-        Fewer than LINGER_BELOW messages wait for more. Raises the exception that ended the link's task.
+        Fewer than LINGER_BELOW messages wait for more. After `idle` seconds without any the batch is empty. Raises the
+        exception that ended the link's task.
         """
         while True:
             self._check()
@@ -165,7 +168,11 @@ class Link:
                 return
             else:
                 self._arrived.clear()
-                await self._arrived.wait()
+                try:
+                    async with asyncio.timeout(idle()):
+                        await self._arrived.wait()
+                except TimeoutError:
+                    yield MessageBatch([], self._number, self._session)
 
     async def _linger(self) -> None:
         """Waits for LINGER_BELOW messages or a stop, for at most `mqtt.linger` seconds."""

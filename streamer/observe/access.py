@@ -82,9 +82,14 @@ class Access:
 
 def announce(metrics: Metrics, port: int) -> None:
     """Log where the page and metrics are, and whether anybody in the network may look."""
-    log.info("metrics on http://%s:%d/metrics", metrics.host, port)
-    if metrics.token_file is None and not is_local(metrics.host):
+    secure = metrics.tls.cert_file is not None
+    log.info("metrics on %s://%s:%d/metrics", "https" if secure else "http", metrics.host, port)
+    if is_local(metrics.host):
+        return
+    if metrics.token_file is None:
         log.warning("whoever reaches metrics.host sees all series; metrics.token_file asks for a token")
+    elif not secure:
+        log.warning("the token goes over the network as it is; set metrics.tls, or let a proxy speak TLS")
 
 
 def is_local(host: str) -> bool:
@@ -112,8 +117,8 @@ def stranger(path: str, headers: Headers) -> Response:
     return PlainTextResponse("a token is needed: Authorization: Bearer …\n", 401, {"WWW-Authenticate": "Bearer"})
 
 
-def login(token: str) -> Sequence[Route]:
-    """The form, and what it sends."""
+def login(token: str, below: str) -> Sequence[Route]:
+    """The form, and what it sends; the cookie it gives is for paths below this one."""
 
     async def form(request: Request) -> Response:
         return FileResponse(PAGE / "login.html")
@@ -132,7 +137,8 @@ def login(token: str) -> Sequence[Route]:
             await asyncio.sleep(WRONG_SECONDS)
             return RedirectResponse("login?wrong", 303)
         answer = RedirectResponse("./", 303)
-        answer.set_cookie(COOKIE, session(token), httponly=True, samesite="strict", path="/")
+        secure = request.url.scheme == "https"
+        answer.set_cookie(COOKIE, session(token), httponly=True, samesite="strict", path=below, secure=secure)
         return answer
 
     return [Route("/login", form, methods=["GET"]), Route("/login", enter, methods=["POST"])]

@@ -43,12 +43,49 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The newest samples of a series, oldest first; a tick without a sample is missing among the ticks."""
+    """The newest samples of a series, oldest first; a tick without a sample is missing among the ticks.
+
+    clipped: ticks of values far outside, which forecasters were given clipped; told of a single series alone.
+    """
 
     id: int
     ticks: list[int]
     times: list[float]
     values: Values
+    clipped: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What had been said `lead` ticks before: times of the truths, oldest first, and the forecasts of them."""
+
+    lead: int
+    times: list[float]
+    mean: Values
+    quantiles: dict[str, Values]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Forecasts made before: as issued where the journal is `whole`, else made anew from what it has.
+
+    lines: by lead, of each sample. forecasts: some whole ones, oldest first.
+    """
+
+    id: int
+    whole: bool
+    lines: list[Line]
+    forecasts: list[Forecast]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why messages were no samples. messages: how many since the start, null of a single series."""
+
+    reason: str
+    messages: int | None
+    meaning: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +128,9 @@ class Detail:
 
     leads: ticks ahead that weights, errors and scores are learned at, [L]. weights: by model, [L], of element 0: who
     speaks. errors: by model, mean absolute error, [L]. shown: the leads of skill and coverage, [S]. skill: by
-    reference, [S]. coverage: by level of a band, the share of truths in it, [S]. rejected: why messages of its topic
-    were no samples, since the start.
+    reference, [S]. coverage: by level of a band, the share of truths in it, [S]. winkler: by level, the Winkler score
+    of the band over the mean error of persistence, [S]: less is better. rejected: why messages of its topic were no
+    samples, since the start.
     """
 
     id: int
@@ -108,21 +146,22 @@ class Detail:
     shown: list[int]
     skill: dict[str, Numbers]
     coverage: dict[str, Numbers]
+    winkler: dict[str, Numbers]
     thresholds: list[Crossing]
     networks: dict[str, int]
-    rejected: list[str]
+    rejected: list[Rejection]
     forecast: Forecast | None
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A stream. skill: by reference, mean over series and leads shown. rejected: messages by reason since the start."""
+    """A stream. skill: by reference, mean over series and leads shown. rejected: why messages were no samples."""
 
     name: str
     series: int
     samples: int
     forecasts: int
-    rejected: dict[str, int]
+    rejected: list[Rejection]
     models: list[str]
     leads: list[int]
     horizon: int
@@ -142,16 +181,34 @@ class Streams:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network that the gate admitted: its E_p on held-out ticks, and that of persistence, in scaled units."""
+    """A network that went live. ratio: its mean absolute error over that of persistence on held-out ticks, the median
+    over series, by which the gate decides; before: that of the network that was live then."""
 
     stream: str
     model: str
     version: int
     created: float
     live: bool
-    error: float | None
-    persistence: float | None
+    ratio: float | None
+    before: float | None
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A training since the start, the newest of them.
+
+    begun: in seconds since 1970. seconds: how long it took, null while it goes on. losses: by network, E_p on held-out
+    ticks after each epoch, in scaled units. results: by network, what came of it, in words.
+    """
+
+    stream: str
+    cause: str
+    begun: float
+    seconds: float | None
+    device: str
+    losses: dict[str, Numbers]
+    results: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,24 +223,26 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True)
-class Trainings:
-    """What is trained now, how many streams wait, what came of trainings since the start ("kind result": count), by
-    stream, and the networks in the journal, newest first."""
-
-    now: Activity | None
-    waiting: int
-    results: dict[str, dict[str, int]]
-    seconds: dict[str, float]
-    networks: list[Network]
-
-
-@dataclass(frozen=True, slots=True)
 class Moment:
-    """Event `daemon`: samples by stream, versions of the live networks by stream and kind, and what is trained."""
+    """Event `daemon`: samples by stream, versions of the live networks by stream and kind, what is trained, and which
+    streams wait for their training. results: of trainings since the start ("kind result": count), by stream."""
 
     samples: dict[str, int]
     networks: dict[str, dict[str, int]]
     now: Activity | None
-    waiting: int
+    waiting: list[str]
     results: dict[str, dict[str, int]]
     seconds: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Trainings:
+    """What is trained now, which streams wait, what came of trainings since the start ("kind result": count), by
+    stream, the newest of them, newest first, and the networks in the journal, newest first."""
+
+    now: Activity | None
+    waiting: list[str]
+    results: dict[str, dict[str, int]]
+    seconds: dict[str, float]
+    trainings: list[Training]
+    networks: list[Network]

@@ -1,14 +1,11 @@
 """The API under /api/v1/: a window on the daemon in, JSON out. It is read-only; every answer has its limits."""
 
-import csv
-import io
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import anyio
-import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,15 +13,17 @@ from starlette.routing import Route
 
 from streamer.errors import StateError
 from streamer.observe import answers, history
+from streamer.observe.listing import pick, summary
 from streamer.observe.parameters import Malformed, Parameter, Whole, Word, read
-from streamer.observe.views import Table
-from streamer.observe.window import Busy, Window
-from streamer.observe.words import better
-from streamer.records import Floats, Ints
+from streamer.observe.past import Origin, TooLong, past
+from streamer.observe.tables import rows_of, table_of
+from streamer.observe.window import BUSY, Busy, Window
 
 BASE = "/api/v1"
 SORTS = ("name", "skill", "width", "surprise", "threshold", "age")
 MOST_SERIES, MOST_POINTS, MOST_TREND = 100, 10_000, 200
+MOST_PAST, MOST_WHOLE = 1000, 100
+FORMATS = ("json", "rows", "csv")
 
 SERIES = (
     Word("stream", "Only the series of this stream."),
@@ -37,16 +36,13 @@ SERIES = (
 )
 POINTS = (
     Whole("points", "So many of the newest samples.", 500, 1, MOST_POINTS),
-    Word("format", "JSON, or CSV with a line per sample.", ("json", "csv")),
+    Word("format", "JSON, as an object or as a row per sample; or CSV with a line per sample.", FORMATS),
 )
-FORMAT = (Word("format", "JSON, or CSV with a line per lead.", ("json", "csv")),)
-
-
-class Pick(NamedTuple):
-    """Which series of which table."""
-
-    of: Table
-    row: int
+FORMAT = (Word("format", "JSON, as an object or as a row per lead; or CSV with a line per lead.", FORMATS),)
+PAST_FORECASTS = (
+    Whole("points", "After so many of the newest samples.", 300, 1, MOST_PAST),
+    Whole("count", "So many whole forecasts at most.", 60, 1, MOST_WHOLE),
+)
 
 
 class Missing(Exception):
@@ -68,11 +64,12 @@ class Operation:
 
 
 class Api:
-    """Answers from a window; `clock` gives seconds since 1970. The journal is read by one at a time."""
+    """Answers from a window; `clock` gives seconds since 1970. The journal is read by one at a time, and
+    folded by one."""
 
     def __init__(self, window: Window, clock: Callable[[], float] = time.time) -> None:
         self.window, self.clock = window, clock
-        self.reading = anyio.CapacityLimiter(1)
+        self.reading, self.folding = anyio.CapacityLimiter(1), anyio.CapacityLimiter(1)
 
     async def streams(self, request: Request, given: dict[str, Any]) -> answers.Streams:
         return answers.Streams(await self.window.streams())
@@ -83,14 +80,14 @@ class Api:
         shown = picked[given["offset"] : given["offset"] + given["limit"]]
         idents = [one.of.series[one.row].ident for one in shown]
         forecasts = await self.window.forecasts(idents)
-        past = await self.past(idents, given["points"]) if given["points"] else {}
+        trends = await self.trends(idents, given["points"]) if given["points"] else {}
         now = self.clock()
         rows = [
-            summary(one, now, past.get(ident), forecasts.get(ident)) for one, ident in zip(shown, idents, strict=True)
+            summary(one, now, trends.get(ident), forecasts.get(ident)) for one, ident in zip(shown, idents, strict=True)
         ]
         return answers.Page(len(picked), given["offset"], rows)
 
-    async def past(self, idents: Sequence[int], points: int) -> dict[int, answers.History]:
+    async def trends(self, idents: Sequence[int], points: int) -> dict[int, answers.History]:
         """Raises StateError."""
         state = self.window.state
         return await anyio.to_thread.run_sync(history.newest, state, idents, points, limiter=self.reading)
@@ -102,8 +99,16 @@ class Api:
         return found
 
     async def history(self, request: Request, given: dict[str, Any]) -> answers.History:
-        ident = await self.known(request)
-        return (await self.past([ident], given["points"]))[ident]
+        of, state = await self.origin(request), self.window.state
+        asked = state, of.ident, given["points"], of.config.interval
+        return await anyio.to_thread.run_sync(history.marked, *asked, limiter=self.reading)
+
+    async def past(self, request: Request, given: dict[str, Any]) -> answers.Past:
+        asked = self.window.state, await self.origin(request), given["points"], given["count"]
+        try:
+            return await anyio.to_thread.run_sync(past, *asked, limiter=self.folding)
+        except TooLong:
+            raise Busy(BUSY) from None
 
     async def forecast(self, request: Request, given: dict[str, Any]) -> answers.Forecast:
         ident = await self.known(request)
@@ -117,7 +122,8 @@ class Api:
         networks = await anyio.to_thread.run_sync(
             history.networks, self.window.state, seen.networks, limiter=self.reading
         )
-        return answers.Trainings(seen.now, seen.waiting, seen.results, seen.seconds, networks)
+        newest = await self.window.trainings()
+        return answers.Trainings(seen.now, seen.waiting, seen.results, seen.seconds, newest, networks)
 
     async def known(self, request: Request) -> int:
         """The series that a path names. Raises Missing."""
@@ -126,6 +132,13 @@ class Api:
             raise Missing
         return ident
 
+    async def origin(self, request: Request) -> Origin:
+        """The same, as its stream has it. Raises Missing."""
+        found = await self.window.origin(await self.known(request))
+        if found is None:
+            raise Missing
+        return found
+
 
 OPERATIONS = (
     Operation("/streams", "All streams", answers.Streams, (), Api.streams),
@@ -133,6 +146,7 @@ OPERATIONS = (
     Operation("/series/{id:int}", "One series", answers.Detail, (), Api.detail),
     Operation("/series/{id:int}/history", "Its newest samples", answers.History, POINTS, Api.history),
     Operation("/series/{id:int}/forecast", "Its newest forecast", answers.Forecast, FORMAT, Api.forecast),
+    Operation("/series/{id:int}/past", "What had been forecast of it before", answers.Past, PAST_FORECASTS, Api.past),
     Operation("/trainings", "Trainings and networks", answers.Trainings, (), Api.trainings),
 )
 
@@ -157,6 +171,8 @@ def endpoint(api: Api, operation: Operation) -> Callable[[Request], Awaitable[Re
             return refused(503, str(busy))
         if given.get("format") == "csv" or ("format" in given and wants_csv(request)):
             return Response(table_of(found), media_type="text/csv")
+        if given.get("format") == "rows":
+            return Response(dumped(rows_of(found)), media_type="application/json")
         return Response(dumped(found), media_type="application/json")
 
     return answer
@@ -175,77 +191,3 @@ def refused(status: int, why: str) -> Response:
 def dumped(found: Any) -> bytes:
     """JSON; a number that is none is null."""
     return orjson.dumps(found)
-
-
-def pick(tables: Sequence[Table], given: dict[str, Any]) -> list[Pick]:
-    """The series that match, in order: what is not known comes last, ties by name."""
-    text, stream, sort = given["q"].casefold(), given["stream"], given["sort"]
-    keyed = []
-    for one in tables:
-        if stream in ("", one.stream):
-            keys = key_of(one, sort).tolist()
-            keyed += [
-                (keys[row], series.name, Pick(one, row))
-                for row, series in enumerate(one.series)
-                if not text or text in series.name.casefold()
-            ]
-    down = given["order"] == "down"
-    keyed.sort(key=lambda one: one[1], reverse=down and sort == "name")
-    if sort != "name":
-        sign = -1 if down else 1
-        keyed.sort(key=lambda one: (one[0] != one[0] or abs(one[0]) == np.inf, sign * one[0]))
-    return [one[2] for one in keyed]
-
-
-def key_of(of: Table, sort: str) -> Floats:
-    """What a table is sorted by, [n]."""
-    keys: dict[str, Floats] = {
-        "skill": of.skill[:, 0],
-        "width": of.width,
-        "surprise": of.surprise,
-        "threshold": of.ahead.min(1, initial=np.inf),
-        "age": -of.time,
-    }
-    return keys.get(sort, np.zeros(len(of.series)))
-
-
-def summary(one: Pick, now: float, past: answers.History | None, forecast: answers.Forecast | None) -> answers.Summary:
-    """A line of the list."""
-    of, row = one
-    series = of.series[row]
-    skill = dict(zip(of.references, of.skill[row].tolist(), strict=True))
-    nearest = None
-    if np.isfinite(of.ahead[row]).any():
-        at: Ints = of.ahead[row].argmin()
-        nearest = answers.Crossing(*of.thresholds[int(at)], float(of.ahead[row, at]))
-    return answers.Summary(
-        series.ident,
-        of.stream,
-        series.name,
-        dict(series.labels),
-        float(of.time[row]),
-        max(0.0, now - float(of.time[row])),
-        float(of.value[row]),
-        skill,
-        better(skill),
-        float(of.width[row]),
-        float(of.surprise[row]),
-        nearest,
-        past or answers.History(series.ident, [], [], []),
-        forecast,
-    )
-
-
-def table_of(found: answers.History | answers.Forecast) -> str:
-    """A history, or a forecast, as CSV with a header."""
-    out = io.StringIO()
-    lines = csv.writer(out)
-    if isinstance(found, answers.History):
-        lines.writerow(["tick", "time", "value"])
-        lines.writerows(zip(found.ticks, found.times, found.values, strict=True))
-    else:
-        lines.writerow(["lead", "time", "mean", *found.quantiles])
-        times = (found.time + (i + 1) * found.interval for i in range(len(found.mean)))
-        columns = zip(times, found.mean, *found.quantiles.values(), strict=True)
-        lines.writerows((i + 1, *column) for i, column in enumerate(columns))
-    return out.getvalue()

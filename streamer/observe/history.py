@@ -4,13 +4,17 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from streamer.forecast.guard import Guard
 from streamer.observe import answers
 from streamer.observe.words import gate
+from streamer.records import Floats, Ints, TickBatch
 from streamer.store.damage import whole
 from streamer.store.database import failures
 from streamer.store.journal import Journal
@@ -20,6 +24,8 @@ NETWORKS = (
     "SELECT stream, kind, version, created, errors FROM models JOIN gates USING (stream, version)"
     " ORDER BY created DESC LIMIT 100"
 )
+JUDGED = 500
+"""Samples before those shown that tell what is far outside."""
 
 
 class Few(Samples):
@@ -46,7 +52,28 @@ def newest(directory: Path, idents: Sequence[int], count: int) -> dict[int, answ
 def history(ident: int, ticks: Any, times: Any, values: Any) -> answers.History:
     """Samples as they are answered: ticks [T], times [T], values [T, d]."""
     shown = values[:, 0] if values.shape[1] == 1 else values
-    return answers.History(ident, ticks.tolist(), times.tolist(), np.asarray(shown).tolist())
+    return answers.History(ident, ticks.tolist(), times.tolist(), np.asarray(shown).tolist(), [])
+
+
+def marked(directory: Path, ident: int, count: int, interval: float | None) -> answers.History:
+    """The same of one series, and which values the guard clips that has seen some more before. Raises StateError."""
+    with closing(Journal.read(directory)) as journal, failures(journal.path):
+        ticks, times, values = Few(journal.database, [ident]).newest(ident, count + JUDGED, NEWEST)
+    found = history(ident, ticks[-count:], times[-count:], values[-count:])
+    outside = clipped(ticks, times, values, interval) if len(ticks) else np.zeros(0, np.bool_)
+    return replace(found, clipped=ticks[-count:][outside[-count:]].tolist())
+
+
+def clipped(ticks: Ints, times: Floats, values: Floats, interval: float | None) -> NDArray[np.bool_]:
+    """Which of the samples ticks [T], times [T], values [T, d] a guard clips that begins with them, [T]."""
+    guard = Guard(values.shape[1], interval)
+    guard.grow(1)
+    row, no, found = np.zeros(1, np.int64), np.zeros(1, np.bool_), np.zeros(len(ticks), np.bool_)
+    for i, (tick, time, x) in enumerate(zip(ticks, times, values, strict=True)):
+        now = np.array([time])
+        calm = guard.calm(TickBatch(row, x[None], np.array([tick]), now, no, now))
+        found[i] = (calm.ticks.x != x).any()
+    return found
 
 
 def networks(directory: Path, live: Mapping[str, Mapping[str, int]]) -> list[answers.Network]:
@@ -56,15 +83,15 @@ def networks(directory: Path, live: Mapping[str, Mapping[str, int]]) -> list[ans
         rows = journal.database.execute(NETWORKS).fetchall()
     for stream, kind, version, created, errors in rows:
         known = read(errors)
-        error, persistence = known.get(kind), known.get("persistence")
+        ratio, before = known.get("ratio"), known.get("before")
         speaks = live.get(stream, {}).get(kind) == version
-        words = gate(error, persistence)
-        found.append(answers.Network(stream, kind, version, created, speaks, error, persistence, words))
+        words = gate("swapped", ratio, before)
+        found.append(answers.Network(stream, kind, version, created, speaks, ratio, before, words))
     return found
 
 
 def read(errors: str) -> dict[str, float]:
-    """E_p by model; none of a row that is damaged."""
+    """Errors by name; none of a row that is damaged."""
     try:
         return {str(name): float(error) for name, error in json.loads(errors).items()}
     except (ValueError, TypeError, AttributeError):

@@ -7,6 +7,7 @@ descriptors, and an answer for the next probe.
 import asyncio
 import logging
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -54,11 +55,15 @@ class Bounded(H11Protocol):
     limit: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        others = [one for one in self.connections if isinstance(one, Bounded) and not one.streams]
+        self.take_place()
+        super().connection_made(transport)
+
+    def take_place(self) -> None:
+        """Its time begins, and where there is no place the oldest of the others is ended."""
+        others = [one for one in self.connections if isinstance(one, Bounded) and not one.streams and one is not self]
         if len(others) >= MOST_CONNECTIONS:
             min(others, key=lambda one: (one.answers, one.since)).abort()
         self.since = self.loop.time()
-        super().connection_made(transport)
         self.begin()
 
     @property
@@ -66,7 +71,7 @@ class Bounded(H11Protocol):
         """Whether it is being sent events."""
         cycle = self.cycle
         ends = cycle is None or cycle.response_complete or not cycle.response_started
-        return not ends and self.scope["path"] == EVENTS
+        return not ends and self.scope["path"].endswith(EVENTS)
 
     @property
     def answers(self) -> bool:
@@ -89,7 +94,7 @@ class Bounded(H11Protocol):
 
     def abort(self) -> None:
         """It is ended at once; what a client does not read is dropped by the kernel too."""
-        if self.flow.write_paused:
+        if self.flow and self.flow.write_paused:
             self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, DROP)
         self.connections.discard(self)
         self.transport.abort()
@@ -108,16 +113,55 @@ class Bounded(H11Protocol):
         super().connection_lost(exc)
 
 
+class Secured(Bounded):
+    """The same below TLS: it takes its place, and its time begins, before the handshake.
+
+    early: what came with the end of the handshake, which is `done` then. handshake: under way.
+    """
+
+    context: ssl.SSLContext
+    early = b""
+    done = False
+    handshake: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+        self.connections.add(self)
+        self.take_place()
+        transport.pause_reading()
+        self.handshake = self.loop.create_task(self.secure(transport))
+
+    async def secure(self, transport: asyncio.Transport) -> None:
+        try:
+            made = await self.loop.start_tls(transport, self, self.context, server_side=True)
+        except OSError:
+            made = None
+        if made is None:  # it speaks no TLS, or it has gone
+            self.connections.discard(self)
+            self.cancel()
+            return
+        super().connection_made(made)
+        self.done = True
+        if self.early:
+            super().data_received(self.early)
+
+    def data_received(self, data: bytes) -> None:
+        if self.done:
+            super().data_received(data)
+        else:
+            self.early += data
+
+
 @contextmanager
-def serve(host: str, port: int, app: ASGIApp) -> Iterator[int]:
-    """Serves inside the `with` block; yields the port, which the system chooses if `port` is 0.
+def serve(host: str, port: int, app: ASGIApp, context: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Serves inside the `with` block, below TLS if there is a context; yields the port (for 0 a free one).
 
     A stop does not wait for requests under way. Raises StartError if it cannot listen on the address.
     """
     listener = listen(host, port)
     config = Config(
         app,
-        http=Bounded,
+        http=type("Served", (Secured,), {"context": context}) if context else Bounded,
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -134,6 +178,9 @@ def serve(host: str, port: int, app: ASGIApp) -> Iterator[int]:
     async def run() -> None:
         asyncio.get_running_loop().set_exception_handler(quietly)
         await server.serve([listener])
+        for one in [*server.server_state.connections]:  # such as those that are shaking hands
+            one.transport.abort()
+        await asyncio.sleep(0)
 
     thread = threading.Thread(target=asyncio.run, args=(run(),), name="http", daemon=True)
     taken = int(listener.getsockname()[1])

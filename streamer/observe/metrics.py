@@ -7,7 +7,7 @@ The values are read from the streams when Prometheus asks, so a scrape costs the
 import math
 import shutil
 from collections import Counter as Counts
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 
@@ -43,6 +43,25 @@ RESULTS = (
 def limits(link: Link) -> tuple[int, int]:
     """Messages that the queue and the outbox may hold."""
     return link._config.queue, link._config.outbox
+
+
+def clipped(stream: StreamState) -> int:
+    """Values of a stream that were far outside."""
+    return int(stream.panel.shared.guard.clipped.sum())
+
+
+COUNTERS: tuple[tuple[str, str, Callable[[StreamState], int]], ...] = (
+    ("samples", "Samples accepted.", lambda one: one.counts.samples),
+    ("bridged_ticks", "Missing ticks bridged by the models.", lambda one: one.counts.bridged),
+    ("unbridged_gaps", "Gaps not bridged, as their series had too many at once.", lambda one: one.counts.gaps),
+    ("filled_ticks", "Ticks filled with the last value (fill: last).", lambda one: one.counts.filled),
+    ("gathered_readings", "Readings that samples are made of.", lambda one: one.counts.gathered),
+    ("ignored_messages", "Messages without a value that is asked for.", lambda one: one.counts.ignored),
+    ("sets_back", "Series begun anew at an earlier time.", lambda one: one.index.clocks.sets_back),
+    ("forgotten_series", "Series that were forgotten.", lambda one: one.counts.forgotten),
+    ("outliers", "Values far outside, which forecasters were given clipped.", clipped),
+)
+"""Counters of each stream: name, help, and what is counted."""
 
 
 class Readings(Collector):
@@ -108,39 +127,27 @@ class Readings(Collector):
 
     def flow_metrics(self) -> Iterable[Metric]:
         """Samples in, forecasts out."""
-        samples = Counter("streamer_samples", "Samples accepted.", labels=["stream"])
-        bridged = Counter("streamer_bridged_ticks", "Missing ticks bridged by the models.", labels=["stream"])
-        filled = Counter("streamer_filled_ticks", "Ticks filled with the last value (fill: last).", labels=["stream"])
+        yield from (
+            per_stream(name, text, {one.name: count(one) for one in self.streams}) for name, text, count in COUNTERS
+        )
         rejected = Counter("streamer_rejected_messages", "Messages that were no sample.", labels=["stream", "reason"])
-        ignored = Counter("streamer_ignored_messages", "Messages without a value that is asked for.", labels=["stream"])
         forecasts = Counter("streamer_forecasts", "Forecasts published.", labels=["stream", "model"])
         series = Gauge("streamer_series", "Series known.", labels=["stream"])
-        text = "Values far outside, which forecasters were given clipped."
-        outliers = Counter("streamer_outliers", text, labels=["stream"])
-        set_back = Counter("streamer_sets_back", "Series begun anew at an earlier time.", labels=["stream"])
         latency = Histogram(
             "streamer_sample_to_forecast_seconds", "From a sample's arrival to its forecast's.", labels=["stream"]
         )
         for stream in self.streams:
             name, counts = stream.name, stream.counts
-            samples.add_metric([name], counts.samples)
-            bridged.add_metric([name], counts.bridged)
-            filled.add_metric([name], counts.filled)
-            ignored.add_metric([name], counts.ignored)
             for reason, count in sorted(counts.rejected.copy().items()):
                 rejected.add_metric([name, reason], count)
             for model, count in sorted(counts.forecasts.copy().items()):
                 forecasts.add_metric([name, model], count)
             series.add_metric([name], len(stream.series))
-            set_back.add_metric([name], stream.index.clocks.sets_back)
-            outliers.add_metric([name], int(stream.panel.shared.guard.clipped.sum()))
             bounds = [*map(str, LATENCIES.tolist()), "+Inf"]
             buckets = list(zip(bounds, np.cumsum(counts.latency.samples).tolist(), strict=True))
             latency.add_metric([name], buckets, counts.latency.seconds)
         text = "Messages of topics that no stream selects: subscriptions of an earlier configuration."
-        unrouted = counter("unrouted_messages", text, self.fast.unrouted)
-        counted = [samples, bridged, filled, rejected, ignored, set_back, forecasts, outliers, unrouted]
-        return [*counted, series, latency]
+        yield from (rejected, forecasts, series, latency, counter("unrouted_messages", text, self.fast.unrouted))
 
     def error_metrics(self) -> Iterable[Metric]:
         """Live scores by lead, E_p, and the weights of the mixture.
@@ -183,22 +190,23 @@ class Readings(Collector):
         live = Gauge("streamer_model_version", "Version of the live network, 0 for none.", labels=labels)
         swapped = Gauge("streamer_last_swap_timestamp_seconds", "When it went live.", labels=labels)
         every = Gauge("streamer_retrain_every_ticks", "Ticks between trainings, 0 for none.", labels=["stream"])
-        gated = Gauge("streamer_gate_e_p", "E_p at the last training, held-out ticks, scaled units.", labels=labels)
+        text = "Error / that of persistence on held-out ticks, median over series: what the gate compared last."
+        gated = Gauge("streamer_gate_error_ratio", text, labels=labels)
         for stream in self.streams:
             name, counts = stream.name, stream.counts
             for cause in CAUSES:
-                dues.add_metric([name, cause], counts.dues[cause])
+                dues.add_metric([name, cause], counts.trainings.dues[cause])
             every.add_metric([name], stream.config.retrain.every)
             shown: dict[tuple[str, str], int] = {(kind, result): 0 for kind in KINDS for result in RESULTS}
-            for (model, result), count in sorted({**shown, **counts.retrainings.copy()}.items()):
+            for (model, result), count in sorted({**shown, **counts.trainings.ended.copy()}.items()):
                 runs.add_metric([name, model, result], count)
-            spent.add_metric([name], counts.training_seconds)
+            spent.add_metric([name], counts.trainings.seconds)
             networks = stream.panel.networks
             for kind in KINDS:
                 live.add_metric([name, kind], networks[kind].version if kind in networks else 0)
             for model, network in networks.items():
                 swapped.add_metric([name, model], network.created)
-            for model, value in counts.gated.copy().items():
+            for model, value in counts.trainings.gated.copy().items():
                 gated.add_metric([name, model], value)
         return [dues, runs, spent, reloads, live, swapped, every, gated]
 
@@ -249,6 +257,14 @@ def ratios(panel: Panel, skill: Gauge, mase: Gauge) -> Iterator[tuple[Gauge, Flo
 def gauge(name: str, text: str, value: float) -> Gauge:
     """A gauge of the whole daemon."""
     return Gauge(f"streamer_{name}", text, value=value)
+
+
+def per_stream(name: str, text: str, counts: Mapping[str, int]) -> Metric:
+    """A counter with a value for each stream."""
+    metric = Counter(f"streamer_{name}", text, labels=["stream"])
+    for stream, count in counts.items():
+        metric.add_metric([stream], count)
+    return metric
 
 
 def counter(name: str, text: str, value: float) -> Counter:

@@ -9,6 +9,7 @@ from streamer.observe import answers
 from streamer.observe.api import BASE, OPERATIONS, Operation
 from streamer.observe.events import IDS
 from streamer.observe.parameters import Parameter
+from streamer.observe.tables import ROWS
 
 WHERE = "#/components/schemas/{model}"
 
@@ -48,6 +49,7 @@ def described(one: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         parameters.insert(0, {"name": "id", "in": "path", "required": True, "schema": schema})
     content: dict[str, Any] = {"application/json": {"schema": reference(one.gives, schemas)}}
     if any(each.name == "format" for each in one.parameters):
+        content["application/json"]["schema"] = {"anyOf": [content["application/json"]["schema"], ROWS]}
         content["text/csv"] = {"schema": {"type": "string"}}
     codes = [*([400] if one.parameters else []), *([404] if named else []), 503]
     return {

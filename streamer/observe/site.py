@@ -16,7 +16,8 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from streamer.observe.access import Access, Careful, login
-from streamer.observe.api import BASE, Api, dumped, routes
+from streamer.observe.api import BASE, Api, dumped, refused, routes
+from streamer.observe.entrance import Below
 from streamer.observe.events import Events
 from streamer.observe.files import page
 from streamer.observe.http import EVENTS, Check
@@ -27,9 +28,11 @@ log = logging.getLogger("streamer.observe")
 
 
 def site(
-    registry: CollectorRegistry, healthy: Check, ready: Check, window: Window | None = None, token: str | None = None
-) -> ASGIApp:
-    """All that is served. Without a window there is neither page nor API; with a token it is asked for."""
+    registry: CollectorRegistry, healthy: Check, ready: Check, window: Window | None = None, token: str | None = None,
+    prefix: str = "",
+) -> ASGIApp:  # fmt: skip
+    """All that is served, also below a prefix. Without a window there is neither page nor API; with a token it is
+    asked for."""
     served: list[BaseRoute] = [*own(registry, healthy, ready)]
     if window:
         described = dumped(document())
@@ -39,10 +42,11 @@ def site(
             Route(EVENTS, Events(window).answer),
             Route(f"{BASE}/openapi.json", lambda _: Response(described, media_type="application/json")),
         ]
-    middleware = [Middleware(Careful), Middleware(GZipMiddleware)]
+    middleware = [Middleware(Below, prefix=prefix)] if prefix else []
+    middleware += [Middleware(Careful), Middleware(GZipMiddleware)]
     if token is not None:
         middleware.append(Middleware(Access, token=token))
-        served += login(token)
+        served += login(token, f"{prefix}/")
     return Starlette(routes=served, middleware=middleware, exception_handlers={404: missing, 500: failed})
 
 
@@ -76,7 +80,9 @@ def checked(check: Check) -> Response:
 
 
 async def missing(request: Request, error: Exception) -> Response:
-    """Nothing is there."""
+    """Nothing is there; programs are told as everywhere in the API."""
+    if request.scope["path"].startswith(f"{BASE}/"):
+        return refused(404, f"there is no such path; {BASE}/openapi.json lists all")
     detail = error.detail if isinstance(error, HTTPException) else ""
     said = detail if detail != "Not Found" else f"try /, {BASE}/openapi.json, /metrics, /healthz or /readyz"
     return PlainTextResponse(f"{said}\n", 404)

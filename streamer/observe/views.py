@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.forecast.coverage import FEWEST, FIELDS, FIRST, HEARD, NAIVE
+from streamer.forecast.coverage import FEWEST, FIELDS, FIRST, HEARD, NAIVE, Promise
 from streamer.forecast.mix import MIX
 from streamer.forecast.panel import Panel
 from streamer.forecast.skill import MOST
 from streamer.ingest.grid import Series
 from streamer.lanes.slow import SlowLane
 from streamer.observe import answers
-from streamer.observe.words import better, next_training
-from streamer.publish.encode import rounded
+from streamer.observe.rejections import rejection
+from streamer.observe.words import better, ended, next_training
+from streamer.publish.digits import rounded
 from streamer.records import Floats, ForecastBatch, Ints, TickBatch
 from streamer.stream.state import StreamState
+
+NOTHING_PROMISED = Promise({}, {}, {}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ def detail(stream: StreamState, row: int, logged: Container[tuple[str, str]] = (
     errors = divided(sums[:, 2], sums[:, 0]).T
     ratios = divided(*(panel.skill.sums[row, :, i, -1].astype(np.float64) for i in (0, 1)))
     overall = dict(zip(panel.skill.references, skills(panel, slice(row, row + 1))[0].tolist(), strict=True))
-    promise = panel.coverage.promise(slice(row, row + 1)).coverage if panel.coverage else {}
+    promise = panel.coverage.promise(slice(row, row + 1)) if panel.coverage else NOTHING_PROMISED
     left = crossings(stream, row)
     return answers.Detail(
         series.ident,
@@ -151,10 +154,11 @@ def detail(stream: StreamState, row: int, logged: Container[tuple[str, str]] = (
         {name: errors[i].tolist() for i, name in enumerate(panel.models) if np.isfinite(errors[i]).any()},
         list(panel.leads),
         {name: (1 - ratios[i]).tolist() for i, name in enumerate(panel.skill.references)},
-        {level: values.tolist() for level, values in promise.items()},
+        {level: values.tolist() for level, values in promise.coverage.items()},
+        {level: values.tolist() for level, values in promise.winkler.items()},
         left,
         versions(stream),
-        [reason for reason in stream.counts.rejected if (series.topic, reason) in logged],
+        [rejection(reason) for reason in stream.counts.rejected if (series.topic, reason) in logged],
         forecasts(stream, batch)[0] if series.tick > 0 else None,
     )
 
@@ -185,7 +189,7 @@ def overview(streams: Sequence[StreamState]) -> list[answers.Stream]:
                 len(stream.series),
                 counts.samples,
                 sum(counts.forecasts.values()),
-                dict(counts.rejected),
+                [rejection(reason, count) for reason, count in counts.rejected.most_common()],
                 list(panel.models),
                 list(panel.leads),
                 config.sizes.horizon,
@@ -204,7 +208,7 @@ def moment(streams: Sequence[StreamState], slow: SlowLane | None) -> answers.Mom
     results: dict[str, dict[str, int]] = {}
     for stream in streams:
         results[stream.name] = {
-            f"{kind} {result}": count for (kind, result), count in sorted(stream.counts.retrainings.items())
+            f"{kind} {result}": count for (kind, result), count in sorted(stream.counts.trainings.ended.items())
         }
     busy = slow.activity if slow else None
     now = None
@@ -214,10 +218,26 @@ def moment(streams: Sequence[StreamState], slow: SlowLane | None) -> answers.Mom
         {stream.name: stream.counts.samples for stream in streams},
         {stream.name: versions(stream) for stream in streams},
         now,
-        slow.queue.qsize() if slow else 0,
+        [one.name for one in streams if one.schedule.under_way and not (busy and busy.stream == one.name)],
         results,
-        {stream.name: stream.counts.training_seconds for stream in streams},
+        {stream.name: stream.counts.trainings.seconds for stream in streams},
     )
+
+
+def trainings(slow: SlowLane | None) -> list[answers.Training]:
+    """The newest trainings, newest first."""
+    return [
+        answers.Training(
+            one.stream,
+            one.cause,
+            one.begun,
+            one.seconds,
+            one.device,
+            {kind: [*losses] for kind, losses in one.losses.items()},
+            ended(one),
+        )
+        for one in reversed(slow.diary if slow else ())
+    ]
 
 
 def versions(stream: StreamState) -> dict[str, int]:

@@ -16,7 +16,8 @@ import numpy as np
 from streamer.lanes.fast import FastLane
 from streamer.lanes.slow import SlowLane
 from streamer.observe import answers
-from streamer.observe.views import Table, detail, forecasts, moment, overview, peeked, table
+from streamer.observe.past import Origin
+from streamer.observe.views import Table, detail, forecasts, moment, overview, peeked, table, trainings
 from streamer.stream.state import StreamState
 
 T = TypeVar("T")
@@ -52,7 +53,7 @@ class Window:
         self.places: dict[int, tuple[str, int]] = {}
         self.newest: dict[int, tuple[int, float, answers.Forecast]] = {}
         self.asked = -np.inf
-        self.now = answers.Moment({}, {}, None, 0, {}, {})
+        self.now = answers.Moment({}, {}, None, [], {}, {})
         self.turn = asyncio.Lock()
 
     async def ask(self, question: Callable[[Sequence[StreamState]], T]) -> T:
@@ -111,6 +112,10 @@ class Window:
                 self.asked = time.monotonic()
             return self.now
 
+    async def trainings(self) -> list[answers.Training]:
+        """Raises Busy."""
+        return await self.ask(lambda _: trainings(self.slow))
+
     async def detail(self, ident: int) -> answers.Detail | None:
         """Raises Busy."""
         place = await self.place(ident)
@@ -120,6 +125,20 @@ class Window:
         def question(streams: Sequence[StreamState]) -> answers.Detail | None:
             found = located(streams, [(ident, place)])
             return detail(*found[0][:2], self.fast.logged) if found else None
+
+        return await self.ask(question)
+
+    async def origin(self, ident: int) -> Origin | None:
+        """A series as its stream has it. Raises Busy."""
+        place = await self.place(ident)
+        if place is None:
+            return None
+
+        def question(streams: Sequence[StreamState]) -> Origin | None:
+            for stream, row, _ in located(streams, [(ident, place)]):
+                series = stream.series[row]
+                return Origin(stream.config, stream.panel.leads, ident, series.topic, series.part)
+            return None
 
         return await self.ask(question)
 

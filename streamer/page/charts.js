@@ -3,15 +3,15 @@ import { band, drawn, element, first, number, share, token } from "./tools.js";
 
 const FONT = "12px system-ui, sans-serif";
 
-function axis(extra = {}) {
+export function axis(extra = {}) {
   const line = { stroke: token("--line"), width: 1 };
   return { stroke: token("--soft"), font: FONT, grid: line, ticks: line, ...extra };
 }
 
-const values = (_, ticks) => ticks.map((one) => number(one));
+export const values = (_, ticks) => ticks.map((one) => number(one));
 
 // Draws again whatever has another width, or other colours, now.
-class Chart {
+export class Chart {
   constructor(box, height) {
     this.box = box;
     this.height = height;
@@ -40,97 +40,6 @@ class Chart {
     this.watch.disconnect();
     this.scheme.removeEventListener("change", this.again);
     this.plot?.destroy();
-  }
-}
-
-// History, the fan, a line at the newest value, thresholds.
-export class Fan extends Chart {
-  constructor(box, thresholds) {
-    super(box, 340);
-    this.thresholds = thresholds;
-    this.now = 0;
-  }
-
-  show(history, forecast) {
-    const [x, value, mean, low, high] = [[...history.times], [...first(history.values)], [], [], []];
-    for (let i = history.ticks.length - 1; i > 0; i--) { // a gap is no line
-      if (history.ticks[i] - history.ticks[i - 1] > 1) {
-        x.splice(i, 0, (history.times[i] + history.times[i - 1]) / 2);
-        value.splice(i, 0, null);
-      }
-    }
-    for (const one of [mean, low, high]) one.length = x.length;
-    for (const one of [mean, low, high]) one.fill(null);
-    if (forecast) {
-      const edges = band(forecast);
-      if (x.length) for (const one of [mean, low, high]) one[x.length - 1] = value[x.length - 1];
-      first(forecast.mean).forEach((one, i) => {
-        x.push(forecast.time + (i + 1) * forecast.interval);
-        value.push(null);
-        mean.push(one);
-        low.push(edges ? edges.low[i] : null);
-        high.push(edges ? edges.high[i] : null);
-      });
-      this.now = forecast.time;
-    }
-    this.set([x, value, mean, low, high]);
-  }
-
-  options() {
-    const edge = { stroke: "transparent", points: { show: false } };
-    return {
-      scales: { y: { range: (_, low, high) => this.range(low, high) } },
-      axes: [axis(), axis({ size: 64, values })],
-      cursor: { y: false, points: { size: 7 } },
-      series: [
-        {},
-        { stroke: token("--value"), width: 1.6, points: { show: false } },
-        { stroke: token("--accent"), width: 2, dash: [6, 4], points: { show: false } },
-        edge, edge,
-      ],
-      bands: [{ series: [4, 3], fill: token("--band") }],
-      hooks: { draw: [(plot) => this.lines(plot)], setCursor: [(plot) => this.told?.(plot.cursor.idx)] },
-    };
-  }
-
-  // A threshold that is near is in the picture.
-  range(low, high) {
-    if (low === null) return [0, 1];
-    const width = high - low || Math.abs(high) || 1;
-    for (const one of this.thresholds) {
-      if (one.value > high && one.value < high + width / 2) high = one.value;
-      if (one.value < low && one.value > low - width / 2) low = one.value;
-    }
-    return [low - width * 0.06, high + width * 0.06];
-  }
-
-  lines(plot) {
-    const { ctx, bbox } = plot;
-    ctx.save();
-    ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
-    ctx.clip();
-    ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
-    ctx.lineWidth = devicePixelRatio;
-    ctx.textAlign = "left";
-    const at = plot.valToPos(this.now, "x", true);
-    this.line(ctx, token("--now"), [at, bbox.top], [at, bbox.top + bbox.height]);
-    ctx.fillText("now", at + 4 * devicePixelRatio, bbox.top + 14 * devicePixelRatio);
-    ctx.setLineDash([4 * devicePixelRatio, 4 * devicePixelRatio]);
-    for (const one of this.thresholds) {
-      const y = plot.valToPos(one.value, "y", true);
-      this.line(ctx, token("--threshold"), [bbox.left, y], [bbox.left + bbox.width, y]);
-      ctx.fillText(`${one.direction} ${number(one.value)}: ${one.name}`, bbox.left + 6, y - 5 * devicePixelRatio);
-    }
-    ctx.restore();
-  }
-
-  line(ctx, colour, from, to) {
-    ctx.strokeStyle = ctx.fillStyle = colour;
-    ctx.beginPath();
-    ctx.moveTo(...from);
-    ctx.lineTo(...to);
-    ctx.stroke();
   }
 }
 

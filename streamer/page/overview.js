@@ -2,11 +2,11 @@
 import { daemon } from "./app.js";
 import { spark, told } from "./charts.js";
 import { Live } from "./live.js";
-import { api, crossing, element, first, lasting, number } from "./tools.js";
+import { api, crossing, element, first, lasting, number, unbroken } from "./tools.js";
 
 const PAGE = 25;
 const POINTS = 40;
-const SORTS = { name: "Name", skill: "Skill", width: "Band width", surprise: "Surprise", threshold: "Next threshold", age: "Age" };
+const SORTS = { name: "Name", skill: "Skill", width: "Band width", surprise: "Surprise", threshold: "Next threshold", age: "Last sample" };
 const REFRESH_MS = 10000;
 const FAST_MS = 2000; // for series whose samples come faster than they are sent
 const choice = { q: "", stream: "", sort: "name", order: "up", offset: 0 }; // kept from page to page
@@ -17,7 +17,7 @@ export async function overview(box) {
   const body = element("tbody");
   const pages = element("div", { class: "pages" });
   const { streams } = await api("streams");
-  const rates = new Map();
+  const [rates, heard] = [new Map(), new Map()];
   let live = null, refreshed = 0, asked = 0, timer = 0, closed = false;
 
   const refresh = async () => {
@@ -26,14 +26,19 @@ export async function overview(box) {
     const query = new URLSearchParams({ ...choice, limit: PAGE, points: POINTS });
     const found = await api(`series?${query}`);
     if (closed || mine !== asked) return;
-    const rows = new Map(found.series.map((one) => [one.id, new Row(one, missed)]));
+    const rows = new Map(found.series.map((one) => [one.id, new Row(one, missed, heard.get(one.id))]));
     body.replaceChildren(...[...rows.values()].map((row) => row.line));
     if (!rows.size) body.append(element("tr", {}, element("td", { colspan: 6 }, streams.some((one) => one.series) ? "No series has this name." : "No series yet: they come with the first messages.")));
     turn(found.total);
     const ids = [...rows.keys()];
-    if (ids.join() === live?.ids.join()) { live.onForecast = (one) => rows.get(one.id)?.forecast(one); return; }
+    const take = (one) => {
+      const row = rows.get(one.id);
+      row?.forecast(one);
+      if (row?.heard) heard.set(one.id, row.heard);
+    };
+    if (ids.join() === live?.ids.join()) { live.onForecast = take; return; }
     live?.close();
-    live = new Live(ids, (one) => rows.get(one.id)?.forecast(one), hear);
+    live = new Live(ids, take, hear);
   };
   const missed = () => {
     if (performance.now() - refreshed > FAST_MS) refresh().catch(() => {});
@@ -66,15 +71,22 @@ export async function overview(box) {
   };
 
   cards.append(...streams.map(card));
-  const heads = ["Series", "Past and forecast", "Now", "How good", "Next threshold", "Age"];
+  const heads = ["Series", "Past and forecast", "Now", "How good", "Next threshold", "Last sample"];
   const head = element("thead", {}, element("tr", {}, ...heads.map((one) => element("th", { scope: "col" }, one))));
   box.append(
-    element("h1", {}, "Streams"), cards, tools(streams, chosen),
+    element("h1", {}, "Streams"), help(), cards, tools(streams, chosen),
     element("div", { class: "frame" }, element("table", {}, element("caption", { class: "skip" }, "Series"), head, body)), pages,
   );
   await refresh();
   const again = setInterval(() => { if (!document.hidden) refresh().catch(() => {}); }, REFRESH_MS);
   return () => { closed = true; clearInterval(again); clearTimeout(timer); live?.close(); };
+}
+
+function help() {
+  return element("details", { class: "help" }, element("summary", {}, "What is this?"),
+    element("p", {}, "Streamer forecasts every series below each time a value comes, from its past alone, and checks every forecast against the values that follow. So each figure here was measured on values that the forecast had not seen."),
+    element("p", {}, "'No change' repeats the newest value, 'yesterday' that of a day before. 30 % better: the error was 30 % less, in the mean over near and far. A tick is the time between two values of a series."),
+    element("p", {}, "In the pictures values are solid, the forecast is dashed, and its band shows how sure it is. Open a series to see whether it can be trusted, and why."));
 }
 
 function tools(streams, chosen) {
@@ -88,39 +100,49 @@ function tools(streams, chosen) {
 }
 
 function card(stream) {
-  const rejected = Object.entries(stream.rejected).map(([reason, count]) => `${count.toLocaleString("en")} ${reason}`);
   const networks = Object.entries(stream.networks).map(([kind, version]) => `${kind} ${version}`);
   return element("section", { class: "card", "aria-label": `Stream ${stream.name}` },
     element("h2", {}, stream.name),
     element("p", {}, `${stream.series.toLocaleString("en")} series, `, element("span", { "data-rate": stream.name }, `${stream.samples.toLocaleString("en")} samples`)),
-    element("p", {}, `Forecasts are ${stream.words}.`),
-    element("p", { class: "soft" }, `Networks: ${networks.join(", ") || "none yet"}; ${stream.training}.`),
-    rejected.length ? element("p", { class: "bad" }, `Rejected messages: ${rejected.join(", ")}.`) : null);
+    element("p", {}, `Forecasts are ${unbroken(stream.words)}.`),
+    element("p", { class: "soft" }, `Networks: ${[networks.join(", "), stream.training].filter(Boolean).join("; ")}.`),
+    stream.rejected.length ? rejections(stream.rejected) : null);
+}
+
+function rejections(some) {
+  const count = some.reduce((sum, one) => sum + one.messages, 0);
+  const lines = some.map((one) => element("li", {}, `${one.messages.toLocaleString("en")} ${one.reason}: ${one.meaning} ${one.remedy}`));
+  return element("details", {}, element("summary", { class: "bad" }, `${count === 1 ? "1 message was" : `${count.toLocaleString("en")} messages were`} rejected: why, and what to do`), element("ul", { class: "plain" }, ...lines));
 }
 
 // A line of the list, which forecasts redraw.
 class Row {
-  constructor(one, missed) {
-    this.one = one;
-    this.missed = missed;
+  // heard: when its newest sample came, where that was while somebody looked. Its time may be of another clock.
+  constructor(one, missed, heard) {
+    [this.one, this.missed, this.heard] = [one, missed, heard];
+    this.told = one.forecast?.time;
     this.curve = element("td", { class: "curve" });
     this.value = element("td", { class: "number", "data-label": "now" });
     const label = (name) => ({ class: "number", "data-label": name });
+    this.age = element("td", label("last sample"));
     const better = one.skill.persistence > 0.005 ? "good" : one.skill.persistence < -0.005 ? "bad" : "";
     this.line = element("tr", {},
       element("td", { class: "name" }, element("a", { href: `#/series/${one.id}` }, one.name), element("div", { class: "soft" }, one.stream)),
       this.curve, this.value,
-      element("td", { class: `words ${better}` }, one.words),
+      element("td", { class: `words ${better}` }, unbroken(one.words)),
       element("td", { "data-label": "threshold" }, crossing(one.threshold) || element("span", { class: "soft" }, "–")),
-      element("td", label("age"), lasting(one.age)));
+      this.age);
     this.draw();
   }
 
   forecast(forecast) {
     const { history } = this.one;
     const last = history.times.at(-1);
+    if (this.told !== undefined && forecast.time !== this.told) this.heard = performance.now();
+    this.told = forecast.time;
     this.one.forecast = forecast;
     if (last !== undefined && forecast.time > last + 1.5 * forecast.interval) { // samples came in between
+      this.age.textContent = "now";
       this.value.textContent = number(first(forecast.value)[0]);
       this.missed();
       return;
@@ -134,6 +156,8 @@ class Row {
   }
 
   draw() {
+    const age = this.heard === undefined ? this.one.age : (performance.now() - this.heard) / 1000;
+    this.age.textContent = age < 2 ? "now" : `${lasting(age)} ago`;
     this.value.textContent = number(this.one.forecast ? first(this.one.forecast.value)[0] : this.one.value);
     this.curve.replaceChildren(spark(this.one.history, this.one.forecast), element("span", { class: "skip" }, told(this.one.forecast)));
   }

@@ -39,7 +39,10 @@ export function lasting(seconds) {
   return `${number(seconds >= 10 ? Math.round(seconds) : Math.round(seconds * 100) / 100)} s`;
 }
 
-export const share = (value) => (value === null ? "–" : `${Math.round(value * 100)} %`);
+// A number and its sign stay on one line.
+export const unbroken = (text) => text.replaceAll(" %", "\u00a0%");
+
+export const share = (value) => (value === null ? "–" : `${Math.round(value * 100)}\u00a0%`);
 
 // A series of d elements is shown by its first one.
 export const first = (values) => values.map((one) => (Array.isArray(one) ? one[0] : one));

@@ -1,8 +1,7 @@
 """A series in, the message that makes it a device in Home Assistant out.
 
 It is the MQTT device discovery of Home Assistant 2024.12 and newer: one retained message for a device and its sensors.
-Being retained it is there when Home Assistant starts, so that nobody has to listen for that. Forecasts have no
-`state_class`: a `measurement`, says Home Assistant's documentation, is of the present.
+Being retained it is there when Home Assistant starts, so that nobody has to listen for that.
 """
 
 import re
@@ -21,6 +20,10 @@ from streamer.records import Outgoing
 IDENT = re.compile(r"streamer_[\w-]+")
 """What `identifier` gives."""
 PERCENT = "{{ None if value_json.probability is none else (100 * value_json.probability) | round(1) }}"
+NO_MEASUREMENT = frozenset({"energy", "gas", "monetary", "reactive_energy", "volume", "water", "wind_direction"})
+"""Device classes of which Home Assistant takes no `state_class: measurement`."""
+CURVE = "{{ {'forecast': value_json} | tojson }}"
+"""A list of slots as an attribute: attributes have names."""
 UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 """Seconds of each unit that a duration is written in, the largest first."""
 
@@ -79,21 +82,48 @@ class Discovery:
         return f"{self.config.prefix}/device/{identifier(name, topic)}/config"
 
     def forecasts(self, topic: str) -> dict[str, dict[str, Any]]:
-        """A sensor for each lead, and for each element of a sample."""
-        sensors, d = {}, self.stream.sizes.d
-        about = {"unit_of_measurement": self.config.unit, "device_class": self.config.device_class}
-        for lead, element in product(self.leads, range(d)):
-            part, name = f"lead_{lead}", f"Forecast in {duration(lead, self.stream.interval)}"
-            value = f"value_json.mean[{lead - 1}]"
+        """A sensor for each lead, and for each element of a sample, with one for each end of the band.
+
+        The first one has the whole curve as its attributes.
+        """
+        sensors, d = dict[str, dict[str, Any]](), self.stream.sizes.d
+        for (lead, element), (end, quantile) in product(product(self.leads, range(d)), self.ends()):
+            part, name = f"{end or 'lead'}_{lead}", f"Forecast in {duration(lead, self.stream.interval)}"
+            value = self.value(lead, quantile)
             if d > 1:
                 part, name, value = f"{part}_{element}", f"{name}, element {element}", f"{value}[{element}]"
             sensors[part] = {
-                "name": name,
+                "name": f"{name}, {end} end" if end else name,
                 "state_topic": topic,
                 "value_template": f"{{{{ {value} }}}}",
-                **{key: text for key, text in about.items() if text is not None},
+                **self.about(),
+                **({} if sensors else self.attributes(topic)),
             }
         return sensors
+
+    def ends(self) -> list[tuple[str, float | None]]:
+        """The forecast itself, and the ends of its band where there are two, each with its quantile."""
+        quantiles = self.stream.publish.quantiles
+        band = [("lower", quantiles[0]), ("upper", quantiles[-1])] if len(quantiles) > 1 else []
+        return [("", None), *band]
+
+    def value(self, lead: int, quantile: float | None) -> str:
+        """Where a value stands in the messages of the stream, as Jinja has it."""
+        if self.stream.publish.shape == "slots":
+            return f"value_json[{lead - 1}]." + ("value" if quantile is None else f"quantiles['{quantile}']")
+        return ("value_json.mean" if quantile is None else f"value_json.quantiles['{quantile}']") + f"[{lead - 1}]"
+
+    def about(self) -> dict[str, str]:
+        """Unit and classes of a forecast; `measurement` has Home Assistant draw it and keep statistics."""
+        unit, device_class = self.config.unit, self.config.device_class
+        state_class = None if device_class in NO_MEASUREMENT else "measurement"
+        about = {"unit_of_measurement": unit, "device_class": device_class, "state_class": state_class}
+        return {key: text for key, text in about.items() if text is not None}
+
+    def attributes(self, topic: str) -> dict[str, str]:
+        """What makes the whole forecast the attributes of a sensor."""
+        template = {"json_attributes_template": CURVE} if self.stream.publish.shape == "slots" else {}
+        return {"json_attributes_topic": topic, **template}
 
     def thresholds(self, topic: str) -> dict[str, dict[str, Any]]:
         """Sensors for each threshold, unknown where no crossing is announced: seconds until it is crossed, and, where

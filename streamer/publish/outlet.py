@@ -12,9 +12,11 @@ from streamer.config import Stream
 from streamer.errors import Rejected
 from streamer.part import Part
 from streamer.publish import surprises, thresholds
-from streamer.publish.encode import encode, rounded
+from streamer.publish.digits import rounded
+from streamer.publish.encode import Curves, encode
 from streamer.publish.home_assistant import Discovery
 from streamer.publish.pattern import Pattern
+from streamer.publish.slots import slots
 from streamer.publish.surprises import Surprising
 from streamer.publish.thresholds import Thresholds
 from streamer.records import ForecastBatch, Outgoing
@@ -62,18 +64,24 @@ class Outlet:
             return True
         return any(map(self.pattern.matches, {topic, thresholds.forecast_of(topic), surprises.forecast_of(topic)}))
 
-    def check(self, series: Named) -> None:
-        """Raises Rejected (name) for a series whose messages would go to a topic that brokers do not take."""
+    def targets(self, series: Named) -> list[str]:
+        """The topics of a series' messages."""
         (topic,) = self.topics([series])
-        below = [f"/threshold/{one.name}" for one in self.thresholds.thresholds] if self.thresholds else []
-        below += [surprises.TOPIC] if self.surprising else []
-        slashes = topic.count("/") + max((one.count("/") for one in below), default=0)
-        size = len(topic.encode()) + max(map(len, below), default=0)
+        found = [topic, *self.thresholds_of(topic)]
+        return [*found, topic + surprises.TOPIC] if self.surprising else found
+
+    def check(self, targets: Sequence[str]) -> None:
+        """Raises Rejected (name) for topics that brokers do not take."""
+        slashes, size = max(one.count("/") for one in targets), max(len(one.encode()) for one in targets)
         if slashes > MOST_SLASHES or size > LONGEST_TOPIC:
             text = (
                 f"its forecasts would go to a topic of {slashes} slashes and {size} bytes; brokers take {MOST_SLASHES}"
             )
             raise Rejected("name", f"{text} and {LONGEST_TOPIC}")
+
+    def thresholds_of(self, topic: str) -> list[str]:
+        """The topics of a series' thresholds, by that of its forecasts."""
+        return [thresholds.topic_of(topic, one) for one in self.thresholds.thresholds] if self.thresholds else []
 
     def forget_announced(self) -> None:
         """The session on the broker is a new one."""
@@ -107,9 +115,12 @@ class Outlet:
         spoken = [speakers[chosen] for chosen in batch.chosen.tolist()]
         names, topics = [one.name for one in series], self.topics(series)
         extra = [one.extra for one in series] if self.labelled else None
-        curves = np.clip(rounded(batch.curves, batch.ticks.x), *self.limits)  # which have digits of their own
-        quantiles = self.publish.quantiles
-        payloads = encode(names, batch.ticks.time, batch.interval, spoken, curves, extra, quantiles)
+        time, x, quantiles = batch.ticks.time, batch.ticks.x, self.publish.quantiles
+        if self.publish.shape == "slots":
+            payloads = slots(time, batch.interval, np.clip(rounded(batch.curves, x), *self.limits), quantiles)
+        else:
+            curves = Curves(batch.curves, x, quantiles, self.limits)
+            payloads = encode(names, time, batch.interval, spoken, curves, extra)
         qos, retain = self.publish.qos, self.publish.retain
         messages = [Outgoing(topic, payload, qos, retain) for topic, payload in zip(topics, payloads, strict=True)]
         out = list(compress(messages, told.tolist()))
@@ -122,9 +133,7 @@ class Outlet:
     def clear(self, series: Sequence[Named]) -> list[Outgoing]:
         """Messages that take back all that a broker may keep of these series: empty ones, retained."""
         forecasts = self.topics(series)
-        kept = list(forecasts)
-        if self.thresholds:
-            kept += [thresholds.topic_of(topic, one) for topic in forecasts for one in self.thresholds.thresholds]
+        kept = [one for topic in forecasts for one in (topic, *self.thresholds_of(topic))]
         if self.discovery:
             kept += [self.discovery.topic(one.name, topic) for one, topic in zip(series, forecasts, strict=True)]
         return [Outgoing(topic, b"", 1, True) for topic in kept]

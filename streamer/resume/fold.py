@@ -19,6 +19,7 @@ from streamer.forecast.network import NetworkForecaster
 from streamer.models import KINDS
 from streamer.records import ForecastBatch, Kind, Outgoing
 from streamer.resume import snapshot
+from streamer.store import gathered
 from streamer.store.journal import Journal, SeriesRow
 from streamer.store.outcomes import TrainingOutcome, newest_network, outcomes_after, outgrown
 from streamer.store.samples import NEWEST
@@ -109,6 +110,8 @@ def resume(
         replayed = catch_up(stream, known, journal, halt, untold)
     if stream.grid.fill:
         replayed.rows |= fill_overdue(stream)
+    if stream.gather is not None:
+        stream.gather.restore(*gathered.read(journal, stream.name, stream.gather.fit))
     wanting = stream.panel.wants_networks and not stream.panel.networks
     if wanting and outgrown(journal, stream.name, stream.config.sizes):
         stream.start_over()

@@ -6,15 +6,17 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from streamer.errors import StateBlocked, StateDamaged, StateError
-from streamer.store.schema import MIGRATIONS, migrate
+from streamer.errors import StateBlocked, StateDamaged, StateError, StateLocked
+from streamer.store.schema import MIGRATIONS, migrate, newest_shape, shape
 
 FILE = "journal.sqlite3"
 LOCK = "lock"
+SUSPECT = "journal.suspect"
+"""A file beside the journal that says: it was found damaged while in use."""
 SNAPSHOTS = "snapshots"
 SYNCHRONOUS = {"process": "NORMAL", "power": "FULL"}
 """In WAL mode a commit survives the death of the process with either, and a power cut with FULL."""
@@ -30,6 +32,8 @@ BLOCKED = {
     sqlite3.SQLITE_CANTOPEN,  # without a free file descriptor
 }
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+NO_TEXT = "Could not decode to UTF-8"
+"""How Python begins its error about text that SQLite read; all text in the journal was UTF-8."""
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 Durability = Literal["process", "power"]
@@ -38,7 +42,7 @@ Durability = Literal["process", "power"]
 def only_writer(directory: Path) -> int:
     """Locks a state directory, which is created if absent; returns the lock's file descriptor.
 
-    Raises StateError if another process holds the lock.
+    Raises StateLocked if another process holds the lock.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(directory / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
@@ -47,19 +51,22 @@ def only_writer(directory: Path) -> int:
     except BlockingIOError:
         os.close(lock)
         message = f"{directory}: another streamer uses it; give each its own state.path and mqtt.client_id"
-        raise StateError(message) from None
+        raise StateLocked(message) from None
     return lock
 
 
 def connect(path: Path, durability: Durability, migrations: Sequence[str] = MIGRATIONS) -> sqlite3.Connection:
     """A connection that can write; the file is created if absent and migrated to the newest version.
 
-    Raises StateDamaged if SQLite finds the file damaged, StateError if a newer version wrote it.
+    Raises StateDamaged if the file is damaged, or was found to be by the process before, StateError if a newer version
+    wrote it.
     """
     path.touch(mode=0o600)
     database = sqlite3.connect(path, isolation_level=None)
     try:
         with failures(path):
+            if path.with_name(SUSPECT).exists():
+                raise StateDamaged(f"{path}: was found damaged while in use")
             database.execute("PRAGMA journal_mode = WAL")
             database.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
             database.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
@@ -69,6 +76,8 @@ def connect(path: Path, durability: Durability, migrations: Sequence[str] = MIGR
             (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
             if found != "ok":
                 raise StateDamaged(f"{path}: damaged ({found})")
+            if shape(database) != newest_shape(migrations):
+                raise StateDamaged(f"{path}: damaged (its tables are not those that were made)")
     except BaseException:
         database.close()
         raise
@@ -97,6 +106,7 @@ def set_aside(path: Path) -> Path:
     snapshots = path.with_name(SNAPSHOTS)
     if snapshots.exists():
         snapshots.rename(path.with_name(f"{SNAPSHOTS}.{stamp}"))
+    path.with_name(SUSPECT).unlink(missing_ok=True)
     for suffix in ("-wal", "-shm", ""):
         file = path.with_name(path.name + suffix)
         if file.exists():
@@ -104,14 +114,27 @@ def set_aside(path: Path) -> Path:
     return path.with_name(f"{path.name}.{stamp}")
 
 
+def suspect(path: Path) -> None:
+    """Notes that the journal is damaged, as far as the file system lets one."""
+    with suppress(OSError):
+        path.with_name(SUSPECT).touch(mode=0o600)
+
+
 @contextmanager
 def failures(path: Path) -> Iterator[None]:
-    """Turns errors of SQLite and of the file system into StateError, with one line that names the file."""
+    """Turns errors of SQLite and of the file system into StateError, with one line that names the file.
+
+    A damaged journal is noted as suspect, so that the next start does not meet the same.
+    """
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite's message quotes what it cannot read
+        suspect(path)
+        raise StateDamaged(f"{path}: damaged (text that is not UTF-8)") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code
-        if code in DAMAGED:
+        if code in DAMAGED or str(error).startswith(NO_TEXT):
+            suspect(path)
             raise StateDamaged(f"{path}: {error}") from error
         kind = StateBlocked if code in BLOCKED else StateError
         raise kind(f"{path}: {error}; check state.path, its owner and the space left") from error

@@ -6,6 +6,7 @@ import numpy as np
 
 from streamer.store.damage import whole
 from streamer.store.journal import Journal
+from streamer.store.names import reserve
 from streamer.store.samples import logged
 
 
@@ -28,8 +29,5 @@ def forget(journal: Journal, idents: Collection[int]) -> None:
         newest = journal.next_series() - 1
         journal.database.executemany("DELETE FROM series WHERE id = ?", keys)
         if newest in idents:
-            journal.database.execute(
-                "INSERT INTO series (id, stream, topic, part, field, d, interval) VALUES (?, '', ?, '', '', 1, 0)",
-                (newest, str(newest)),
-            )
+            reserve(journal.database, newest)
         journal.samples.rolled_back()

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import struct
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import starmap
@@ -15,6 +15,7 @@ from typing import Self
 from streamer.config import Stream
 from streamer.errors import StateDamaged, StateError
 from streamer.records import Floats, Ints
+from streamer.store import names
 from streamer.store.damage import Damage
 from streamer.store.database import FILE, LONG_PAGES, Durability, connect, failures, only_writer, set_aside
 from streamer.store.handover import Handover
@@ -75,6 +76,7 @@ class Journal:
         self.database, self.path, self.lock = database, path, lock
         self.damage = damage or Damage()
         self.damage.watch(database)
+        names.watch(database)
         self.samples = Samples(database, limits)
         self.handover = Handover()
         self.inode = path.stat().st_ino
@@ -102,6 +104,9 @@ class Journal:
                 database = connect(path, durability)
             journal = cls(database, path, lock, limits)
             journal.set_aside = aside
+            if bad := names.damaged(database):
+                with journal.transaction():
+                    names.leave_out(database, bad, journal.damage, journal.samples)
             undo.pop_all()
         return journal
 
@@ -173,10 +178,8 @@ class Journal:
 
     def add_series(self, rows: Iterable[tuple[int, Source, str, str]]) -> None:
         """Adds new series (id, source, topic, part), within a transaction."""
-        self.database.executemany(
-            "INSERT INTO series (id, stream, topic, part, field, d, interval) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(ident, of.stream, topic, part, of.field, of.d, of.interval) for ident, of, topic, part in rows],
-        )
+        new = [(ident, of.stream, topic, part, of.field, of.d, of.interval) for ident, of, topic, part in rows]
+        names.add(self.database, new)
         self.known = None
 
     def append(self, rows: Iterable[SampleRow]) -> None:
@@ -204,9 +207,9 @@ class Journal:
                 "UPDATE log SET handed_over = ? WHERE id = (SELECT max(id) FROM log)", (self.handover.mark,)
             )
 
-    def anchor(self, rows: Iterable[tuple[float, int]]) -> None:
+    def anchor(self, rows: Sequence[tuple[float, int]]) -> None:
         """Sets anchors: (time of tick 0, series), for grids that are new or laid anew; within a transaction."""
-        self.database.executemany("UPDATE series SET anchor = ? WHERE id = ?", rows)
+        names.anchor(self.database, rows)
 
     def trim(self, oldest: Iterable[tuple[int, int]]) -> None:
         """Drops samples before a tick: (series, first tick to keep), within a transaction.

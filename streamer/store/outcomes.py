@@ -24,7 +24,8 @@ COLUMNS = "kind, version, errors, scales, weights, models.checksum"
 
 @dataclass(frozen=True, slots=True)
 class NetworkRow:
-    """One version of a network: `errors` has E_p by model, `scales` mean and standard deviation by series id."""
+    """One version of a network: `scales` has mean and standard deviation by series id, `errors` E_p by model, and what
+    the gate compared (`Errors.ratio`): `ratio`, and that of the network `before`, as far as they are known."""
 
     kind: Kind
     version: int

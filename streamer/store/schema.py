@@ -3,6 +3,7 @@
 import sqlite3
 import struct
 from collections.abc import Sequence
+from contextlib import closing
 
 MIGRATIONS = (
     """
@@ -135,8 +136,25 @@ ALTER TABLE log ADD COLUMN checksum INTEGER; -- as damage.py has it, NULL where 
 ALTER TABLE chunks ADD COLUMN checksum INTEGER;
 ALTER TABLE models ADD COLUMN checksum INTEGER;
 """,
+    """
+ALTER TABLE series ADD COLUMN checksum INTEGER;
+""",
+    """
+CREATE TABLE readings ( -- of ticks that are open, batch by batch, and of counters
+  id INTEGER PRIMARY KEY,
+  stream TEXT NOT NULL,
+  fit TEXT NOT NULL, -- JSON of the settings that they were taken under
+  whole INTEGER NOT NULL, -- 1: all that was known then, and what is of before is gone; 0: what came since
+  readings BLOB NOT NULL, -- JSON
+  checksum INTEGER NOT NULL
+) STRICT;
+""",
 )
 """Step i migrates version i to version i + 1; a step that was released never changes."""
+
+
+Shape = list[tuple[str, str, str, int, int]]
+"""Table, column, type, whether it may not be NULL, and its place in the primary key, of all columns of a file."""
 
 
 class InOrder:
@@ -166,3 +184,18 @@ def migrate(database: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS
     for step in range(version, len(migrations)):
         database.executescript(f"BEGIN; {migrations[step]} PRAGMA user_version = {step + 1}; COMMIT;")
     return int(version)
+
+
+def shape(database: sqlite3.Connection) -> Shape:
+    """The tables that a file has."""
+    return database.execute(
+        'SELECT tables.name, columns.name, columns.type, "notnull", pk FROM sqlite_master AS tables'
+        " JOIN pragma_table_info(tables.name) AS columns WHERE tables.type = 'table' ORDER BY 1, cid"
+    ).fetchall()
+
+
+def newest_shape(migrations: Sequence[str] = MIGRATIONS) -> Shape:
+    """The tables that a file of the newest version has."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        migrate(database, migrations)
+        return shape(database)

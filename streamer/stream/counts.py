@@ -25,28 +25,63 @@ class Latency:
         self.seconds += float(latency.sum())
 
 
-class Counts:
-    """Counters of one stream.
+class Trainings:
+    """Counters of a stream's trainings.
 
-    surprises: announcements of series that are outside their bands. latency: from sample to forecast. retrainings: by
-    kind and result. gated: E_p of the newest training on its held-out ticks, by model. dues: trainings that were due,
-    by cause.
+    dues: those that were due, by cause. ended: by kind of network and result. seconds: that they took. gated: error of
+    each network at its newest one, as the gate compares it (`Errors.ratio`).
     """
 
     def __init__(self) -> None:
-        self.samples = self.bridged = self.filled = self.ignored = self.surprises = 0
+        self.dues: Counter[str] = Counter()
+        self.ended: Counter[tuple[str, str]] = Counter()
+        self.seconds = 0.0
+        self.gated: dict[str, float] = {}
+
+    def due(self, cause: str) -> None:
+        """A training that is due."""
+        self.dues[cause] += 1
+
+    def end(self, result: str, kinds: Iterable[str] = KINDS) -> None:
+        """What came of a training for these kinds of networks."""
+        for kind in kinds:
+            self.ended[kind, result] += 1
+
+    def spend(self, seconds: float) -> None:
+        """Time that a training took."""
+        self.seconds += seconds
+
+    def gate(self, candidate: Candidate) -> None:
+        """The error that the gate compared."""
+        self.gated[candidate.kind] = candidate.errors.ratio
+
+
+class Counts:
+    """Counters of one stream.
+
+    surprises: announcements of series that are outside their bands. latency: from sample to forecast.
+    """
+
+    def __init__(self) -> None:
+        self.gaps = 0
+        self.samples = self.bridged = self.filled = self.ignored = self.gathered = self.surprises = self.forgotten = 0
         self.rejected: Counter[str] = Counter()
         self.forecasts: Counter[str] = Counter()
         self.latency = Latency()
-        self.retrainings: Counter[tuple[str, str]] = Counter()
-        self.dues: Counter[str] = Counter()
-        self.training_seconds = 0.0
-        self.gated: dict[str, float] = {}
+        self.trainings = Trainings()
 
     def accept(self, bridged: int) -> None:
         """One sample, after so many missing ticks."""
         self.samples += 1
         self.bridged += bridged
+
+    def leave_gap(self) -> None:
+        """One gap that is not bridged, as its series had too many at once."""
+        self.gaps += 1
+
+    def gather(self) -> None:
+        """One reading that becomes part of a sample."""
+        self.gathered += 1
 
     def fill(self, ticks: int) -> None:
         """Ticks that have the last value."""
@@ -57,7 +92,7 @@ class Counts:
         self.rejected[reason] += 1
 
     def ignore(self) -> None:
-        """One message without a value that is asked for."""
+        """One message, or one part of it, without a value that is asked for."""
         self.ignored += 1
 
     def forecast(self, models: Sequence[str], chosen: Ints, latency: Floats) -> None:
@@ -70,19 +105,6 @@ class Counts:
         """So many series of which it is announced that they are outside their bands."""
         self.surprises += series
 
-    def due(self, cause: str) -> None:
-        """A training that is due."""
-        self.dues[cause] += 1
-
-    def retrain(self, result: str, kinds: Iterable[str] = KINDS) -> None:
-        """What came of a training for these kinds of networks."""
-        for kind in kinds:
-            self.retrainings[kind, result] += 1
-
-    def spend(self, seconds: float) -> None:
-        """Time that a training took."""
-        self.training_seconds += seconds
-
-    def gate(self, candidate: Candidate) -> None:
-        """The errors that the gate compared."""
-        self.gated |= {candidate.kind: candidate.errors.e_p, "persistence": candidate.errors.persistence}
+    def forget(self, series: int) -> None:
+        """So many series that are no more."""
+        self.forgotten += series

@@ -22,8 +22,8 @@ class Schedule:
     """When a training of a stream is due.
 
     growth: the most samples and filled ticks that a series has gained since a training was last asked for. under_way:
-    whether one is that has not ended. concluded: whether any has come to an outcome. failures: of trainings, in a row.
-    drift: whose errors have grown.
+    whether one is that has not ended. cause: why the newest was. concluded: whether any has come to an outcome.
+    failures: of trainings, in a row. drift: whose errors have grown.
     """
 
     def __init__(self, config: Stream) -> None:
@@ -31,6 +31,7 @@ class Schedule:
         self.under_way = self.concluded = False
         self.growth = 0
         self.failures = 0
+        self.cause: Cause = "first"
         self.drift = Drift(config)
 
     def due(self, live: bool, series: int) -> Cause | None:
@@ -62,9 +63,9 @@ class Schedule:
         """The most ticks that a series has gained is this."""
         self.growth = growth
 
-    def begin(self) -> None:
+    def begin(self, cause: Cause) -> None:
         """A training is asked for."""
-        self.under_way, self.growth = True, 0
+        self.under_way, self.growth, self.cause = True, 0, cause
 
     def failed(self) -> None:
         """It came to nothing."""

@@ -11,9 +11,11 @@ from streamer.config import Metrics, Stream
 from streamer.errors import Rejected
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.panel import Panel
+from streamer.ingest.gather import Gather
 from streamer.ingest.grid import Grid, Series, SeriesIndex
 from streamer.ingest.intake import Intake
 from streamer.ingest.ticks import TickBatcher
+from streamer.ingest.times import Doubled
 from streamer.models import Kind
 from streamer.part import Part
 from streamer.publish.outlet import Outlet
@@ -39,7 +41,7 @@ class Observer(Protocol):
 class StreamState:
     """A stream, made of:
 
-    intake      what its messages mean: payload to values and time
+    intake      what its messages mean: payload to values and time, and how several readings become a sample
     index       its series, and where each of them stands on the `grid`
     ticks       accepted samples on their way into tick batches
     panel       forecasters, their scores and the choice between them; a swap replaces it by one assignment
@@ -61,7 +63,7 @@ class StreamState:
         self.config, self.observer = config, observer
         self.grid = Grid(config.interval, config.max_gap, config.fill is not None)
         self.intake = Intake(config)
-        self.index = SeriesIndex(self.intake.multiseries is not None)
+        self.index = SeriesIndex(self.intake.multiseries is not None or self.gather is not None)
         self.ticks = TickBatcher(config.sizes.d, self.grid)
         self.panel = Panel.begin(config, metrics)
         self.schedule = Schedule(config)
@@ -80,6 +82,11 @@ class StreamState:
         return self.index.rows
 
     @property
+    def gather(self) -> Gather | None:
+        """What readings become samples by, None where each is one."""
+        return self.intake.gather
+
+    @property
     def source(self) -> Source:
         """How the journal identifies the stream's series."""
         return Source.of(self.config)
@@ -95,9 +102,11 @@ class StreamState:
         yield self.schedule.drift
         yield from self.outlet.parts()
 
-    def check(self, topic: str, part: str = "") -> None:
-        """Raises Rejected (name) for a new series that could not be published."""
-        self.outlet.check(Series(-1, -1, topic, part, self.intake.labels(topic)))
+    def targets(self, topic: str, part: str = "") -> list[str]:
+        """The topics of a new series' messages. Raises Rejected (name) where brokers would not take them."""
+        found = self.outlet.targets(Series(-1, -1, topic, part, self.intake.labels(topic)))
+        self.outlet.check(found)
+        return found
 
     def add(self, ident: int, topic: str, part: str = "") -> Series:
         """A new series, at the next row."""
@@ -110,8 +119,10 @@ class StreamState:
         self.index.add(series)  # last: the metrics' threads look up the arrays of every series they see
         return series
 
-    def accept(self, series: Series, values: tuple[float, ...], time: float | None, arrived: float) -> None:
-        """The series now stands at the sample's tick, and the sample waits for `advance`.
+    def accept(
+        self, series: Series, values: tuple[float, ...], time: float | None, arrived: float, back: bool = False
+    ) -> None:
+        """The series now stands at the sample's tick, and the sample waits for `advance`; back: even at an earlier one.
 
         Raises Rejected: late, duplicate.
         """
@@ -121,17 +132,28 @@ class StreamState:
         try:
             advance = series.place(dated, self.grid)
         except Rejected as rejected:
-            if rejected.reason != "late" or not self.index.clocks.disagree(series.row, dated, arrived):
-                raise
-            advance = self.set_back(series, dated)
+            advance = self.set_back(series, dated) if back else self.place_late(series, dated, arrived, rejected)
         else:
             self.index.clocks.agree(series.row)
+            if 1 < advance <= self.grid.longest and self.ticks.crowded(series.row, advance - 1):
+                advance = series.begin_anew(advance, self.grid)
+                self.counts.leave_gap()
         self.counts.accept(self.ticks.add(series, values, advance, arrived))
         self.schedule.grow(series.growth)
         if self.grid.fill:
             self.ticks.quiet.expect(series)
-            for quiet, ticks in self.ticks.quiet.overdue(dated):
+            for quiet, ticks in self.ticks.quiet.overdue(series.time):
                 self.fill(quiet, ticks)
+
+    def place_late(self, series: Series, time: float, arrived: float, rejected: Rejected) -> int:
+        """Ticks to a sample that came too late to be placed: one of the second of two hours of the same name, or one
+        whose clock was set back. Raises Rejected.
+        """
+        if isinstance(time, Doubled) and time.later <= arrived + self.intake.max_ahead:
+            return series.place(time.later, self.grid)
+        if rejected.reason != "late" or not self.index.clocks.disagree(series.row, time, arrived):
+            raise rejected
+        return self.set_back(series, time)
 
     def set_back(self, series: Series, time: float) -> int:
         """The series begins anew at an earlier time: ticks from where it stood to its sample there.
@@ -228,8 +250,8 @@ class StreamState:
 
     def begin_training(self, cause: Cause) -> None:
         """A training is asked for, on what the series hold now."""
-        self.counts.due(cause)
-        self.schedule.begin()
+        self.counts.trainings.due(cause)
+        self.schedule.begin(cause)
         for series in self.series:
             series.ask()
 

@@ -31,10 +31,7 @@ async def promote(
     """
     promotions, name, sizes = stream.promotions, stream.name, stream.config.sizes
     version = max(promotions.version, newest_version(journal, name)) + 1
-    rows = tuple(
-        NetworkRow(c.kind, version, {c.kind: c.errors.e_p, "persistence": c.errors.persistence}, c.scales, c.weights)
-        for c in candidates
-    )
+    rows = tuple(NetworkRow(c.kind, version, compared(c), c.scales, c.weights) for c in candidates)
     async with lock:
         promotions.begin()
         series, upto = list(stream.series), {one.ident: one.tick for one in stream.series}
@@ -63,6 +60,13 @@ async def promote(
     finally:
         promotions.end()
     return version
+
+
+def compared(candidate: Candidate) -> dict[str, float]:
+    """The errors of a candidate for the journal, and those of the live network that it was compared with."""
+    own, live = candidate.errors, candidate.live
+    before = {"before": live.ratio} if live else {}
+    return {candidate.kind: own.e_p, "persistence": own.persistence, "ratio": own.ratio, **before}
 
 
 async def catch_up(networks: Sequence[NetworkForecaster], stream: StreamState, count: int) -> None:

@@ -1,33 +1,32 @@
 """`streamer demo`: embedded broker, daemon and replays in one process, shown live in the terminal."""
 
 import asyncio
+import os
 import signal
 import socket
+import sys
 import tempfile
-from collections.abc import Iterator
+import webbrowser
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, Group
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
 from ruamel.yaml import YAML
 
 from streamer.app import Daemon, daemon
 from streamer.config import Config, Mqtt
 from streamer.config.loader import parse
 from streamer.errors import StreamerError
-from streamer.forecast.mix import MIX
 from streamer.mqtt.publisher import Publisher
-from streamer.stream.state import StreamState
+from streamer.observe.views import detail
 from streamer.tools.replay.play import Form, Pace, play
 from streamer.tools.replay.sources import SourceOptions, open_source
-from streamer.tools.words import NO_CHANGE, lasting, multiple
+from streamer.tools.view import View, said
+from streamer.tools.words import NO_CHANGE, lasting
 
 SOURCES = {
     "demo/building/temperature": ("building", SourceOptions(interval=900.0, seed=3), 50.0),
@@ -35,6 +34,7 @@ SOURCES = {
     "demo/waves/trapezoid": ("trapezoid", SourceOptions(interval=0.01, seed=2), 50.0),
 }
 """Topic -> source, its options, rate in samples per second."""
+UNITS = {"demo/building/temperature": "°C"}
 
 REFRESH_SECONDS = 0.5
 """Time between two views on a terminal."""
@@ -42,8 +42,8 @@ PLAIN_SECONDS = 5.0
 """Time between two views where the output is not a terminal."""
 
 
-async def demo(seconds: float | None, port: int | None, metrics_port: int | None) -> None:
-    """Run until SIGTERM, Ctrl-C or the end of `seconds`.
+async def demo(seconds: float | None, port: int | None, metrics_port: int | None, browse: bool) -> None:
+    """Run until SIGTERM, Ctrl-C or the end of `seconds`; browse: open the page.
 
     Raises StartError if a given port is not free.
     """
@@ -54,14 +54,13 @@ async def demo(seconds: float | None, port: int | None, metrics_port: int | None
     with tempfile.TemporaryDirectory(prefix="streamer-demo-") as state:
         async with daemon(configured(port, metrics_port, Path(state))) as running:
             console.print(*introduction(running), sep="\n", soft_wrap=True)
+            if browse:
+                await open_page(page(running), console.print)
             try:
                 await play_and_watch(running, console, stop, seconds)
             except* StreamerError as known:
                 raise known.exceptions[0] from None
-    console.print(*tables(running))
     console.print(*conclusion(running), sep="\n", soft_wrap=True)
-    swapped = [f"{stream.name} {'+'.join(stream.panel.networks) or 'none yet'}" for stream in running.fast.streams]
-    console.print(f"Networks live at the end: {', '.join(swapped)}. Next: your own broker, see README.md.")
 
 
 async def play_and_watch(running: Daemon, console: Console, stop: asyncio.Event, seconds: float | None) -> None:
@@ -69,7 +68,7 @@ async def play_and_watch(running: Daemon, console: Console, stop: asyncio.Event,
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(running.serve(), name="daemon")
         others = [tasks.create_task(replay(running, topic), name=f"replay {topic}") for topic in SOURCES]
-        others.append(tasks.create_task(watch(running, console), name="view"))
+        others.append(tasks.create_task(watch(View(running, UNITS), console), name="view"))
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await stop.wait()
@@ -99,13 +98,18 @@ def free_or(port: int) -> int:
     return port
 
 
+def page(running: Daemon) -> str:
+    """Address of the page."""
+    return f"http://127.0.0.1:{running.metrics_port}/"
+
+
 def introduction(running: Daemon) -> Iterator[str]:
     """The lines printed first: addresses of the page, of broker and metrics, how to stop."""
-    broker = Mqtt(url=running.mqtt_url)
-    yield f"See the forecasts in a browser:  http://127.0.0.1:{running.metrics_port}/"
-    yield f"Broker on {broker.host}:{broker.port}; watch the forecasts:  mosquitto_sub -p {broker.port} -t 'forecast/#'"
-    yield f"Metrics on http://127.0.0.1:{running.metrics_port}/metrics"
-    yield f"{NO_CHANGE} is the forecast that the newest value stays. No data repeat. Stop with Ctrl-C.\n"
+    port = Mqtt(url=running.mqtt_url).port
+    yield f"See the forecasts in a browser:  {page(running)}"
+    yield f"or in any MQTT client:           mosquitto_sub -p {port} -t 'forecast/#'"
+    yield f"Metrics for Prometheus:          {page(running)}metrics"
+    yield "No data repeat. Ctrl-C stops it.\n"
 
 
 async def replay(running: Daemon, topic: str) -> None:
@@ -118,65 +122,35 @@ async def replay(running: Daemon, topic: str) -> None:
         await play(open_source(source, options), publisher.publish, Pace(rate=rate), Form(topic))
 
 
-async def watch(running: Daemon, console: Console) -> None:
+async def watch(view: View, console: Console) -> None:
     """Show the view again and again: redrawn in place on a terminal, printed every PLAIN_SECONDS elsewhere."""
     if not console.is_terminal:
         while True:
             await asyncio.sleep(PLAIN_SECONDS)
-            console.print(picture(running))
+            console.print(*await view.lines(console.width), sep="\n", soft_wrap=True)
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
-            live.update(picture(running), refresh=True)
+            live.update(Group(*await view.lines(console.width)), refresh=True)
             await asyncio.sleep(REFRESH_SECONDS)
 
 
-def picture(running: Daemon) -> RenderableType:
-    """The view: the tables, and what the slow lane is doing."""
-    shown = tables(running)
-    busy = running.slow.activity
-    doing = "waiting for samples" if not shown else "collecting samples until a training is due"
-    if busy.stream:
-        doing = f"training {busy.stream}: {busy.kind or 'starting'} epoch {busy.epoch}/{busy.epochs}"
-    return Group(*shown, Text(f"now: {doing}\n"))
-
-
-def tables(running: Daemon) -> list[Table]:
-    """A table of errors for each stream that has series."""
-    return [errors_of(stream) for stream in running.fast.streams if stream.series]
-
-
-def errors_of(stream: StreamState) -> Table:
-    """A table with a row per series: the error of the mixture by lead, as a multiple of that of persistence."""
-    title = f"stream {stream.name}: times the error of {NO_CHANGE}, by lead"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("series", no_wrap=True)
-    for name in ("samples", *(f"{lead} ahead" for lead in stream.panel.leads)):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("networks", no_wrap=True)
-    networks = ", ".join(stream.panel.networks) or "none yet"
-    for series in stream.series:
-        cells = [multiple(*both) for both in zip(*mean_errors(stream, series.row), strict=True)]
-        table.add_row(series.topic.removeprefix("demo/"), str(series.tick + 1), *cells, networks)
-    return table
-
-
-def mean_errors(stream: StreamState, row: int) -> tuple[list[float], list[float]]:
-    """Mean absolute errors of the mixture and of persistence, at each lead shown, over the same samples."""
-    panel, scores = stream.panel, stream.panel.scores
-    with np.errstate(invalid="ignore"):
-        mean = scores.sums[row, :, 2] / scores.sums[row, :, 0]
-    shown = mean[panel.shown].T
-    mixture: list[float] = shown[panel.models.index(MIX)].tolist()
-    return mixture, shown[scores.reference].tolist()
+async def open_page(url: str, say: Callable[[str], None]) -> None:
+    """Show the page in a browser, where there is a screen for one."""
+    screen = sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY")))
+    if not screen or not await asyncio.to_thread(webbrowser.open, url):
+        say(f"No browser found here. Open {url} in one that reaches this machine.")
 
 
 def conclusion(running: Daemon) -> Iterator[str]:
     """What was found, a line for each series, of the nearest lead and of the farthest."""
-    yield "Mean absolute errors of the mixture over the newest samples, each forecast before it came:"
+    yield f"At the end, errors of the forecasts over those of {NO_CHANGE}, each made before:"
     for stream in running.fast.streams:
-        leads, interval = stream.panel.leads, stream.config.interval or 1.0
+        interval = stream.config.interval or 1.0
         for series in stream.series:
-            mixture, reference = mean_errors(stream, series.row)
-            near, far = (multiple(mixture[i], reference[i]) for i in (0, -1))
-            name, soon, late = series.topic.removeprefix("demo/"), lasting(interval), lasting(leads[-1] * interval)
-            yield f"  {name}: {near} times the error of {NO_CHANGE} {soon} ahead, {far} times {late} ahead"
+            one = detail(stream, series.row)
+            near, *_, far = (multiple for multiple, _ in said(one))
+            soon, late = lasting(interval), lasting(one.shown[-1] * interval)
+            yield f"  {one.name.removeprefix('demo/')}: {near} times {soon} ahead, {far} times {late} ahead"
+    live = (f"{stream.name} {'+'.join(stream.panel.networks) or 'none yet'}" for stream in running.fast.streams)
+    yield f"Networks live at the end: {', '.join(live)}."
+    yield "Next: your own broker, see README.md."

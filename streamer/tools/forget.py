@@ -1,46 +1,85 @@
 """A pattern in, the state and the broker without the series it selects out."""
 
+import asyncio
+import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from pathlib import Path
 
 from streamer.config import Config, Mqtt
-from streamer.errors import StateError
+from streamer.errors import StateError, StateLocked
 from streamer.ingest.grid import Series
 from streamer.ingest.intake import Intake
-from streamer.ingest.topics import joined, matches
+from streamer.ingest.topics import joined
+from streamer.lanes.forgetting import LOOK_SECONDS, selects
 from streamer.mqtt.access import LinkError
 from streamer.mqtt.publisher import Publisher
 from streamer.publish.outlet import Outlet
 from streamer.records import Outgoing
+from streamer.store import requests
 from streamer.store.database import FILE
 from streamer.store.forget import forget
 from streamer.store.journal import Journal, SeriesRow, Source
+
+PATIENCE = 60.0
+"""Seconds for a running daemon to forget."""
 
 
 async def forget_series(config: Config, pattern: str, say: Callable[[str], None]) -> int:
     """Forget the series whose name or topic this filter selects: how many.
 
-    First what the broker keeps of them is cleared, then the journal: whoever is interrupted may begin again. Raises
-    StateError, while a daemon runs too, and StartError or StateError where the broker does not take it.
+    Where a daemon runs it does so itself. Else what the broker keeps of them is cleared first, then the journal:
+    whoever is interrupted may begin again. Raises StateError, and StartError where the broker does not take it.
     """
-    if not (config.state.path / FILE).exists():
-        raise StateError(f"{config.state.path}: holds no journal; name the configuration of the daemon that wrote it")
-    with closing(Journal.open(config.state.path, config.state.durability)) as journal:
+    directory = config.state.path
+    if not (directory / FILE).exists():
+        raise StateError(f"{directory}: holds no journal; name the configuration of the daemon that wrote it")
+    try:
+        journal = Journal.open(directory, config.state.durability)
+    except StateLocked:
+        return await have_forgotten(config, pattern, say)
+    with closing(journal):
         found = {source: selected(journal, source, pattern) for source in journal.sources()}
         if config.mqtt.scheme != "embedded":
             await clear(config.mqtt, kept_of(config, found))
-        for source, rows in found.items():
-            for row in rows:
-                say(f"{source.stream}: {joined(row.topic, row.part)}")
+        tell(found, say)
         gone = [row.ident for rows in found.values() for row in rows]
         forget(journal, gone)
     return len(gone)
 
 
+async def have_forgotten(config: Config, pattern: str, say: Callable[[str], None]) -> int:
+    """Ask the running daemon, and wait until it has. Raises StateError where it does not."""
+    directory, end = config.state.path, time.monotonic() + PATIENCE
+    found = wanted(directory, pattern)
+    tell(found, say)
+    if not any(found.values()):
+        return 0
+    requests.ask(directory, pattern)
+    while any(wanted(directory, pattern).values()):
+        if time.monotonic() > end:
+            requests.take(directory)
+            raise StateError(f"{directory}: the daemon there has not forgotten them in {PATIENCE:.0f} s; see its log")
+        await asyncio.sleep(LOOK_SECONDS / 4)
+    return sum(map(len, found.values()))
+
+
+def wanted(directory: Path, pattern: str) -> dict[Source, list[SeriesRow]]:
+    """The series in a journal, perhaps of a running daemon, that the filter selects."""
+    with closing(Journal.read(directory)) as journal:
+        return {source: selected(journal, source, pattern) for source in journal.sources()}
+
+
+def tell(found: dict[Source, list[SeriesRow]], say: Callable[[str], None]) -> None:
+    """A line for each series."""
+    for source, rows in found.items():
+        for row in rows:
+            say(f"{source.stream}: {joined(row.topic, row.part)}")
+
+
 def selected(journal: Journal, source: Source, pattern: str) -> list[SeriesRow]:
     """The series of a source whose name or topic the filter selects."""
-    rows = journal.series(source)
-    return [row for row in rows if matches(pattern, joined(row.topic, row.part)) or matches(pattern, row.topic)]
+    return [row for row in journal.series(source) if selects(pattern, row.topic, row.part)]
 
 
 def kept_of(config: Config, found: dict[Source, list[SeriesRow]]) -> list[Outgoing]:

@@ -1,21 +1,20 @@
 """`streamer inspect`: a state directory in, a listing of its contents out; a daemon may be running on it."""
 
 import json
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 
 from streamer.ingest.topics import joined
 from streamer.publish.encode import rfc3339
 from streamer.store.database import FILE, SNAPSHOTS, failures
 from streamer.store.journal import Journal
-from streamer.tools.words import NO_CHANGE, multiple
+from streamer.tools.words import NO_CHANGE, called, multiple
 
 MODELS = (
     "SELECT stream, version, kind AS model, created, errors, models.sizes, length(weights) AS bytes"
@@ -82,38 +81,46 @@ def show(directory: Path, most: int, as_json: bool) -> None:
     """Print the contents of a state directory, with at most `most` series. Raises StateError."""
     now = time.time()
     found = look(directory, now)
-    console = Console(markup=False, emoji=False)  # names come from the wire
+    console = Console(markup=False, emoji=False, highlight=False)  # names come from the wire
     if as_json:
         console.print_json(json.dumps(found))
         return
-    console.print(f"{directory / FILE}: {size(found['journal_bytes'])}, {len(found['series'])} series\n")
-    console.print(table("Files", ("file", "size", "written"), [
-        (one["name"], size(one["bytes"]), f"{age(one['age'])} ago") for one in found["files"]
-    ]))  # fmt: skip
-    console.print(table("Series", ("stream", "series", "samples", "missing", "newest", "silent for"), [
-        (one["stream"], joined(one["topic"], one["part"]), str(one["samples"]), str(one["ticks"] - one["samples"]),
-         rfc3339(one["newest"]), age(now - one["newest"]))
-        for one in found["series"][:most]
-    ]))  # fmt: skip
-    if len(found["series"]) > most:
-        console.print(f"… and {len(found['series']) - most} more series (--series)\n")
-    columns = ("stream", "version", "model", "cell", f"times the error of {NO_CHANGE}", "age", "size")
-    console.print(table("Networks", columns, [
-        (one["stream"], str(one["version"]), one["model"], one["sizes"]["cell"],
-         multiple(one["errors"][one["model"]], one["errors"]["persistence"]), age(now - one["created"]),
-         size(one["bytes"]))
-        for one in found["models"]
-    ]))  # fmt: skip
+    console.print(*told(found, directory, most, now), sep="\n", soft_wrap=True)  # a line is one fact, however wide
 
 
-def table(title: str, columns: Iterable[str], lines: Iterable[tuple[str, ...]]) -> Table:
-    """A table whose cells fold over lines instead of being cut off."""
-    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    for line in lines:
-        made.add_row(*line)
-    return made
+def told(found: dict[str, Any], directory: Path, most: int, now: float) -> Iterator[str]:
+    """What there is, in words: by stream its series and networks, then the files."""
+    series, models = found["series"], found["models"]
+    yield f"{directory / FILE}: {size(found['journal_bytes'])}, {len(series)} series"
+    for name in dict.fromkeys(one["stream"] for one in [*series, *models]):
+        own = [one for one in series if one["stream"] == name]
+        yield f"\nStream {name}, {len(own)} series:"
+        shown = own[: max(most, 0)]
+        most -= len(shown)
+        yield from (f"  {about(one, now)}" for one in shown)
+        if len(own) > len(shown):
+            yield f"  … and {len(own) - len(shown)} more series (--series)"
+        networks = [one for one in models if one["stream"] == name]
+        yield from (f"  {network(one, now)}" for one in networks)
+        if not networks:
+            yield "  no networks yet"
+    yield "\nFiles:"
+    yield from (f"  {one['name']}: {size(one['bytes'])}, written {age(one['age'])} ago" for one in found["files"])
+
+
+def about(one: dict[str, Any], now: float) -> str:
+    """A series."""
+    missing = one["ticks"] - one["samples"]
+    holes = f", {missing} ticks without one" if missing else ""
+    newest = f"newest of {rfc3339(one['newest'])}, silent for {age(now - one['newest'])}"
+    return f"{joined(one['topic'], one['part'])}: {one['samples']} samples{holes}, {newest}"
+
+
+def network(one: dict[str, Any], now: float) -> str:
+    """A network."""
+    error = multiple(one["errors"].get(one["model"], math.nan), one["errors"].get("persistence", math.nan))
+    kind = f"{called(one['model'])} ({one['sizes']['cell']}), version {one['version']}, {age(now - one['created'])} old"
+    return f"{kind}: {error} times the error of {NO_CHANGE} on samples it had not seen, {size(one['bytes'])}"
 
 
 def size(count: float) -> str:

@@ -5,6 +5,24 @@ import math
 NO_CHANGE = "'no change'"
 """What persistence is called in words: the forecast that the newest value stays."""
 
+NAMES = {
+    "persistence": NO_CHANGE,
+    "last-week": "last week",
+    "profile-day": "usual day",
+    "profile-week": "usual week",
+    "linear": "least squares",
+    "linear-day": "least squares by day",
+    "linear-week": "least squares by week",
+    "memoryless": "memoryless network",
+    "traditional": "traditional network",
+}
+"""What forecasters are called in words; the others are called as they are."""
+
+
+def called(model: str) -> str:
+    """What a forecaster is called."""
+    return NAMES.get(model, model)
+
 
 def multiple(error: float, reference: float) -> str:
     """How many times a reference's error an error is: 0.62, 3.7, 400; a dash where that is not known."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
@@ -164,7 +164,7 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
         ("mqtt.pasword: unknown key", "did you mean password?"),
         ("mqtt.qos: ", "less than or equal to 1"),
         ("mqtt.tls: ", "cert_file and key_file go together: give both or neither"),
-        ("mqtt.url: ", "write mqtt://host[:port], mqtts://host[:port] or embedded://host:port"),
+        ("mqtt.url: ", "write mqtt://, mqtts://, ws://, wss:// or embedded://, then host[:port]"),
         ("streams.0.interval: ", "greater than or equal to 0.000001"),
         ("streams.0.name: ", "pattern"),
         ("streams.0.topics: ", "'plant/#/x' is no MQTT topic filter"),
@@ -398,7 +398,6 @@ small = st.fixed_dictionaries({"m": st.integers(1, 40), "k": st.integers(1, 12),
 shares = st.floats(0.02, 0.9)
 
 
-@settings(deadline=None)
 @given(small, shares)
 def test_minimum(model: dict[str, int], held_out: float) -> None:
     """A minimum is refused up to the number that the refusal names, and taken from there on."""
@@ -408,7 +407,6 @@ def test_minimum(model: dict[str, int], held_out: float) -> None:
     assert parse(trainable(1, model, held_out, every=0), "test").streams[0].retrain.minimum == 1
 
 
-@settings(deadline=None)
 @given(small, shares, st.integers(0, 20))
 @example({"m": 70, "k": 10, "p": 4}, 0.2, 0)
 def test_minimum_is_enough(model: dict[str, int], held_out: float, more: int) -> None:
@@ -431,7 +429,6 @@ def test_the_first_training_is_after_a_day(interval: float | None, ticks: int) -
     assert Stream(name="s", topics=["t"], interval=interval, retrain=given).first_training == 300
 
 
-@settings(deadline=None)
 @given(st.fixed_dictionaries({"m": st.integers(1, 3000), "k": st.integers(1, 300), "p": st.integers(1, 6)}))
 def test_the_default_is_enough_for_any_network(model: dict[str, int]) -> None:
     """However large m, k and p, a file that does not give retrain.minimum is taken."""

@@ -92,9 +92,13 @@ async def test_series_appear_by_themselves(mosquitto: Mosquitto, tmp_path: Path)
     assert found[AWAY] == [b"online"]
     for document in first.values():
         assert document["availability_topic"] == AWAY
-        for lead, sensor in zip((1, 10), document["components"].values(), strict=True):
-            (forecast,) = found[sensor["state_topic"]]
-            assert shown(sensor, forecast) == json.loads(forecast)["mean"][lead - 1]
+        for lead in (1, 10):
+            parts = {part: document["components"][f"{part}_{lead}"] for part in ("lower", "lead", "upper")}
+            (payload,) = {found[sensor["state_topic"]][0] for sensor in parts.values()}
+            forecast = json.loads(payload)
+            bounds = [forecast["quantiles"][quantile][lead - 1] for quantile in ("0.1", "0.9")]
+            values = {part: shown(sensor, payload) for part, sensor in parts.items()}
+            assert values == {"lower": bounds[0], "lead": forecast["mean"][lead - 1], "upper": bounds[1]}
 
 
 async def test_a_reload_announces(mosquitto: Mosquitto, tmp_path: Path) -> None:
@@ -119,5 +123,5 @@ async def test_a_reload_announces(mosquitto: Mosquitto, tmp_path: Path) -> None:
     before, after = devices
     assert before.keys() == after.keys()
     for topic, device in before.items():
-        assert (len(device["components"]), len(after[topic]["components"])) == (2, 6)
+        assert (len(device["components"]), len(after[topic]["components"])) == (6, 10)
         assert device["device"]["identifiers"] == after[topic]["device"]["identifiers"]

@@ -155,7 +155,7 @@ async def test_the_wrong_port_is_told(
 def test_files_that_cannot_be_used_are_named(keys: Path, setting: str, files: dict[str, str]) -> None:
     """A file that is missing, no PEM, of another key or locked by a passphrase stops the start with one line that
     names the setting and the file; nothing is asked for on a terminal."""
-    tls = Tls(**{name: keys / file for name, file in files.items()})
+    tls = Tls.model_validate({name: keys / file for name, file in files.items()})
     with pytest.raises(StartError, match=setting) as raised:
         tls_context(tls)
     assert all(str(keys / file) in str(raised.value) for file in files.values())

@@ -190,7 +190,7 @@ def test_swaps_do_not_break_the_promise() -> None:
     assert np.convolve(share, np.full(50, 0.02), "valid").min() > 0.72
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["constant", "counter", "wild", "steps"]), st.booleans())
 def test_bounds_are_ordered_and_finite(seed: int, kind: str, limited: bool) -> None:
     """Whatever comes, of three elements at irregular times with gaps, there are bounds where there is a forecast, each

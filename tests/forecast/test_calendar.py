@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from holidays import country_holidays
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.config import Stream
@@ -39,7 +39,6 @@ def test_cycles(fields: dict[str, Any], slots: dict[str, int]) -> None:
     assert {cycle.name: cycle.slots for cycle in Calendar(stream(**fields)).cycles} == slots
 
 
-@settings(deadline=None)
 @given(
     st.integers(2200, 24_000).flatmap(lambda day: st.integers(0, 95).map(lambda part: 96 * day + part)),
     st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu", "Australia/Lord_Howe"]),
@@ -54,7 +53,6 @@ def test_slots_are_of_local_civil_time(quarters: int, zone: str) -> None:
     assert week.tolist() == [local.weekday() * 96 + quarter]
 
 
-@settings(deadline=None)
 @given(st.integers(96 * 2200, 96 * 24_000), st.sampled_from([("DE", "Europe/Berlin"), ("US-CA", "US/Pacific")]))
 def test_a_holiday_is_a_sunday(quarter: int, place: tuple[str, str]) -> None:
     """In the week a public holiday of the country has the slots of a Sunday, by local date; days keep theirs."""

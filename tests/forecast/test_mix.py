@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.forecast.guard import Calm
@@ -59,7 +59,6 @@ def plainly(history: list[tuple[float, Floats, float]]) -> Floats:
     return weight / weight.sum() if weight.sum() > 0 else np.array([1.0, 0, 0])
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40))
 def test_the_formulas(seed: int, steps: int) -> None:
     """Weights are those of the definition, each lead by itself, with a model that is silent now and then."""

@@ -32,7 +32,7 @@ def forecaster(kind: Kind, cell: CellName, d: int = 1, n: int = 12) -> NetworkFo
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(data=st.data())
 def test_a_row_does_not_depend_on_its_batch(kind: Kind, cell: CellName, data: st.DataObject) -> None:
     """However the rows of a tick are cut into batches and ordered, states and forecasts are the same to the bit."""

@@ -81,7 +81,7 @@ def same(one: list[NDArray[Any]], other: list[NDArray[Any]]) -> bool:
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 20))
 def test_a_copy_goes_on_alike(cell: CellName, seed: int, before: int) -> None:
     """A new stream that restores all rows of all parts goes on bit by bit as the old one does, whatever comes."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.forecast.leads import LeadGrid
@@ -265,7 +265,6 @@ happenings = st.dictionaries(st.integers(0, ROWS - 1), st.sampled_from("nnnnnmf"
 resets = st.lists(st.integers(0, M - 1), unique=True, min_size=1, max_size=2)
 
 
-@settings(deadline=None)
 @given(st.data(), st.integers(1, 5), st.integers(1, 2), st.integers(0, 2**32 - 1))
 def test_against_an_oracle(data: st.DataObject, horizon: int, d: int, seed: int) -> None:
     """Errors by lead agree with the oracle for any mix of missing ticks, restarts, resets and silent models."""

@@ -31,7 +31,7 @@ def run(made: Skill, errors: Floats, row: int = 0) -> Skill:
     return made
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(2, 120), st.floats(0, 0.6), st.sampled_from([5.0, 30.0, np.inf]))
 def test_against_numpy(seed: int, count: int, silent: float, window: float) -> None:
     """Whoever is silent when, and however wild single errors are, the ratios of errors are those on common truths."""

@@ -32,7 +32,7 @@ def last_week(made: Slots, tick: int) -> Floats:
     return found
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.floats(-1e9, 1e9), st.floats(1e-3, 1e3))
 def test_a_13_000th_of_the_range(seed: int, level: float, size: float) -> None:
     """What was last comes back to a 13,000th of the range of all that is kept, wherever the series stands."""

@@ -1,10 +1,13 @@
 """Payloads in, values and times or a reason out."""
 
+import gzip
 import math
+import zlib
 from typing import Any
 
 import orjson
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +15,7 @@ from streamer.config import ArrayPayload, JsonPayload, NumberPayload, Payload
 from streamer.errors import Rejected
 from streamer.ingest.decode import LARGEST, Decoded, decoder
 
-REASONS = {"empty", "syntax", "path", "type", "shape", "not_finite", "out_of_range", "time"}
+REASONS = {"empty", "syntax", "path", "type", "shape", "not_finite", "out_of_range", "time", "null"}
 
 NUMBER = NumberPayload()
 JSON = JsonPayload(format="json")
@@ -41,7 +44,11 @@ def reason(payload: Payload, data: bytes) -> str:
 
 @pytest.mark.parametrize(
     ("data", "value"),
-    [(b"21.4", 21.4), (b"-3", -3.0), (b" 1e3\r\n", 1000.0), (b"+.5", 0.5), (b"0", 0.0), (b"-1e30", -1e30)],
+    [
+        *[(b"21.4", 21.4), (b"-3", -3.0), (b" 1e3\r\n", 1000.0), (b"+.5", 0.5), (b"0", 0.0), (b"-1e30", -1e30)],
+        *[(b"ON", 1.0), (b"off", 0.0), (b" closed\n", 0.0), (b"0x41", 65.0), (b"\xef\xbb\xbf21.4", 21.4)],
+        *[(gzip.compress(b"21.4", mtime=0), 21.4), (zlib.compress(b"on"), 1.0), (zstandard.compress(b"-3"), -3.0)],
+    ],
 )
 def test_number(data: bytes, value: float) -> None:
     """A bare number is its value, blanks around it or not, and has no time of its own."""
@@ -60,11 +67,9 @@ def test_number_round_trip(value: float) -> None:
     [
         (b"", "empty"),
         (b" \n", "empty"),
-        (b"ON", "syntax"),
         (b"21,4", "syntax"),
         (b"21.4 C", "syntax"),
         (b"1_000", "syntax"),
-        (b"0x10", "syntax"),
         (b"\xff\xfe", "syntax"),
         (b"\xd9\xa1", "syntax"),
         (b"1\0", "syntax"),
@@ -91,6 +96,12 @@ def test_number_rejected(data: bytes, why: str) -> None:
         ("0", b'{"0": 5}', 5.0),
         ("1.0", b"[0, [9]]", 9.0),
         ("value", b'{"value": 18446744073709551615}', 18446744073709551615.0),
+        ("value", b'{"value": true}', 1.0),
+        ("value", b'{"value": " 21.4 "}', 21.4),
+        ("value", b'\xef\xbb\xbf{"value": 2}', 2.0),
+        ("value", gzip.compress(b'{"value": 2}', mtime=0), 2.0),
+        ("a.PM2\\.5", b'{"a": {"PM2.5": 7}}', 7.0),
+        ("a.b.0", b'{"a": "{\\"b\\": [4]}"}', 4.0),
     ],
 )
 def test_path(path: str, data: bytes, value: float) -> None:
@@ -113,6 +124,7 @@ def test_path(path: str, data: bytes, value: float) -> None:
         ("data.\u00b2", b'{"data": [0, 1, 2]}'),
         ("data.\u0662", b'{"data": [0, 1, 2]}'),
         ("value.0", b'{"value": "12"}'),
+        ("value.0", b'{"value": "[12"}'),
     ],
 )
 def test_path_rejected(path: str, data: bytes) -> None:
@@ -130,9 +142,7 @@ def test_path_rejected(path: str, data: bytes) -> None:
         (b'{"value": 1} x', "syntax"),
         (b'{"value": "\xff"}', "syntax"),
         (b"[" * 5000, "syntax"),
-        (b'{"value": true}', "type"),
-        (b'{"value": null}', "type"),
-        (b'{"value": "21.4"}', "type"),
+        (b'{"value": null}', "null"),
         (b'{"value": [21.4]}', "type"),
         (b'{"value": {}}', "type"),
         (b'{"value": 1.0000001e30}', "out_of_range"),
@@ -163,10 +173,8 @@ def test_array() -> None:
         (b"[]", "shape"),
         (b"1", "type"),
         (b'{"0": 1}', "type"),
-        (b'[1, "2", 3]', "type"),
-        (b"[1, false, 3]", "type"),
         (b"[1, [2], 3]", "type"),
-        (b"[1, null, 3]", "type"),
+        (b"[1, null, 3]", "null"),
         (b"[1, 2, 1e31]", "out_of_range"),
         (b"1, 2, 3", "syntax"),
         (b"", "empty"),
@@ -203,6 +211,12 @@ def test_array_in_a_document() -> None:
         ("auto", "1772366400.5", 1772366400.5),
         ("auto", "99999999999", 99999999999.0),
         ("auto", "1772366400500", 1772366400.5),
+        ("auto", '"1772366400"', 1772366400.0),
+        ("auto", "1772366400500250", 1772366400.50025),
+        ("auto", "1772366400500250125", 1772366400.50025),
+        ("us", "1500000", 1.5),
+        ("ns", "1500000000", 1.5),
+        ("ms", '"1500"', 1.5),
         ("s", "1772366400500", 1772366400500.0),
         ("ms", "1500", 1.5),
         ("ms", "0", 0.0),
@@ -223,13 +237,11 @@ def test_time(style: str, text: str, time: float) -> None:
         ("auto", '"2026-03-01"'),
         ("auto", '"2026-02-30T00:00:00Z"'),
         ("auto", '"2026-03-01T12:00:60Z"'),
-        ("auto", '"1772366400"'),
         ("auto", "true"),
         ("auto", "null"),
         ("auto", "[1]"),
         ("rfc3339", "1772366400"),
         ("s", '"2026-03-01T12:00:00Z"'),
-        ("ms", '"1500"'),
         ("s", "false"),
     ],
 )

@@ -1,6 +1,9 @@
 """Line protocol in, points or a reason out."""
 
+import gzip
 import math
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,15 +37,25 @@ def written(measurement: str, tags: dict[str, str], fields: dict[str, Any], time
 
 
 def point(line: bytes, precision: Precision = "ns") -> Point:
-    (found,) = points(line, precision)
+    (found,) = all_of(line, precision)
+    return found
+
+
+def all_of(data: bytes, precision: Precision = "ns") -> list[Point]:
+    """The points of a payload without a bad line."""
+    found, faults = points(data, precision)
+    assert not faults
     return found
 
 
 def reason(data: bytes) -> str:
     """Why this payload holds no points."""
-    with pytest.raises(Rejected) as caught:
-        points(data)
-    return caught.value.reason
+    try:
+        found, faults = points(data)
+    except Rejected as why:
+        return why.reason
+    assert not found
+    return faults[0].reason
 
 
 @given(
@@ -68,7 +81,7 @@ def test_against_the_official_client(
 def test_many_lines(lines: list[tuple[str, dict[str, Any]]]) -> None:
     """Points of one payload come in its order, line ends within texts or not."""
     data = "\n".join(written(measurement, {}, fields) for measurement, fields in lines).encode()
-    assert [(one.measurement, one.fields) for one in points(data)] == lines
+    assert [(one.measurement, one.fields) for one in all_of(data)] == lines
 
 
 @pytest.mark.parametrize(
@@ -114,7 +127,7 @@ def test_precision(precision: Precision, time: float) -> None:
 def test_comments_and_blanks() -> None:
     """Comments and blank lines are no points and do no harm, at the end neither."""
     data = b"\n# one, two=3\r\n\r\n   \nt v=1 5\n  # another\nt v=2\r\n#"
-    assert [one.fields["v"] for one in points(data)] == [1.0, 2.0]
+    assert [one.fields["v"] for one in all_of(data)] == [1.0, 2.0]
 
 
 @pytest.mark.parametrize(
@@ -161,23 +174,40 @@ def test_rejected(data: bytes, why: str) -> None:
     assert reason(data) == why
 
 
-def test_the_line_is_named() -> None:
-    """The first bad line rejects the payload, and its number stands in the detail."""
-    with pytest.raises(Rejected, match=r"^line 4: 'on' is no field value$"):
-        points(b't v=1\n# 2\nt v="a"\nt v=on\nt v=1')
-    with pytest.raises(Rejected, match=r"^line 4: not measurement"):
-        points(b't v="\n"\n\nt v')
+def test_good_lines_beside_a_bad_one() -> None:
+    """A bad line is a fault that names its number; the lines before and after it count."""
+    found, faults = points(b't v=1\n# 2\nt v="a"\nt v=on\nt v=2\nt v=\nt v=3')
+    assert [one.fields["v"] for one in found] == [1.0, "a", 2.0, 3.0]
+    assert [str(why) for why in faults] == [
+        "line 4: 'on' is no field value",
+        "line 6: not measurement[,tag=…] field=value[,…] [time]",
+    ]
+    _, faults = points(b't v="\n"\n\nt v')
+    assert str(faults[0]).startswith("line 4: not measurement")
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=20))
+def test_every_line_counts(good: list[bool]) -> None:
+    """Each line is a point or a fault, whatever stands beside it."""
+    found, faults = points(b"\n".join(b"t v=%d" % i if fine else b"t v=%d,x" % i for i, fine in enumerate(good)))
+    assert [one.fields["v"] for one in found] == [i for i, fine in enumerate(good) if fine]
+    assert len(found) + len(faults) == len(good)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+def test_compressed(pack: Callable[[bytes], bytes]) -> None:
+    """Points in gzip or zlib are those within; text with a byte order mark is text."""
+    assert all_of(pack(b"t v=1")) == all_of(b"\xef\xbb\xbft v=1") == all_of(b"t v=1")
 
 
 @given(st.binary(max_size=60) | st.text('tv=,\\ "1i#\n', max_size=40).map(str.encode))
 def test_anything(data: bytes) -> None:
     """Any payload gives points of finite numbers or a known reason."""
     try:
-        found = points(data)
+        found, faults = points(data)
     except Rejected as why:
-        found, known = [], why.reason in REASONS
-    else:
-        known = bool(found)
-    assert known
+        found, faults = [], [why]
+    assert found or faults
+    assert {why.reason for why in faults} <= REASONS
     assert all(one.measurement and one.fields for one in found)
     assert all(math.isfinite(value) for one in found for value in one.numbers.values())

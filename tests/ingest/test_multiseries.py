@@ -14,7 +14,8 @@ from ruamel.yaml import YAML
 
 from streamer.config import ArrayPayload, InfluxPayload, JsonPayload, NumberPayload, SparkplugPayload, Stream
 from streamer.errors import Rejected
-from streamer.ingest.multiseries import Content, Multiseries, Reading, multiseries
+from streamer.ingest.multiseries import Multiseries, multiseries
+from streamer.ingest.readings import Content, Reading
 from streamer.ingest.sparkplug import REBIRTH_SECONDS
 from streamer.records import Message
 from tests.edge import double, payload
@@ -59,7 +60,7 @@ def test_a_message_that_is_one_series(payload: Any) -> None:
 def test_fields_by_path() -> None:
     """Each path is a part, with the message's time; one that is missing or no number is rejected alone."""
     by = reader("json", fields=["temperature", "air.0.co2", "state", "gone"], time="at.ts")
-    found = read(by, {"temperature": 21, "air": [{"co2": 400.5}], "state": "on", "at": {"ts": 1.5e12}})
+    found = read(by, {"temperature": 21, "air": [{"co2": 400.5}], "state": "warm", "at": {"ts": 1.5e12}})
     assert found.topic == "plant/a"
     assert told(found.readings) == [
         ("temperature", 21.0, 1.5e9),
@@ -124,15 +125,17 @@ def test_order_of_tags() -> None:
 
 
 def test_points_by_field() -> None:
-    """Of named fields a text or boolean is rejected, other fields and points without them are left alone."""
+    """Of named fields a text that is no number is rejected, other fields and points without them are left alone."""
     by = reader("influx", fields=["idle", "up"])
-    assert told(read(by, b"m idle=1,up=t,x=3\nn x=1\no idle=1e31").readings) == [
+    assert told(read(by, b'm idle=1,up=t,x=3\nn x=1\np up="warm"\no idle=1e31').readings) == [
         ("m/idle", 1.0, None),
-        ("m/up", "type", None),
+        ("m/up", 1.0, None),
+        ("p/up", "type", None),
         ("o/idle", "out_of_range", None),
     ]
     assert read(by, b"n x=1").readings == []
-    assert reason(by, b"m idle=1\nm idle") == "syntax"
+    found = read(by, b"m idle=1\nm idle")
+    assert (told(found.readings), [why.reason for why in found.faults]) == ([("m/idle", 1.0, None)], ["syntax"])
     assert by.selects("m,a=b/idle")
     assert not by.selects("m/x")
 
@@ -200,8 +203,7 @@ def test_without_a_birth() -> None:
     by = reader("sparkplug")
     data = payload(5, {"alias": 1, "double_value": 5.5}, {"alias": 9, "double_value": 1.0})
     found = read(by, data, "spBv1.0/plant/NDATA/edge")
-    assert found.fault
-    assert (found.fault.reason, found.readings) == ("alias", [])
+    assert ([why.reason for why in found.faults], found.readings) == (["alias"], [])
     assert found.command
     assert found.command.topic == "spBv1.0/plant/NCMD/edge"
     assert read(by, data, "spBv1.0/plant/NDATA/edge", NOW + 1).command is None
@@ -210,7 +212,7 @@ def test_without_a_birth() -> None:
     born(by)
     found = read(by, payload(2, {"alias": 1, "double_value": 5.5}, {"alias": 9}), "spBv1.0/plant/NDATA/edge")
     assert [reading.value for reading in found.readings] == [5.5]
-    assert found.fault
+    assert found.faults
 
 
 @pytest.mark.parametrize(
@@ -222,7 +224,7 @@ def test_no_data(topic: str) -> None:
     by = reader("sparkplug")
     born(by)
     found = read(by, payload(2), topic)
-    assert (found.readings, found.fault, found.command) == ([], None, None)
+    assert ([*found.readings], [*found.faults], found.command) == ([], [], None)
 
 
 def test_addresses() -> None:
@@ -236,7 +238,7 @@ def test_addresses() -> None:
 def test_readme() -> None:
     """Every format that the README of this stage shows is one, as it stands there."""
     shown = re.findall(r"^\| `({format: [^`]+})` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(shown) == 4
+    assert len(shown) == 7
     for text in shown:
         payload = YAML(typ="safe").load(text)
         assert multiseries(Stream(name="a", topics=["#"], payload=payload).payload, 10)

@@ -50,7 +50,7 @@ def expected(samples: Sequence[tuple[int, float]], until: int, max_gap: int) -> 
     return met
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(1, 9)), min_size=1, max_size=30), st.integers(0, 7))
 def test_every_tick_has_the_last_value(tmp_path_factory: Any, steps: list[tuple[int, int]], max_gap: int) -> None:
     """Each series meets all its ticks once, in order, with its newest value, up to max_gap after each sample; so far as

@@ -91,7 +91,7 @@ def selected(topic_filter: str) -> frozenset[str]:
     return frozenset(topic for topic in UNIVERSE if matches(topic_filter, topic))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(small_filters, small_filters)
 @example("#", "+/#")
 @example("+/#", "a/#")
@@ -115,7 +115,6 @@ def test_covers_itself(topic_filter: str, beyond: str) -> None:
     assert not covers(f"{topic_filter}/{beyond}", f"{topic_filter}/#")
 
 
-@settings(deadline=None)
 @given(st.lists(small_filters, max_size=5))
 def test_widest_against_an_oracle(filters: list[str]) -> None:
     """The widest filters select together what all did, in their order, and none of them what another one has."""

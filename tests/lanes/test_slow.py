@@ -13,6 +13,8 @@ from streamer.config import Config
 from streamer.errors import StateError
 from streamer.lanes.fast import FastLane
 from streamer.lanes.slow import SlowLane
+from streamer.observe.metrics import RESULTS
+from streamer.observe.words import gate
 from streamer.records import MessageBatch
 from streamer.stream.state import StreamState
 from tests.streams import NOW, fast_lane, feed, sample, timed
@@ -71,7 +73,7 @@ async def test_a_training_that_fails_is_counted_and_changes_nothing(
     (stream,) = fast.streams
     slow = slow_lane(fast, trouble, stall=0.5 if trouble == "hang" else 60)
     await slow.attempt(stream)
-    assert stream.counts.retrainings == {("memoryless", reason): 1, ("traditional", reason): 1}
+    assert stream.counts.trainings.ended == {("memoryless", reason): 1, ("traditional", reason): 1}
     assert stream.schedule.failures == 1
     assert not stream.panel.networks
     assert reason in caplog.text
@@ -89,7 +91,7 @@ async def test_what_fails_on_a_gpu_is_trained_on_the_cpu(fast: FastLane, caplog:
     (warning,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert "CPU" in warning
     assert "unspecified launch failure" in warning
-    assert stream.counts.retrainings == {
+    assert stream.counts.trainings.ended == {
         (kind, result): 1 for kind in ("memoryless", "traditional") for result in ("device", "swapped")
     }
     assert "tuned stream=plant model=traditional" in caplog.text
@@ -103,7 +105,7 @@ async def test_what_starves_is_trained_at_a_higher_priority(fast: FastLane, capl
     (stream,) = fast.streams
     caplog.set_level(logging.INFO)
     await slow_lane(fast, "starve_or_train").attempt(stream)
-    assert stream.counts.retrainings == {("memoryless", "swapped"): 1, ("traditional", "swapped"): 1}
+    assert stream.counts.trainings.ended == {("memoryless", "swapped"): 1, ("traditional", "swapped"): 1}
     assert "no longer at idle priority stream=plant" in caplog.text
     assert stream.schedule.failures == 0
 
@@ -112,7 +114,7 @@ async def test_a_gpu_that_fails_is_not_asked_twice(fast: FastLane) -> None:
     """Where the training on the CPU fails as well, that is a failed training, not another try."""
     (stream,) = fast.streams
     await slow_lane(fast, "lose_gpu").attempt(stream)
-    assert stream.counts.retrainings == {("memoryless", "device"): 2, ("traditional", "device"): 2}
+    assert stream.counts.trainings.ended == {("memoryless", "device"): 2, ("traditional", "device"): 2}
     assert stream.schedule.failures == 1
 
 
@@ -170,7 +172,7 @@ async def test_nothing_comes_due_while_a_training_is_under_way(tmp_path: Path) -
         await task
     logger.removeHandler(handler)
     assert grown == [False]
-    assert first.counts.retrainings["memoryless", "diverged"] == 1
+    assert first.counts.trainings.ended["memoryless", "diverged"] == 1
     assert grow(fast, 130, 131)
     fast.journal.close()
 
@@ -179,3 +181,29 @@ async def test_a_candidate_that_does_not_fit_ends_the_daemon(fast: FastLane) -> 
     """What a promotion cannot read is a bug, and no failed training: it is raised."""
     with pytest.raises(StateError):
         await slow_lane(fast, "misfit").attempt(fast.streams[0])
+
+
+async def test_trainings_are_remembered(fast: FastLane) -> None:
+    """Of each training remain cause, time, the loss of every epoch, and for each network what the gate compared."""
+    (stream,) = fast.streams
+    slow = slow_lane(fast, "lose_gpu_or_train")
+    stream.begin_training("drift")
+    await slow.attempt(stream)
+    (entry,) = slow.diary
+    assert (entry.stream, entry.cause, entry.begun, entry.device, entry.failure) == ("plant", "drift", NOW, "cpu", None)
+    assert entry.seconds is not None
+    assert {kind: len(losses) for kind, losses in entry.losses.items()} == {"memoryless": 2, "traditional": 2}
+    assert {kind: (one.result, one.ratio, one.before) for kind, one in entry.decisions.items()} == {
+        kind: ("swapped", stream.counts.trainings.gated[kind], None) for kind in ("memoryless", "traditional")
+    }
+    failed = slow_lane(fast, "diverge")
+    await failed.attempt(stream)
+    assert {one.result for one in failed.diary[0].decisions.values()} == {"diverged"}
+
+
+def test_what_came_of_trainings_is_said_in_words() -> None:
+    """Every result has its sentence, with the remedy where there is one, and the ratios that the gate compared."""
+    assert "0.72 times the error of 'no change', the one that was live 0.80 times" in gate("swapped", 0.72, 0.8)
+    assert gate("kept", 0.9, 0.8).startswith("the live one stays")
+    for result in RESULTS:
+        assert "failed (" not in gate(result, None, None)

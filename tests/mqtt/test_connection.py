@@ -11,9 +11,10 @@ import pytest
 
 from streamer.config import Mqtt
 from streamer.mqtt.access import Access, LinkError, explain
-from streamer.mqtt.channel import Channel, open_channel
+from streamer.mqtt.channel import Channel
 from streamer.mqtt.connection import ANSWER_SECONDS, Connection, Events
 from streamer.mqtt.decoder import Arrived, Decoder
+from streamer.mqtt.dial import open_channel
 from streamer.mqtt.encoder import PINGREQ
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher

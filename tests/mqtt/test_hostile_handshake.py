@@ -23,7 +23,7 @@ from tests.mqtt.links import linked
 from tests.scripted import CONNECT, Close, Expect, Send, Serve, Stall, connack, scripted
 
 SILENT = Events(lambda _: None, lambda _: None, lambda *_: None, lambda: None)
-ANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ANY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 async def outcome(config: Mqtt, answer_seconds: float = 0.1) -> str:

@@ -4,7 +4,7 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.mqtt.decoder import Decoder
@@ -52,7 +52,6 @@ async def test_a_redelivered_one_ends() -> None:
 
 
 @given(names=st.lists(st.binary(min_size=1, max_size=8), max_size=5), data=st.data())
-@settings(deadline=None)
 def test_any_topic_in_any_pieces(names: list[bytes], data: st.DataObject) -> None:
     """Whatever bytes the topics are and wherever the stream is cut, each message comes once, in order, with its topic
     or none."""

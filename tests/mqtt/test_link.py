@@ -328,3 +328,9 @@ async def test_a_publisher_notices_that_the_broker_is_gone(mosquitto: Mosquitto)
 
     with pytest.raises(LinkError, match="closed the connection"):
         await asyncio.wait_for(publish_for_ever(), 10)
+
+
+async def test_an_empty_batch_where_nothing_comes(mosquitto: Mosquitto) -> None:
+    """Who asks for it gets an empty batch once nothing has come for so long, and none otherwise."""
+    async with linked(mosquitto.config(), "a/#") as link, aclosing(link.batches(idle=lambda: 0.01)) as batches:
+        assert (await anext(batches)).messages == []

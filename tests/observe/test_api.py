@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -17,9 +18,12 @@ from streamer.lanes.fast import FastLane
 from streamer.observe import window
 from streamer.observe.api import BASE, OPERATIONS
 from streamer.observe.openapi import plain
+from streamer.records import Errors
 from streamer.resume.snapshot import capture
+from streamer.swap.promote import promote
 from tests.observe.site import got, looked_at
-from tests.streams import fast_lane, feed, message, sample, timed, untimed
+from tests.resume.streams import candidates
+from tests.streams import NOW, fast_lane, feed, message, sample, timed, untimed
 
 NAMES = ["plant/b", "plant/a", "plant/c"]
 TICKS = 160
@@ -145,12 +149,27 @@ async def test_nonsense_is_refused(seen: Seen, path: str, status: int) -> None:
 
 
 async def test_rejections_are_told(seen: Seen) -> None:
-    """A series says why messages of its topic were no samples, and only those of its own."""
+    """A series says why messages of its topic were no samples, only those of its own, and what to do."""
     feed(seen.fast, [message("plant/a", b"?"), sample("plant/b", 0, 1)])
     told = {one.name: (await got(f"{seen.url}/series/{one.ident}")).json for one in seen.fast.streams[0].series}
-    assert {name: one["rejected"] for name, one in told.items()} == {
+    assert {name: [why["reason"] for why in one["rejected"]] for name, one in told.items()} == {
         "plant/a": ["syntax"], "plant/b": ["late"], "plant/c": []
     }  # fmt: skip
+    assert "streams[].payload" in told["plant/a"]["rejected"][0]["remedy"]
+    (stream,) = (await got(f"{seen.url}/streams")).json["streams"]
+    assert {one["reason"]: one["messages"] for one in stream["rejected"]} == {"syntax": 1, "late": 1}
+
+
+async def test_networks_say_what_the_gate_compared(seen: Seen) -> None:
+    """A network in the journal has the error that the gate decided by, beside that of the one before, also in words."""
+    stream, lane = seen.fast.streams[0], seen.fast
+    for seed in (1, 2):
+        proposed = [replace(one, live=Errors(1, 1, 0.5)) for one in candidates(stream, seed)]
+        await promote(stream, proposed, lane.journal, lane.lock, NOW + seed)
+    newest, *_ = (await got(f"{seen.url}/trainings")).json["networks"]
+    assert (newest["version"], newest["before"]) == (2, 0.5)
+    assert newest["ratio"] == pytest.approx(proposed[0].errors.ratio)
+    assert f"{newest['ratio']:.2f} times the error of 'no change', the one that was live 0.50 times" in newest["words"]
 
 
 async def test_no_query_is_an_error_of_the_daemon(seen: Seen) -> None:

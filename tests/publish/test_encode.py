@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from streamer.publish.encode import DIGITS, encode, rfc3339, rounded
+from streamer.publish.digits import DIGITS, compile_all, rounded, written
+from streamer.publish.encode import Curves, encode, rfc3339
 from streamer.records import Floats
 from tests.publish.messages import message_of
 
@@ -20,7 +21,11 @@ YEAR_10000 = 253402300800
 EXACT = 2**32 * 10**6
 """Microseconds up to which seconds in float64 name every one, with room for a product: the year 2106."""
 
+EXACTLY = 2**-51
+"""Relative difference that two doubles have which mean the same."""
+
 numbers = st.floats(-1e30, 1e30)
+compile_all()  # which takes longer than a test of one example may
 
 
 def test_one_element() -> None:
@@ -56,14 +61,16 @@ def test_topic_of_any_text() -> None:
 @pytest.mark.parametrize("series", [["a\x7fb", "c"], ["\x7f", ""], ["", ""], ['","', "\\"]])
 def test_topics_of_a_batch(series: list[str]) -> None:
     """Topics that hold what separates them while a batch is encoded come back from it too."""
-    payloads = encode(series, np.zeros(2), np.ones(2), [("m", 0)] * 2, np.zeros((2, 1, 1, 1)))
+    curves = Curves(np.zeros((2, 1, 1, 1)), np.zeros((2, 1)))
+    payloads = encode(series, np.zeros(2), np.ones(2), [("m", 0)] * 2, curves)
     assert [orjson.loads(payload)["series"] for payload in payloads] == series
 
 
+@settings(deadline=None)
 @given(st.data(), st.integers(1, 5), st.integers(1, 4), st.integers(1, 3), st.sampled_from([(), (0.5,), (0.1, 0.9)]))
 def test_a_batch(data: st.DataObject, b: int, h: int, d: int, quantiles: tuple[float, ...]) -> None:
-    """A batch of forecasts is encoded as each of them by the standard library, whatever topic, time, model, shape or
-    bounds."""
+    """A batch of forecasts is encoded as each of them, rounded, by the standard library, whatever topic, time, model,
+    shape or bounds."""
     texts = st.text(st.characters(codec="utf-8") | st.sampled_from('\x7f",\\%'), max_size=5)
     series = [data.draw(texts) for _ in range(b)]
     time = np.array([data.draw(st.integers(0, EXACT - 1)) / 1e6 for _ in range(b)])
@@ -72,23 +79,42 @@ def test_a_batch(data: st.DataObject, b: int, h: int, d: int, quantiles: tuple[f
         (data.draw(st.sampled_from(["persistence", "memoryless"])), data.draw(st.integers(0, 99))) for _ in series
     ]
     curves = data.draw(arrays(np.float64, (b, 1 + len(quantiles), h, d), elements=numbers))
-    shown = (curves[..., 0] if d == 1 else curves).tolist()
-    wanted = [
-        {
-            "series": name,
-            "time": rfc3339(at),
-            "interval": spacing,
-            "model": model,
-            "version": version,
-            "mean": mean,
-            **({"quantiles": dict(zip(map(str, quantiles), bounds, strict=True))} if quantiles else {}),
+    x = data.draw(arrays(np.float64, (b, d), elements=numbers))
+    payloads = encode(series, time, interval, spoken, Curves(curves, x, quantiles))
+    for i, payload in enumerate(payloads):
+        document = json.loads(payload)
+        keys = ["series", "time", "interval", "model", "version", "mean"]
+        assert [*document] == ([*keys, "quantiles"] if quantiles else keys)
+        told = document.pop("mean"), *document.pop("quantiles", {}).values()
+        assert document == {
+            "series": series[i],
+            "time": rfc3339(time[i]),
+            "interval": interval[i],
+            "model": spoken[i][0],
+            "version": spoken[i][1],
         }
-        for name, at, spacing, (model, version), (mean, *bounds) in zip(
-            series, time, interval.tolist(), spoken, shown, strict=True
-        )
-    ]
-    payloads = encode(series, time, interval, spoken, curves, quantiles=quantiles)
-    assert [list(json.loads(payload).items()) for payload in payloads] == [list(one.items()) for one in wanted]
+        short = rounded(curves, x)[i]
+        np.testing.assert_allclose(np.array(told).reshape(short.shape), short, rtol=EXACTLY)
+
+
+decimals = st.integers(-6, 4).flatmap(lambda p: st.integers(-(10**15), 10**15).map(lambda n: n / 10**p))
+
+
+@given(st.lists(decimals, min_size=1, max_size=4), st.sampled_from([(-np.inf, np.inf), (-3.25, 1e6)]))
+def test_numbers_are_written_as_usual(values: list[float], limits: tuple[float, float]) -> None:
+    """A rounded number within limits, which have digits of their own, is written as the shortest text that means it."""
+    curves, x = np.array(values)[None, None, :, None], np.array([[0.0]])
+    (text,) = written(curves, x, limits, [b"", b""])
+    wanted = np.clip(rounded(curves, x), *limits)[0, 0, :, 0] + 0.0  # -0.0 is written as 0.0
+    assert bytes(text) == orjson.dumps(wanted.tolist()).replace(b"e+", b"e")
+
+
+@pytest.mark.parametrize("wild", [np.nan, np.inf, -np.inf])
+def test_numbers_that_json_has_not(wild: float) -> None:
+    """What is no number is null, and what is beside it a number all the same."""
+    curves = np.array([[[[wild, 21.5]], [[-1.0, 20.5]], [[1.0, 22.5]]]])
+    (text,) = written(curves, curves[:, 0, 0], (-np.inf, np.inf), [b"", b",", b",", b""])
+    assert bytes(text).startswith(b"[[null,21.5]],[[")
 
 
 @given(arrays(np.float64, st.tuples(st.integers(1, 3), st.integers(1, 6), st.integers(1, 3)), elements=numbers))

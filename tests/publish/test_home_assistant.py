@@ -15,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jsonschema import Draft202012Validator
 
 from streamer.config import Stream
+from streamer.publish.encode import Curves, encode
 from streamer.publish.home_assistant import PERCENT, Discovery, duration, identifier
 from streamer.records import Outgoing
 from tests.publish.messages import message_of
@@ -24,6 +25,7 @@ SCHEMA = Draft202012Validator(json.loads(Path(__file__).with_name("home_assistan
 OBJECT_ID = r"[a-zA-Z0-9_-]+"
 AWAY = "streamer/one/availability"
 FULL = {"name": "full", "above": 95.0}
+BOUNDS = "quantiles['0.1']", "quantiles['0.9']"
 ON = {"unit": "°C", "device_class": "temperature"}
 
 
@@ -52,8 +54,10 @@ def state(component: Mapping[str, Any], payload: bytes) -> str:
 
 
 def test_a_device_for_a_series() -> None:
-    """One message makes a device of the series' name, gone when the daemon is, with a sensor at k and at k·p ticks."""
-    (out,) = discovery(announcing(interval=600.0)).announce(["plant/a"], ["forecast/plant/a"])
+    """One message makes a device of the series' name, gone when the daemon is, with a sensor at k and at k·p ticks; the
+    first has the whole forecast as its attributes."""
+    of = announcing(interval=600.0, publish={"home_assistant": ON, "quantiles": []})
+    (out,) = discovery(of).announce(["plant/a"], ["forecast/plant/a"])
     document = checked(out)
     assert document["device"]["name"] == "plant/a"
     assert document["availability_topic"] == AWAY
@@ -64,11 +68,40 @@ def test_a_device_for_a_series() -> None:
     for one in sensors.values():
         assert one["state_topic"] == "forecast/plant/a"
         assert (one["unit_of_measurement"], one["device_class"]) == ("°C", "temperature")
+        assert one["state_class"] == "measurement"
+    assert [one.get("json_attributes_topic") for one in sensors.values()] == ["forecast/plant/a", None]
+
+
+def test_ends_of_the_band() -> None:
+    """Beside each forecast stand the outermost bounds of its band, with its unit and class; of one bound there is no
+    band."""
+    of = announcing(publish={"home_assistant": {**ON, "leads": [2]}, "quantiles": [0.05, 0.5, 0.95]})
+    (out,) = discovery(of).announce(["plant/a"], ["forecast/plant/a"])
+    sensors = checked(out)["components"]
+    curves = np.arange(24.0).reshape(1, 4, 6, 1)
+    written = Curves(curves, np.zeros((1, 1)), of.publish.quantiles)
+    (payload,) = encode(["plant/a"], np.zeros(1), np.ones(1), [("mix", 1)], written)
+    assert {one["name"]: state(one, payload) for one in sensors.values()} == {
+        "Forecast in 2 ticks": "1.0",
+        "Forecast in 2 ticks, lower end": "7.0",
+        "Forecast in 2 ticks, upper end": "19.0",
+    }
+    assert {(one["unit_of_measurement"], one["state_class"]) for one in sensors.values()} == {("°C", "measurement")}
+    (out,) = discovery(announcing(publish={"home_assistant": ON, "quantiles": [0.5]})).announce(["a"], ["b"])
+    assert list(checked(out)["components"]) == ["lead_3", "lead_6"]
+
+
+def test_totals_are_no_measurements() -> None:
+    """Device classes of which Home Assistant takes no measurement get no state class."""
+    for device_class in ("energy", "gas", "monetary", "reactive_energy", "volume", "water", "wind_direction"):
+        of = announcing(publish={"home_assistant": {"unit": "kWh", "device_class": device_class}})
+        (out,) = discovery(of).announce(["a"], ["b"])
+        assert not any("state_class" in one for one in checked(out)["components"].values())
 
 
 def test_chosen_leads_prefix_and_no_unit() -> None:
     """Leads and prefix are those of the configuration; without unit and class there is none."""
-    of = announcing(publish={"home_assistant": {"leads": [5, 1], "prefix": "ha/test"}})
+    of = announcing(publish={"home_assistant": {"leads": [5, 1], "prefix": "ha/test"}, "quantiles": []})
     (out,) = discovery(of).announce(["plant/a"], ["forecast/plant/a"])
     sensors = checked(out, "ha/test")["components"]
     assert [one["name"] for one in sensors.values()] == ["Forecast in 1 tick", "Forecast in 5 ticks"]
@@ -77,7 +110,7 @@ def test_chosen_leads_prefix_and_no_unit() -> None:
 
 def test_elements_of_a_sample() -> None:
     """For d > 1 there is a sensor for each element at each lead, with that element's value."""
-    of = announcing(payload={"format": "array", "d": 2}, publish={"home_assistant": {"leads": [2]}})
+    of = announcing(payload={"format": "array", "d": 2}, publish={"home_assistant": {"leads": [2]}, "quantiles": []})
     (out,) = discovery(of).announce(["a"], ["forecast/a"])
     payload = message_of("a", 0.0, 1.0, "memoryless", 7, np.arange(12.0).reshape(6, 2))
     sensors = checked(out)["components"].values()
@@ -117,9 +150,10 @@ def test_any_topics(names: list[str]) -> None:
     documents = [checked(one) for one in out]
     sensors = [one for document in documents for one in document["components"].values()]
     assert len({one.topic for one in out}) == len({d["device"]["identifiers"][0] for d in documents}) == len(names)
-    assert len({one["unique_id"] for one in sensors}) == len(sensors) == 6 * len(names)
+    assert len({one["unique_id"] for one in sensors}) == len(sensors) == 10 * len(names)
     assert {one["value_template"] for one in sensors} <= {
-        *(f"{{{{ value_json.{field} }}}}" for field in ("mean[2]", "mean[5]", "seconds", "seconds_earliest")),
+        *(f"{{{{ value_json.{field}[{i}] }}}}" for field in ("mean", *BOUNDS) for i in (2, 5)),
+        *(f"{{{{ value_json.{field} }}}}" for field in ("seconds", "seconds_earliest")),
         *("{{ value_json.seconds_latest }}", PERCENT),
     }
 
@@ -174,7 +208,9 @@ def test_durations(lead: int, interval: float | None, text: str) -> None:
         lambda d: d["components"]["lead_6"].update(device_class="warmth"),
         lambda d: d["components"]["lead_6"].update(unit_of_measurement="s"),
         lambda d: d["components"]["threshold_full"].update(unit_of_measurement="seconds"),
-        lambda d: d["components"]["lead_6"].update(state_class="measurement"),
+        lambda d: d["components"]["lead_6"].update(state_class="total"),
+        lambda d: d["components"]["lead_6"].update(device_class="energy", unit_of_measurement="kWh"),
+        lambda d: d["components"]["lead_6"].update(json_attributes_template="{{ value_json }}"),
         lambda d: d.update(availability=AWAY),
     ],
 )

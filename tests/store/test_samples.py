@@ -74,7 +74,7 @@ steps = st.one_of(
 
 
 @given(st.lists(steps, max_size=30))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_against_an_oracle(history: list[tuple[str, list[tuple[int, int]] | tuple[int, int] | None]]) -> None:
     """Every committed sample is there once, in the order of its series, for the writer and for a reader beside it."""
     with TemporaryDirectory() as name:

@@ -84,7 +84,7 @@ def test_what_becomes_of_a_training() -> None:
     knows nothing of a request."""
     made = schedule(60, concluded=False)
     asked = made.state()
-    made.begin()
+    made.begin("growth")
     assert made.growth == 0
     assert made.state() == asked
     made.grow(10_000)
@@ -92,7 +92,7 @@ def test_what_becomes_of_a_training() -> None:
     made.failed()
     assert (made.failures, made.due(False, 1), made.due(True, 1)) == (1, "first", "growth")
     assert made.state() != asked
-    made.begin()
+    made.begin("growth")
     made.failed()
     assert made.failures == 2
     made.done()

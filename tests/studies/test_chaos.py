@@ -184,7 +184,7 @@ def from_the_snapshot_before(state: Path, config: dict[str, Any], folder: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(int(os.environ.get("CHAOS_RUNS", "1"))))
+@pytest.mark.parametrize("seed", [int(one) for one in os.environ.get("CHAOS_SEEDS", "0").split()])
 async def test_chaos(tmp_path: Path, seed: int) -> None:
     """Every sample that four sensors repeat until it is journaled is there once and in order; they were forecast all
     the time but for bounded pauses; the states equal the fold; nothing in the log is a traceback."""

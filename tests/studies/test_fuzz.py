@@ -46,7 +46,7 @@ def streams() -> list[Stream]:
             ("fields", "fields/{which}/#", fields),
             ("lines", "lines/#", lines),
             ("edges", "spBv1.0/#", edges),
-            ("bare", "#", {"baseline": "persistence"}),
+            ("bare", "#", {"forecasters": ["persistence", "linear"]}),
         )
     ]
 

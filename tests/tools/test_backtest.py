@@ -3,21 +3,27 @@
 import asyncio
 import itertools
 import json
+import re
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
 from streamer.cli import app
 from streamer.config.loader import load, parse
-from streamer.errors import SourceError
+from streamer.errors import SourceError, StateError
 from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.tools.backtest.audit import PUBLISHED
+from streamer.tools.backtest.chart import rounds
+from streamer.tools.backtest.page import page
 from streamer.tools.backtest.report import result, show
 from streamer.tools.backtest.run import Backtest, backtest, messages
 from streamer.tools.replay.recording import recorded, recording
@@ -88,7 +94,7 @@ def test_two_runs_are_the_same(tmp_path: Path) -> None:
     (first, one), (_, two) = (run(tmp_path, source, document(tmp_path, publish=SPOKEN)) for _ in range(2))
     assert one == two
     assert b'\\"model\\":\\"memoryless\\"' in one
-    assert first.fast.streams[0].counts.retrainings["memoryless", "swapped"] == 1
+    assert first.fast.streams[0].counts.trainings.ended["memoryless", "swapped"] == 1
 
 
 async def live(
@@ -233,6 +239,102 @@ def test_the_command_prints_a_table_and_json(tmp_path: Path) -> None:
         assert word in table.output
     (stream,) = json.loads(as_json.stdout)["streams"]
     assert stream["samples"] == 60 + 54
+
+
+@pytest.mark.parametrize("shape", ["curve", "slots"])
+def test_forecasts_have_times_of_their_own(tmp_path: Path, shape: str) -> None:
+    """A forecast is recorded at the time of the sample that it was made by, in whatever shape, and compressed where the
+    file's name says so, to the same bytes each time."""
+    source = write(tmp_path / "waves.jsonl", waves(40))
+    config = document(tmp_path, publish={"shape": shape}, retrain={"every": 0, "minimum": 300, "window": 3000})
+    files = [tmp_path / "out.jsonl", tmp_path / "out.jsonl.gz", tmp_path / "again.jsonl.gz"]
+    for file in files:
+        backtest(parse(config, "test"), messages(recording(source), ()), None, file, quiet)
+    plain, packed = (list(recording(file)) for file in files[:2])
+    assert plain == packed
+    assert files[1].read_bytes() == files[2].read_bytes()
+    sine = [one.time for one in plain if one.topic == "forecast/waves/sine"]
+    assert sine == [START + t for t in range(1, 40)]
+
+
+def test_trainings_are_not_idle(tmp_path: Path) -> None:
+    """A backtest asks for trainings at normal priority: nothing waits beside them."""
+    config = parse(document(tmp_path), "test")
+    made = Backtest(config, tmp_path / "state", None)
+    assert not made.slow.request_of(made.fast.streams[0]).idle
+    made.journal.close()
+
+
+def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    """A path for forecasts that cannot be is told before the run."""
+    source = write(tmp_path / "waves.jsonl", waves(3))
+    config, out = parse(document(tmp_path), "test"), tmp_path / "none" / "out"
+    with pytest.raises(StateError, match="none/out: cannot be written"):
+        backtest(config, messages(recording(source), ()), None, out, quiet)
+
+
+class Page(HTMLParser):
+    """The elements of a page, their attributes, and its text; every element that is opened is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.opened: list[str] = []
+        self.words = ""
+        self.feed(text)
+        assert self.opened == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attributes)))
+        if tag != "meta":
+            self.opened.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.opened.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def test_a_page_with_charts(tmp_path: Path) -> None:
+    """--html writes one file that refers to no other: charts of errors and coverage by lead, and series in words."""
+    config = document(tmp_path, retrain={"every": 0, "minimum": 300, "window": 3000})
+    YAML().dump(config, tmp_path / "config.yaml")
+    source = write(tmp_path / "a.jsonl", waves(300))
+    command = ["backtest", str(tmp_path / "config.yaml"), str(source), "--html", str(tmp_path / "report.html")]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert (done.exit_code, done.stdout) == (0, "")
+    text = (tmp_path / "report.html").read_text("utf-8")
+    read = Page(text)
+    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in read.found}
+    assert not re.search(r"https?://|url\(", text)
+    assert [tag for tag, _ in read.found].count("svg") == 2
+    curves = [one for tag, one in read.found if tag == "polyline"]
+    assert all(0 <= float(number) <= 640 for one in curves for number in re.findall(r"[\d.-]+", one["points"] or ""))
+    assert {"persistence", "published", "linear"} <= set(re.findall(r"</i>([a-z-]+)", text))
+    assert re.search(r"waves/sine: \d+ % (better|worse) than 'no change' \d+ ahead.*the band of 80% held", read.words)
+
+
+def test_a_page_about_names_that_look_like_markup() -> None:
+    """Names from the wire are text on the page."""
+    errors = {"rmse": [1.0], "of_persistence": [1.0], "skill": [0.1]}
+    series = {"series": "<script>x</script>", "models": {PUBLISHED: errors}, "bands": {"coverage": {"0.8": [None]}}}
+    one = {"stream": "s", "samples": 1, "leads": [1], "models": {PUBLISHED: errors}, "bands": {}, "series": [series]}
+    text = page({"streams": [{**one, "trainings": {}, "rejected": {}}], "unrouted": 1, "messages": 2}, 10)
+    assert "<script" not in text
+    assert "<script>x</script>: 10 % better than 'no change' 1 ahead." in Page(text).words
+
+
+@given(st.floats(-1e9, 1e9), st.floats(0, 1e9))
+def test_axes_hold_what_they_show(low: float, span: float) -> None:
+    """The numbers at an axis begin at or below the least value and end at or above the greatest, a handful of them."""
+    ticks = rounds(low, low + span)
+    assert ticks[0] <= low + 1e-6 * abs(low)
+    assert ticks[-1] >= low + span - 1e-6 * abs(low + span)
+    assert 2 <= len(ticks) <= 8
 
 
 def test_names_that_look_like_markup(capsys: pytest.CaptureFixture[str]) -> None:

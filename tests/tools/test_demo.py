@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from streamer.config import Mqtt
@@ -31,12 +33,18 @@ async def forecasts_with_networks(port: int) -> dict[str, Any]:
     raise AssertionError("the link ended by itself")
 
 
-async def test_the_demo_ends_up_forecasting_with_networks_of_its_own() -> None:
-    """`streamer demo` serves a broker on which any client sees forecasts of all series, with networks before long;
-    at the end it says in words how far off they were."""
-    command = (sys.executable, "-m", "streamer", "demo", "--port", "0", "--metrics-port", "0")
+async def test_the_demo_ends_up_forecasting_with_networks_of_its_own(tmp_path: Path) -> None:
+    """`streamer demo` opens its page and serves a broker on which any client sees forecasts of all series, with
+    networks before long, which it says; at the end it says in words how far off they were."""
+    command = (sys.executable, "-m", "streamer", "demo", "--port", "0", "--metrics-port", "0", "--open")
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path}/opened\n')
+    browser.chmod(0o755)
     demo = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *command,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "BROWSER": f"{browser} %s"},
     )
     assert demo.stdout is not None
     text = ""
@@ -54,8 +62,8 @@ async def test_the_demo_ends_up_forecasting_with_networks_of_its_own() -> None:
 
     try:
         async with asyncio.timeout(60):
-            await read(until="Metrics on")
-        ports = re.findall(r"(?:Broker on|Metrics on http:).*?:(\d+)", text)
+            await read(until="Metrics for")
+        ports = re.findall(r"(?:mosquitto_sub -p |Metrics for Prometheus: .*:)(\d+)", text)
         assert len(ports) == 2, text
         reading = asyncio.create_task(read(until=None))
         listening = asyncio.create_task(forecasts_with_networks(int(ports[0])))
@@ -83,7 +91,9 @@ async def test_the_demo_ends_up_forecasting_with_networks_of_its_own() -> None:
     assert 'streamer_forecast_rmse{lead="40",model="persistence",stream="waves"}' in metrics
     assert 'streamer_mix_weight{lead="40",model="memoryless",stream="waves"}' in metrics
     assert "Networks live at the end: building memoryless+traditional" in " ".join(text.split())
-    far = re.search(r"building/temperature: [0-9.]+ times the error of 'no change' 15 min ahead, ([0-9.]+) times", text)
+    assert re.search(r"new in building: memoryless and traditional network, version 1", text)
+    assert (tmp_path / "opened").read_text() == f"http://127.0.0.1:{ports[1]}/\n"
+    far = re.search(r"building/temperature: [0-9.]+ times 15 min ahead, ([0-9.]+) times 10 h", text)
     assert far
     assert float(far.group(1)) < 0.5, text[-2000:]
     assert "WARNING" not in text

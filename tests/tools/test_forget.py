@@ -1,5 +1,6 @@
 """`streamer forget` on a real state directory and a real broker."""
 
+import asyncio
 from contextlib import closing
 from pathlib import Path
 
@@ -9,11 +10,14 @@ from streamer.config import Config, Stream
 from streamer.errors import StateError
 from streamer.mqtt.publisher import Publisher
 from streamer.records import MessageBatch
+from streamer.store import requests
 from streamer.store.journal import Journal
 from streamer.store.samples import Limits
 from streamer.tools.forget import forget_series
+from streamer.tools.replay.sample import Sample, encode
 from tests.broker import Mosquitto
 from tests.mqtt.links import linked, payloads, receive, watcher
+from tests.process import configuration, running
 from tests.streams import fast_lane, feed, resumed, sample, save, timed
 
 NAMES = ("plant/good", "plant/rogue/1", "plant/rogue/2")
@@ -73,10 +77,55 @@ async def test_what_the_broker_keeps_is_cleared(mosquitto: Mosquitto, tmp_path: 
     assert all(b"good" in payload for payload in payloads(kept))
 
 
-async def test_not_beside_a_daemon(tmp_path: Path) -> None:
-    """While the state directory is in use, or where there is none, nothing is forgotten and the error says why."""
-    config = config_of(timed(), tmp_path / "state")
+async def test_without_a_journal(tmp_path: Path) -> None:
+    """Where there is no state nothing is forgotten, and the error says why."""
     with pytest.raises(StateError, match="holds no journal"):
-        await forget_series(config, "#", print)
-    with closing(Journal.open(tmp_path / "state")), pytest.raises(StateError, match="another streamer uses it"):
-        await forget_series(config, "#", print)
+        await forget_series(config_of(timed(), tmp_path / "state"), "#", print)
+
+
+async def test_beside_a_daemon(mosquitto: Mosquitto, tmp_path: Path) -> None:
+    """A running daemon forgets the series and clears what the broker keeps of it; the other one is forecast on, and the
+    one that is gone begins anew."""
+    config = configuration(mosquitto, tmp_path)
+    async with (
+        running(config, tmp_path) as daemon,
+        Publisher(watcher(mosquitto.config())) as publisher,
+        linked(watcher(mosquitto.config()), "forecast/#") as ears,
+    ):
+        await daemon.logged("subscribed to")
+
+        async def send(*ticks: int) -> list[tuple[str, bytes]]:
+            for t in ticks:
+                for name in ("waves/a", "waves/b"):
+                    await publisher.publish(name, encode(Sample(float(t), (float(t % 5),))))
+            return [(one.topic, one.payload) for one in await receive(ears, 2 * len([t for t in ticks if t]))]
+
+        await send(0, 1, 2)
+        said: list[str] = []
+        asking = asyncio.create_task(forget_series(Config(**config), "waves/b", said.append))
+        assert await asking == 1
+        assert said == ["waves: waves/b"]
+        assert [(one.topic, one.payload) for one in await receive(ears, 1)] == [("forecast/waves/b", b"")]
+        for name, t in (("waves/a", 3), ("waves/b", 4), ("waves/b", 5)):
+            await publisher.publish(name, encode(Sample(float(t), (0.0,))))
+        heard = await receive(ears, 2)
+        assert [one.topic for one in heard] == ["forecast/waves/a", "forecast/waves/b"]
+        assert await forget_series(Config(**config), "nobody", said.append) == 0
+        assert await daemon.stop() == 0
+    with closing(Journal.read(Path(config["state"]["path"]))) as journal:
+        (source,) = journal.sources()
+        assert [(row.topic, row.ident, row.tick) for row in journal.series(source)] == [
+            ("waves/a", 1, 3),
+            ("waves/b", 3, 1),
+        ]
+
+
+async def test_a_second_request(tmp_path: Path) -> None:
+    """Of two requests at a time the second is refused and names the file; one that was taken makes room."""
+    requests.ask(tmp_path, "a/#")
+    with pytest.raises(StateError, match=f"{requests.FILE}: another request waits"):
+        requests.ask(tmp_path, "b/#")
+    assert requests.take(tmp_path) == "a/#"
+    assert requests.take(tmp_path) is None
+    requests.ask(tmp_path, "b/#")
+    assert requests.take(tmp_path) == "b/#"

@@ -54,9 +54,23 @@ def test_beside_a_writer_in_words_and_in_json(tmp_path: Path) -> None:
     assert "plant/1" in shown.output
     assert "plant/2" not in shown.output
     assert "and 1 more series" in shown.output
-    assert "times the error of" in " ".join(shown.output.split())
-    assert re.search(r"memoryless +gru +0\.25 ", shown.output)
+    assert "memoryless network (gru), version 3, " in shown.output
+    assert ": 0.25 times the error of 'no change' on samples it had not seen, 100 B\n" in shown.output
     assert len(json.loads(as_json.output)["series"]) == 2
+
+
+@pytest.mark.parametrize("width", ["40", "80", "300"])
+def test_in_words_at_any_width(tmp_path: Path, width: str) -> None:
+    """Whatever the width of the terminal, each fact is one whole line, whose words nothing cuts or breaks."""
+    filled(tmp_path)
+    shown = CliRunner().invoke(app, ["inspect", str(tmp_path)], catch_exceptions=False, env={"COLUMNS": width})
+    lines = shown.output.splitlines()
+    assert "Stream plant, 2 series:" in lines
+    newest = r"newest of 2027-01-15T07:58:\d\d\.000Z, silent for .+"
+    (second,) = (line for line in lines if line.startswith("  plant/2"))
+    assert re.fullmatch(rf"  plant/2: 3 samples, 2 ticks without one, {newest}", second)
+    assert any(re.fullmatch(r"  journal\.sqlite3: [0-9.]+ [KM]iB, written \d+ s ago", line) for line in lines)
+    assert not any("…" in line or "│" in line for line in lines)
 
 
 def test_names_that_look_like_markup(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def stream(state: StreamState, audit: Audit) -> dict[str, Any]:
         "leads": audit.leads.tolist(),
         "samples": counts.samples,
         "rejected": dict(counts.rejected),
-        "trainings": {f"{model} {what}": count for (model, what), count in sorted(counts.retrainings.items())},
+        "trainings": {f"{model} {what}": count for (model, what), count in sorted(counts.trainings.ended.items())},
         "series": [{"series": one.name, **about(audit, slice(one.row, one.row + 1))} for one in state.series],
         **about(audit, slice(len(state.series))),
     }

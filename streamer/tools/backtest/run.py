@@ -5,18 +5,21 @@ that two runs are the same. With the journal of a live run, its networks go live
 """
 
 import asyncio
+import gzip
 import tempfile
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from pathlib import Path
 from threading import Event
-from typing import Any, TextIO
+from typing import Any, BinaryIO, cast
+
+import orjson
 
 from streamer.config import Config, State
-from streamer.errors import SourceError
+from streamer.errors import SourceError, StateError
 from streamer.ingest.topics import joined
 from streamer.lanes.fast import FastLane
 from streamer.lanes.machine import prepare
@@ -27,14 +30,13 @@ from streamer.store.journal import Journal
 from streamer.store.outcomes import TrainingOutcome, outcomes_after
 from streamer.stream.state import StreamState
 from streamer.tools.backtest.audit import Audit
+from streamer.tools.progress import Told
 from streamer.tools.replay.recording import recorded
-from streamer.tools.replay.sample import Sample, encode
+from streamer.tools.replay.sample import Sample, encode, parse_time
+from streamer.train.request import Request
 
 BATCH = 256
 """Messages that are stepped together; a training is looked for after each batch."""
-
-Progress = Callable[[int, str], None]
-"""Called with the messages done so far, and the stream that is trained now or an empty text."""
 
 
 @dataclass(slots=True)
@@ -49,6 +51,13 @@ class Pending:
         self.last = {names[ident]: span.last for ident, span in self.outcomes[0].spans.items() if ident in names}
 
 
+class Trainer(SlowLane):
+    """Trains at normal priority: no forecast waits beside it."""
+
+    def request_of(self, stream: StreamState) -> Request:
+        return replace(super().request_of(stream), idle=False)
+
+
 class Backtest:
     """A fast lane on a journal of its own, trained in event time or given a live run's networks."""
 
@@ -59,7 +68,7 @@ class Backtest:
         self.audits = {stream.name: Audit(stream) for stream in streams}
         self.time = 0.0
         self.fast = FastLane(streams, self.journal, config.mqtt.max_payload, lambda: self.time)
-        self.slow = SlowLane(self.config, self.journal, self.fast.lock, lambda: self.time)
+        self.slow = Trainer(self.config, self.journal, self.fast.lock, lambda: self.time)
         self.names: dict[int, str] = {}
         self.pending = {} if models is None else self.swaps_of(models)
         self.trains = models is None
@@ -83,7 +92,7 @@ class Backtest:
                     pending[stream.name].next(self.names)
         return pending
 
-    async def run(self, messages: Iterable[Message], out: TextIO | None, progress: Progress) -> None:
+    async def run(self, messages: Iterable[Message], out: BinaryIO | None, told: Told) -> None:
         """All messages in their order; forecasts go to `out` as a recording."""
         for message in messages:
             self.messages += 1
@@ -94,9 +103,9 @@ class Backtest:
                 if ready:
                     self.swap(ready)
                 for stream in due if self.trains else ():
-                    progress(self.messages, stream.name)
+                    told(self.messages, f"training {stream.name}")
                     await self.slow.attempt(stream)
-                progress(self.messages, "")
+                told(self.messages, "")
         self.finish(out)
 
     def accept(self, message: Message) -> StreamState | None:
@@ -111,7 +120,7 @@ class Backtest:
             idents = [one.ident for one in route.stream.series]
         return self.ready(route.stream, idents)
 
-    def finish(self, out: TextIO | None) -> list[StreamState]:
+    def finish(self, out: BinaryIO | None) -> list[StreamState]:
         """Journal, step, score and forecast the open batch; the streams whose training it made due."""
         processed = self.fast.finish()
         for message in processed.forecasts:
@@ -149,9 +158,32 @@ def renamed(by_id: Mapping[int, Any], ids: Mapping[int, int]) -> dict[int, Any]:
     return {ids[ident]: value for ident, value in by_id.items() if ident in ids}
 
 
-def line(message: Outgoing, time: float) -> str:
-    """A forecast as the line of a recording."""
-    return recorded(time, message.topic, message.payload, message.qos, message.retain).decode()
+def line(message: Outgoing, time: float) -> bytes:
+    """A forecast as the line of a recording, at the time of the sample it was made by; `time` where it has none."""
+    document = orjson.loads(message.payload)
+    if isinstance(document, list):  # slots, the first of which begins an interval later
+        start, end = (parse_time(document[0][name]) for name in ("start", "end"))
+        time = 2 * start - end
+    elif "time" in document:
+        time = parse_time(document["time"])
+    return recorded(time, message.topic, message.payload, message.qos, message.retain)
+
+
+@contextmanager
+def written(path: Path | None) -> Iterator[BinaryIO | None]:
+    """The file to write forecasts to, compressed where its name ends in .gz. Raises StateError."""
+    if path is None:
+        yield None
+        return
+    try:
+        with path.open("wb") as file:
+            if path.suffix.lower() != ".gz":
+                yield file
+                return
+            with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:  # the same bytes whenever it was written
+                yield cast(BinaryIO, packed)
+    except OSError as error:
+        raise StateError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def messages(samples: Iterable[Sample], topics: Sequence[str]) -> Iterator[Message]:
@@ -172,19 +204,13 @@ def messages(samples: Iterable[Sample], topics: Sequence[str]) -> Iterator[Messa
             yield Message(topic, encode(replace(sample, values=(value,))), 0, False, 0, sample.time)
 
 
-def backtest(
-    config: Config, some: Iterable[Message], models: Path | None, out: Path | None, progress: Progress
-) -> Backtest:
+def backtest(config: Config, some: Iterable[Message], models: Path | None, out: Path | None, told: Told) -> Backtest:
     """Run it in a temporary state directory. Raises SourceError, StateError."""
     prepare()
-    with tempfile.TemporaryDirectory(prefix="streamer-backtest-") as directory:
+    with tempfile.TemporaryDirectory(prefix="streamer-backtest-") as directory, written(out) as file:
         made = Backtest(config, Path(directory), models)
         try:
-            if out is None:
-                asyncio.run(made.run(some, None, progress))
-            else:
-                with out.open("w", encoding="utf-8") as file:
-                    asyncio.run(made.run(some, file, progress))
+            asyncio.run(made.run(some, file, told))
         finally:
             made.journal.close()
     return made

@@ -19,7 +19,7 @@ from streamer.ingest.grid import Grid, Series
 from streamer.ingest.ticks import TickBatcher
 from streamer.models import KINDS, Kind, build
 from streamer.models.frozen import TILE
-from streamer.publish.encode import encode, rounded
+from streamer.publish.encode import Curves, encode
 from streamer.records import Floats, Message, Sizes, TickBatch
 from streamer.store.journal import Journal
 from streamer.stream.state import StreamState
@@ -144,8 +144,8 @@ class Subject:
     def encode(self, wave: TickBatch, mean: Floats) -> None:
         """Messages of means [b, 1, h, d], with bounds one away on either side."""
         b, topics = len(wave.rows), [self.state.series[row].topic for row in wave.rows.tolist()]
-        curves = rounded(np.concatenate([mean, mean - 1, mean + 1], 1), wave.x)
-        encode(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, curves, quantiles=(0.1, 0.9))
+        curves = Curves(np.concatenate([mean, mean - 1, mean + 1], 1), wave.x, (0.1, 0.9))
+        encode(topics, wave.time, np.ones(b), [("memoryless", 7)] * b, curves)
 
 
 def chain(rows: int, contraction: int, count: int) -> Callable[[int], None]:

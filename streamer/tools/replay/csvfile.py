@@ -26,13 +26,14 @@ def csv_file(
     start_time: float = START,
     *,
     quiet: bool = False,
+    gaps: bool = False,
 ) -> Iterator[Sample]:
     """The rows as samples of d = len(columns) values.
 
     A column is given by its name in the header or its position from 1; it may be omitted if the file has only one
     besides the time. Without a time column, row i (from 0) has the time start_time + i·interval seconds. Rows with an
-    empty or NaN cell are gaps: they are skipped and, unless `quiet`, their number is logged. A first line of only
-    numbers and times is data, not a header.
+    empty or NaN cell are gaps: they are skipped and, unless `quiet`, their number is logged; with `gaps` those stay
+    that have any value, with NaN where there is none. A first line of only numbers and times is data, not a header.
 
     Raises SourceError, with file and line, for a missing column, a cell that is not a number, or an invalid time.
     """
@@ -48,7 +49,7 @@ def csv_file(
         time = start_time + total * interval if timed is None else _time(where, _cell(where, row, timed))
         values = tuple(_number(where, _cell(where, row, position)) for position in picked)
         total += 1
-        if any(map(math.isnan, values)):
+        if (all if gaps else any)(map(math.isnan, values)):
             skipped += 1
         else:
             yield Sample(time, values)

@@ -8,6 +8,16 @@ from pathlib import Path
 from streamer.errors import SourceError
 
 
+def count(path: Path) -> int | None:
+    """How many lines a file has, None where it cannot be read: whoever reads it then says why."""
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    try:
+        with opener(path, "rb") as file:
+            return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
+    except (EOFError, zlib.error, OSError):
+        return None
+
+
 def lines(path: Path) -> Iterator[str]:
     """The lines of a UTF-8 file with their line ends; a file whose name ends in .gz is unpacked.
 

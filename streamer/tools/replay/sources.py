@@ -1,7 +1,7 @@
 """The name of a source and its options in, an iterator of samples out, in constant memory."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -27,7 +27,7 @@ class SourceOptions:
 
     columns, time_column: of CSV files; interval (seconds) and start_time (seconds since 1970): of waves, of the
     building, and of CSV files without times; seed: of the noise of waves, and of the building; loop: repeat a source
-    that ends.
+    that ends; gaps: keep rows of CSV files that lack some of their values.
     """
 
     columns: tuple[str, ...] = ()
@@ -36,6 +36,7 @@ class SourceOptions:
     start_time: float = START
     seed: int = 0
     loop: bool = False
+    gaps: bool = False
 
     def __post_init__(self) -> None:
         if not (self.interval > 0 and math.isfinite(self.interval)):
@@ -68,7 +69,8 @@ def _finite(source: str, options: SourceOptions, *, quiet: bool) -> Iterator[Sam
     if source == "waterflow":
         return waterflow()
     if name.endswith(CSV):
-        return csv_file(path, options.columns, options.time_column, options.interval, options.start_time, quiet=quiet)
+        fields = options.columns, options.time_column, options.interval, options.start_time
+        return csv_file(path, *fields, quiet=quiet, gaps=options.gaps)
     if name.endswith(RECORDING):
         return recording(path)
     known = ", ".join([*WAVES, "building", "waterflow"])
@@ -99,6 +101,16 @@ def waterflow() -> Iterator[Sample]:
     # Read whole (1,268 samples), because river closes its file only at the end.
     for x, value in list(WaterFlow()):
         yield Sample(x["Time"].timestamp(), (float(value),))
+
+
+def each_on_its_own(samples: Iterable[Sample], topics: Sequence[str]) -> Iterator[Sample]:
+    """The values of each row as samples on the topics of their columns. Raises SourceError where these do not fit."""
+    for sample in samples:
+        if len(topics) != len(sample.values):
+            text = f"{len(sample.values)} columns and {len(topics)} topics"
+            raise SourceError(f"{text}: name a --topic for each --column")
+        for topic, value in zip(topics, sample.values, strict=True):
+            yield replace(sample, values=(value,), topic=topic)
 
 
 def repeat(samples: Iterator[Sample], again: Callable[[], Iterator[Sample]]) -> Iterator[Sample]:

@@ -17,12 +17,11 @@ from streamer.config import Metrics, Stream
 from streamer.config.loader import parse
 from streamer.forecast.panel import Panel
 from streamer.lanes.machine import prepare
-from streamer.lanes.slow import SlowLane
 from streamer.models import KINDS
 from streamer.records import Candidate, Floats, ForecastBatch, Message
 from streamer.stream.state import StreamState
 from streamer.tools.backtest.audit import PUBLISHED
-from streamer.tools.backtest.run import Backtest
+from streamer.tools.backtest.run import Backtest, Trainer
 from streamer.tools.replay.sample import Sample, encode
 from tests.studies.accuracy.bands import QUANTILES
 from tests.studies.accuracy.datasets import Data
@@ -103,7 +102,7 @@ class Forecasts:
     trainings: dict[str, int]
 
 
-class Choosy(SlowLane):
+class Choosy(Trainer):
     """A slow lane that drops the candidates of some kinds; `without` is set before the first training."""
 
     without: Collection[str] = ()
@@ -186,6 +185,6 @@ def run(data: Data, plan: Plan, progress: Progress) -> Forecasts:
     if stream.counts.rejected:
         raise RuntimeError(f"{data.name}: the daemon rejected samples: {dict(stream.counts.rejected)}")
     by_model = {name: made.kept[:, :, i] for i, name in enumerate(made.models)}
-    trainings = {f"{model} {what}": count for (model, what), count in sorted(stream.counts.retrainings.items())}
+    trainings = {f"{model} {what}": count for (model, what), count in sorted(stream.counts.trainings.ended.items())}
     spoke = {name: one for name, one in by_model.items() if not np.isnan(one).all()}
     return Forecasts(spoke, made.bounds, trainings)

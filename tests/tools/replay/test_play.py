@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count, islice
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.errors import SourceError
@@ -62,7 +62,6 @@ async def test_speed() -> None:
     assert bench.moments == pytest.approx([0, 1, 5, 5, 5.5])
 
 
-@settings(deadline=None)
 @given(st.floats(0.01, 1e6), st.integers(1, 300), st.floats(0, 0.005))
 def test_no_drift(rate: float, size: int, cost: float) -> None:
     """Where publishing is faster than the rate, no sample is late, none is more than 1 ms early."""

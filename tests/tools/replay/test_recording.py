@@ -4,7 +4,7 @@ import gzip
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.errors import SourceError
@@ -23,7 +23,6 @@ def test_round_trip(name: str, tmp_path_factory: pytest.TempPathFactory) -> None
     """What was recorded is read back: topic, payload, qos and retain verbatim, time to the microsecond."""
     path = tmp_path_factory.mktemp("recording") / name
 
-    @settings(deadline=None)
     @given(messages)
     def check(messages: list[tuple[int, str, bytes, int, bool]]) -> None:
         content = b"".join(recorded(message[0] / 1e6, *message[1:]) for message in messages)

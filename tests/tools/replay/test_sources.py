@@ -14,7 +14,7 @@ from streamer.errors import SourceError
 from streamer.tools.replay.recording import recorded
 from streamer.tools.replay.sample import START, Sample
 from streamer.tools.replay.signals import WAVES, Signal
-from streamer.tools.replay.sources import SourceOptions, open_source, repeat, waterflow
+from streamer.tools.replay.sources import SourceOptions, each_on_its_own, open_source, repeat, waterflow
 
 
 def times(samples: Iterator[Sample], count: int) -> list[float]:
@@ -146,3 +146,12 @@ def test_options(options: dict[str, float]) -> None:
     """An interval or a seed that cannot be is a SourceError."""
     with pytest.raises(SourceError):
         SourceOptions(**options)  # type: ignore[arg-type]
+
+
+def test_a_topic_for_each_column() -> None:
+    """Of a row of several columns each value is a sample on a topic of its own, at the time of the row."""
+    rows = [Sample(1.0, (1.0, 2.0)), Sample(2.0, (3.0, 4.0))]
+    found = [(one.time, one.topic, one.values) for one in each_on_its_own(rows, ["a", "b"])]
+    assert found == [(1.0, "a", (1.0,)), (1.0, "b", (2.0,)), (2.0, "a", (3.0,)), (2.0, "b", (4.0,))]
+    with pytest.raises(SourceError, match="2 columns and 3 topics"):
+        next(each_on_its_own(rows, ["a", "b", "c"]))
