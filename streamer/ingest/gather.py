@@ -216,9 +216,12 @@ class Gather:
                 heapq.heappush(self.overdue, (UNKNOWN, key))
 
     def repeat(self, record: list[Any]) -> None:
-        """A reading that was taken before, or a tick that the clock closed: what it led to is in the journal."""
+        """A reading that was taken before, a tick that the clock closed, or a series that was forgotten: what came
+        of it is in the journal."""
         source, part, time, values, dated = record
-        if time is None:
+        if values is None:
+            self.ongoing.pop((source, part), None)
+        elif time is None:
             self.close((source, part))
         else:
             self.take((source, part), time, tuple(values), None, dated)

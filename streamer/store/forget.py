@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import numpy as np
 
+from streamer.store import gathered
 from streamer.store.damage import whole
 from streamer.store.journal import Journal
 from streamer.store.names import reserve
@@ -25,6 +26,8 @@ def forget(journal: Journal, idents: Collection[int]) -> None:
                 journal.database.execute(
                     "UPDATE log SET samples = ?1, checksum = checksum(d, 0, ?1) WHERE id = ?2", (kept.tobytes(), row)
                 )
+        names = (journal.database.execute("SELECT stream, topic, part FROM series WHERE id = ?", key) for key in keys)
+        gathered.forget(journal, [name for found in names for name in found])
         journal.database.executemany("DELETE FROM chunks WHERE series = ?", keys)
         newest = journal.next_series() - 1
         journal.database.executemany("DELETE FROM series WHERE id = ?", keys)

@@ -1,5 +1,9 @@
 """Readings of open ticks in, and out after a start: the whole as it was once, and what came since, stream by stream."""
 
+from collections.abc import Iterable
+
+import orjson
+
 from streamer.store.damage import checksum
 from streamer.store.database import failures
 from streamer.store.journal import Journal
@@ -14,6 +18,14 @@ def write(journal: Journal, stream: str, fit: str, readings: bytes, whole: bytes
     journal.database.execute(
         "INSERT INTO readings (stream, fit, whole, readings, checksum) VALUES (?, ?, ?, ?, ?)", row
     )
+
+
+def forget(journal: Journal, series: Iterable[tuple[str, str, str]]) -> None:
+    """Adds that these series (stream, source, part) are forgotten, wherever readings are; within a transaction."""
+    for stream, source, part in series:
+        fits = journal.database.execute("SELECT DISTINCT fit FROM readings WHERE stream = ?", (stream,)).fetchall()
+        for (fit,) in fits:
+            write(journal, stream, fit, orjson.dumps([[source, part, None, None, False]]), None)
 
 
 def read(journal: Journal, stream: str, fit: str) -> tuple[bytes | None, list[bytes]]:

@@ -65,3 +65,19 @@ async def test_the_others_go_on_bit_by_bit(tmp_path: Path) -> None:
     assert [(one.name, one.tick, one.ident) for one in fast.streams[0].series] == [("a/yy", 59, 2), ("a/x", 0, 4)]
     for lane in (fast, twin):
         lane.journal.close()
+
+
+async def test_open_ticks_are_forgotten_too(tmp_path: Path) -> None:
+    """The readings of a forgotten series in a tick that is open lead to no sample; those of another one do."""
+    of = stream("a", aggregate="mean", interval=10.0)
+    start = config(tmp_path, of)
+    fast = fast_lane(tmp_path, of)
+    reloader = Reloader(start, fast, SlowLane(start, fast.journal, fast.lock, lambda: NOW), Link(start.mqtt, ["a/+"]))
+    feed(fast, [sample(f"a/{name}", t, t) for t in range(25) for name in ("x", "y")])
+    await reloader.forget([*named(fast.streams, "a/x")], lambda _: None)
+    feed(fast, [sample("a/y", 31, 1.0)])
+    assert [(one.name, one.time) for one in fast.streams[0].series] == [("a/y", 30.0)]
+    gather = fast.streams[0].gather
+    assert gather is not None
+    assert [*gather.ongoing] == [("a/y", "")]
+    fast.journal.close()

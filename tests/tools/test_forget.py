@@ -8,6 +8,7 @@ import pytest
 
 from streamer.config import Config, Stream
 from streamer.errors import StateError
+from streamer.mqtt.link import Link
 from streamer.mqtt.publisher import Publisher
 from streamer.records import MessageBatch
 from streamer.store import requests
@@ -89,9 +90,10 @@ async def test_beside_a_daemon(mosquitto: Mosquitto, tmp_path: Path) -> None:
     config = configuration(mosquitto, tmp_path)
     async with (
         running(config, tmp_path) as daemon,
-        Publisher(watcher(mosquitto.config())) as publisher,
-        linked(watcher(mosquitto.config()), "forecast/#") as ears,
+        Publisher(mosquitto.config(client_id="mouth", session_expiry=0)) as publisher,
+        Link(watcher(mosquitto.config()), ["forecast/#"]) as ears,
     ):
+        await ears.ready()
         await daemon.logged("subscribed to")
 
         async def send(*ticks: int) -> list[tuple[str, bytes]]:
