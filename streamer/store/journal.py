@@ -113,10 +113,8 @@ class Journal:
     @classmethod
     def read(cls, directory: Path, damage: Damage | None = None) -> Self:
         """Opens the journal in this directory for reading, from any thread, also while a daemon writes it; `damage`
-        counts its damaged rows. Raises StateError.
-        """
-        path = directory / FILE
-        if not path.exists():
+        counts its damaged rows. Raises StateError."""
+        if not (path := directory / FILE).exists():
             raise StateError(f"{directory}: holds no journal; name the state.path of a daemon that has run")
         with failures(path):
             uri = f"{path.resolve().as_uri()}?mode=ro"
