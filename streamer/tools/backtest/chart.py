@@ -23,8 +23,8 @@ def chart(
     level: a value with a line of its own, which all is compared with. bold: the curve that matters.
     """
     known = [value for curve in curves.values() for value in curve if value is not None]
-    ticks = rounds(0.0, min(max([*known, level]), most))
-    low, high = ticks[0], ticks[-1]
+    ticks = rounds(min(max([*known, level]), most))
+    high = ticks[-1]
     first, last = math.log(leads[0]), math.log(leads[-1])
 
     def x(lead: int) -> float:
@@ -32,7 +32,7 @@ def chart(
         return round(LEFT + share * (WIDTH - LEFT - RIGHT), 1)
 
     def y(value: float) -> float:
-        return round(HEIGHT - BOTTOM - (value - low) / (high - low) * (HEIGHT - TOP - BOTTOM), 1)
+        return round(HEIGHT - BOTTOM - value / high * (HEIGHT - TOP - BOTTOM), 1)
 
     parts = [
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(at)}" y2="{y(at)}"/>'
@@ -56,11 +56,8 @@ def chart(
     )
 
 
-def rounds(low: float, high: float) -> list[float]:
-    """Round numbers, evenly spaced, about five of them, from at most the least to at least the greatest value."""
-    span = max(high - low, abs(high) * 1e-6, 1e-9)
-    power = 10 ** math.floor(math.log10(span / 5))
-    step = next(one * power for one in STEPS if one * power >= span / 5)
-    start = math.floor(low / step)
-    count = math.ceil(high / step) - start
-    return [round((start + i) * step, 12) for i in range(max(count, 1) + 1)]
+def rounds(most: float) -> list[float]:
+    """Round numbers, evenly spaced, about five of them, from 0 to at least `most`, which is above 0."""
+    power = 10 ** math.floor(math.log10(most / 5))
+    step = next(one * power for one in STEPS if one * power >= most / 5)
+    return [round(i * step, 12) for i in range(math.ceil(most / step) + 1)]
