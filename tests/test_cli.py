@@ -83,12 +83,16 @@ def test_check_of_files(tmp_path: Path) -> None:
     path.write_text(
         f"mqtt: {{url: 'mqtts://localhost', username: u, password_file: {tmp_path}/none,"
         f" tls: {{ca_file: {tmp_path}/ca.crt}}}}\nstreams: [{{name: s, topics: [t]}}]\n"
+        f"metrics: {{token_file: {tmp_path}/gone}}\n"
     )
     done = streamer("check", str(path))
-    told = f"{path}: mqtt.password_file: there is no {tmp_path}/none on this machine; run needs it\n"
+    keys = {"mqtt.password_file": "none", "metrics.token_file": "gone"}
+    told = [
+        f"{path}: {key}: there is no {tmp_path}/{name} on this machine; run needs it\n" for key, name in keys.items()
+    ]
     assert done.returncode == 0
     assert done.stderr.startswith(f"{path}: good\n")
-    assert done.stderr.endswith(told)
+    assert done.stderr.endswith("".join(told))
 
 
 def test_check_masks(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ def check(config: ConfigPath) -> None:
     typer.echo(f"{config}: good", err=True)
     for line in told:
         typer.echo(line, err=True)
-    for key, path in parsed.mqtt.files():
+    files = {"mqtt": parsed.mqtt.files(), "metrics": parsed.metrics.files()}
+    for section, key, path in ((section, *one) for section, some in files.items() for one in some):
         if not path.exists():
-            typer.echo(f"{config}: mqtt.{key}: there is no {path} on this machine; run needs it", err=True)
+            typer.echo(f"{config}: {section}.{key}: there is no {path} on this machine; run needs it", err=True)

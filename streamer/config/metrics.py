@@ -50,6 +50,15 @@ class Metrics(Section):
     path_prefix: Annotated[str, Field(pattern=PREFIX)] = ""
     """Path below which a reverse proxy passes requests on, such as /streamer. Without it they are answered as well."""
 
+    def files(self) -> list[tuple[str, Path]]:
+        """(key, path) of every file that the port needs."""
+        given = [
+            ("token_file", self.token_file),
+            ("tls.cert_file", self.tls.cert_file),
+            ("tls.key_file", self.tls.key_file),
+        ]
+        return [(key, path) for key, path in given if path is not None]
+
     def token(self) -> str | None:
         """The token, read from its file; None without one. Raises StartError."""
         if self.token_file is None:

@@ -178,9 +178,9 @@ class Stream(Section):
     @model_validator(mode="after")
     def a_quantity(self) -> Self:
         if self.aggregate is not None and self.interval is None:
-            raise ValueError("aggregate: needs an interval, of which it takes the readings together")
+            raise ValueError("aggregate: needs an interval, of whose readings it makes a sample: give one")
         if self.difference and self.aggregate not in (None, *OF_COUNTERS):
-            raise ValueError(f"aggregate: of the totals of a counter only {', '.join(OF_COUNTERS)} mean something")
+            raise ValueError(f"aggregate: of the totals of a counter, write {', '.join(OF_COUNTERS)} or nothing")
         if self.difference and self.fill:
             raise ValueError("fill: what a counter counted is not to be repeated where it says nothing: leave fill out")
         if self.clip is not None and not self.clip[0] < self.clip[1]:

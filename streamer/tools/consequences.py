@@ -14,13 +14,25 @@ def consequences(streams: Sequence[Stream], metrics: Metrics) -> Iterator[str]:
     Raises ConfigError for a name that no forecaster has.
     """
     for i, stream in enumerate(streams):
-        parts = [horizon(stream), seasons(stream), networks(stream, Panel.begin(stream, metrics).wants_networks)]
+        wanted = Panel.begin(stream, metrics).wants_networks
+        parts = [*quantity(stream), horizon(stream), seasons(stream), networks(stream, wanted)]
         yield f"{stream.name}: {'; '.join(parts)}"
         hidden = list(shadowed(stream, streams[:i]))
         if len(hidden) == len(stream.filters):
             yield f"{stream.name}: this stream can never match: shadowed by {', '.join(dict(hidden).values())}"
         else:
             yield from (f"{stream.name}: {topic} never matches here: shadowed by {name}" for topic, name in hidden)
+
+
+def quantity(stream: Stream) -> Iterator[str]:
+    """What is forecast, and when a tick closes, where a sample is not a reading as it came."""
+    if stream.difference is not None:
+        per = stream.difference.per or ("message" if stream.interval is None else "tick")
+        yield f"forecasts what was counted per {per}"
+    elif stream.aggregate is not None:
+        yield f"forecasts the {stream.aggregate} of the readings of a tick"
+    if stream.aggregation is not None:
+        yield f"a tick without a later reading closes {duration(stream.grace)} after its end"
 
 
 def horizon(stream: Stream) -> str:

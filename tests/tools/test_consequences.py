@@ -37,10 +37,20 @@ def told(*streams: Stream) -> list[str]:
             {"interval": 60.0, "season": None, "retrain": {"every": 0}},
             "horizon 40 min; no season; no network, as retrain.every is 0",
         ),
+        (
+            {"interval": 60.0, "season": None, "retrain": {"every": 0}, "aggregate": "mean", "grace": 90.0},
+            "forecasts the mean of the readings of a tick; a tick without a later reading closes 1 min 30 s after its "
+            "end; horizon 40 min; no season; no network, as retrain.every is 0",
+        ),
+        (
+            {"season": None, "retrain": {"every": 0}, "difference": {"per": "hour"}},
+            "forecasts what was counted per hour; horizon 40 samples; no season; no network, as retrain.every is 0",
+        ),
     ],
 )
 def test_a_line_for_each_stream(keys: dict[str, Any], line: str) -> None:
-    """Horizon, seasons and trainings are told, in time where an interval is known, else in samples."""
+    """What is forecast where that is no reading, horizon, seasons and trainings are told, in time where an interval is
+    known, else in samples."""
     assert told(stream(**keys)) == [f"s: {line}"]
 
 
