@@ -17,7 +17,7 @@ from streamer.observe.listing import pick, summary
 from streamer.observe.parameters import Malformed, Parameter, Whole, Word, read
 from streamer.observe.past import Origin, TooLong, past
 from streamer.observe.tables import rows_of, table_of
-from streamer.observe.window import BUSY, Busy, Window
+from streamer.observe.window import Busy, Window
 
 BASE = "/api/v1"
 SORTS = ("name", "skill", "width", "surprise", "threshold", "age")
@@ -108,7 +108,7 @@ class Api:
         try:
             return await anyio.to_thread.run_sync(past, *asked, limiter=self.folding)
         except TooLong:
-            raise Busy(BUSY) from None
+            raise Busy("looking back takes too long: ask for fewer points, or later") from None
 
     async def forecast(self, request: Request, given: dict[str, Any]) -> answers.Forecast:
         ident = await self.known(request)
