@@ -20,7 +20,7 @@ async def linked(config: Mqtt, *filters: str, former: tuple[str, ...] = ()) -> A
 async def receive(link: Link, count: int) -> list[Message]:
     """The next `count` messages or a few more, acknowledged."""
     messages: list[Message] = []
-    async with asyncio.timeout(10), aclosing(link.batches()) as batches:
+    async with asyncio.timeout(30), aclosing(link.batches()) as batches:
         async for batch in batches:
             messages += batch.messages
             link.ack(batch)
