@@ -75,17 +75,16 @@ class Gather:
         elif time // interval != state.window or not state.count:
             made = self.turn(key, state, time, values, arrived, dated)
         else:
-            made = NOTHING
-            if time > state.newest:
-                if dated:
-                    state.times.append(time)
-                state.values = self.fold(state, values, time)
+            made, later = NOTHING, time > state.newest
+            if dated and later:
+                state.times.append(time)
+            elif dated:
+                self.check(state, time)
+            state.values = self.fold(state, values, time)
+            if later:
                 state.newest = time
-            else:
-                if dated:
-                    self.check(state, time)
-                state.values = self.fold(state, values, time)
-                state.oldest = min(state.oldest, time)
+            elif time < state.oldest:
+                state.oldest = time
             state.count += 1
         self.since += 1
         if self.clocks.late:
