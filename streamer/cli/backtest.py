@@ -6,17 +6,15 @@ from typing import Annotated
 
 import typer
 
-from streamer.cli.options import ConfigPath
+from streamer.cli.options import Columns, ConfigPath, HistoryFile, TimeColumn, Topics
 
 
 def backtest(
     config: ConfigPath,
-    source: Annotated[str, typer.Argument(metavar="FILE", help="A recording (.jsonl), or a .csv file with --topic.")],
-    topic: Annotated[list[str] | None, typer.Option(help="Topic of a CSV file's --column, in the same order.")] = None,
-    column: Annotated[
-        list[str] | None, typer.Option(help="CSV column, by name or position. Each column is a series.")
-    ] = None,
-    time_column: Annotated[str | None, typer.Option(help="CSV column of the time.")] = None,
+    source: HistoryFile,
+    topic: Topics = None,
+    column: Columns = None,
+    time_column: TimeColumn = None,
     models: Annotated[
         Path | None,
         typer.Option(metavar="STATE", help="Train nothing: use a live run's networks, from its state directory."),
