@@ -1,11 +1,4 @@
-"""A text in, the number it is out, by one small grammar; `None` for a text that is none.
-
-    number   [+-] digits [decimal digits] [e [+-] digits], or [+-] 0x and up to 16 hexadecimal digits
-    digits   0 to 9; where `thousands` is set also groups of three with that sign between them
-    text     a word of `map`, or a number, and where `units` is set perhaps a unit after it
-
-Blanks, and a byte order mark, around the text do not count.
-"""
+"""A text in, the number it is out; `None` for a text that is none. README.md has the grammar."""
 
 import re
 from collections.abc import Callable
