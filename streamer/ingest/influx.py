@@ -45,21 +45,12 @@ RANGES = {"i": (-(2**63), 2**63 - 1), "u": (0, 2**64 - 1)}
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One line: `fields` holds all fields as sent, `time` is in seconds since 1970, or None if the line has none.
-
-    Texts and booleans cannot be samples: `numbers` leaves them out, and a caller that selects one by name should
-    reject it as `type`.
-    """
+    """One line: `fields` holds all fields as sent, `time` is in seconds since 1970, or None if the line has none."""
 
     measurement: str
     tags: dict[str, str]
     fields: dict[str, Value]
     time: float | None
-
-    @property
-    def numbers(self) -> dict[str, float]:
-        """The numeric fields, in the order of the line."""
-        return {name: float(value) for name, value in self.fields.items() if not isinstance(value, str | bool)}
 
 
 def points(data: bytes, precision: Precision = "ns") -> tuple[list[Point], list[Rejected]]:
