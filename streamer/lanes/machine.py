@@ -18,8 +18,6 @@ LARGE = 2 * 2**20
 """Bytes: more than one array of a batch, less than an array of all series."""
 KEPT = 32 * 2**20
 """Bytes: more than all that a batch computes in passing, which the next one takes again."""
-
-
 LONG_SECONDS = 2.0
 """Seconds of compiling from which a log line says so."""
 

@@ -25,8 +25,6 @@ logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)  # nonsense fr
 
 Check = Callable[[], str | None]
 """Returns None if all is well, else one line that says what is wrong."""
-
-
 MOST_CONNECTIONS = 32
 """At once, besides streams of events; a further one ends the oldest that is not being answered: a probe gets its
 answer."""

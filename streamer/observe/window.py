@@ -30,8 +30,6 @@ LIVE_SECONDS = 0.4
 """The same of single forecasts."""
 REMEMBERED = 2000
 """Forecasts that are remembered."""
-
-
 BUSY = "the daemon is busy, or its journal cannot be written; its log says more"
 
 
