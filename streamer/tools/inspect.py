@@ -118,9 +118,14 @@ def about(one: dict[str, Any], now: float) -> str:
 
 def network(one: dict[str, Any], now: float) -> str:
     """A network."""
-    error = multiple(one["errors"].get(one["model"], math.nan), one["errors"].get("persistence", math.nan))
+    errors = one["errors"]
+    if "ratio" in errors:
+        error = f"{errors['ratio']:.2f} times the error of {NO_CHANGE} on the median series"
+    else:  # of a version that did not keep what the gate compared
+        ratio = multiple(errors.get(one["model"], math.nan), errors.get("persistence", math.nan))
+        error = f"{ratio} times the error of {NO_CHANGE}"
     kind = f"{called(one['model'])} ({one['sizes']['cell']}), version {one['version']}, {age(now - one['created'])} old"
-    return f"{kind}: {error} times the error of {NO_CHANGE} on samples it had not seen, {size(one['bytes'])}"
+    return f"{kind}: {error}, on samples it had not seen, {size(one['bytes'])}"
 
 
 def size(count: float) -> str:

@@ -26,8 +26,10 @@ def filled(directory: Path) -> None:
             journal.add_series([(i, Source("plant", "", 1, 1.0), f"plant/{i}", "") for i in (1, 2)])
             ticks = [(1, t) for t in range(10)] + [(2, t) for t in (0, 1, 4)]
             journal.append((series, t, NOW - 100 + t, struct.pack("<d", 1.0)) for series, t in ticks)
-        row = NetworkRow("memoryless", 3, {"memoryless": 0.25, "persistence": 1.0}, {}, b"w" * 100)
-        add_outcome(journal, "plant", Sizes(n=6, cell="gru"), TrainingOutcome(3, NOW - 7200, {}, (row,)))
+        errors = {"memoryless": 0.25, "persistence": 1.0}
+        old = NetworkRow("traditional", 3, {"traditional": 0.25, "persistence": 1.0}, {}, b"w" * 100)
+        row = NetworkRow("memoryless", 3, errors | {"ratio": 0.75}, {}, b"w" * 100)
+        add_outcome(journal, "plant", Sizes(n=6, cell="gru"), TrainingOutcome(3, NOW - 7200, {}, (row, old)))
 
 
 def test_everything_is_there(tmp_path: Path) -> None:
@@ -38,7 +40,7 @@ def test_everything_is_there(tmp_path: Path) -> None:
         ("plant/1", 10, 10),
         ("plant/2", 3, 5),
     ]
-    (model,) = found["models"]
+    (model, _) = found["models"]
     assert (model["version"], model["errors"]["memoryless"], model["sizes"]["cell"]) == (3, 0.25, "gru")
     assert (model["bytes"], model["created"]) == (100, NOW - 7200)
     assert found["journal_bytes"] >= (tmp_path / "journal.sqlite3").stat().st_size
@@ -55,7 +57,8 @@ def test_beside_a_writer_in_words_and_in_json(tmp_path: Path) -> None:
     assert "plant/2" not in shown.output
     assert "and 1 more series" in shown.output
     assert "memoryless network (gru), version 3, " in shown.output
-    assert ": 0.25 times the error of 'no change' on samples it had not seen, 100 B\n" in shown.output
+    assert ": 0.75 times the error of 'no change' on the median series, on samples it had not seen" in shown.output
+    assert ": 0.25 times the error of 'no change', on samples it had not seen, 100 B\n" in shown.output
     assert len(json.loads(as_json.output)["series"]) == 2
 
 
