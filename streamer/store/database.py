@@ -32,8 +32,8 @@ BLOCKED = {
     sqlite3.SQLITE_CANTOPEN,  # without a free file descriptor
 }
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-NO_TEXT = "Could not decode to UTF-8"
-"""How Python begins its error about text that SQLite read; all text in the journal was UTF-8."""
+UNREADABLE = ("Could not decode to UTF-8", "unsupported file format")
+"""How errors begin that have no code of their own: of text that is not UTF-8, and of a number in the file's header."""
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE}
 
 Durability = Literal["process", "power"]
@@ -133,7 +133,7 @@ def failures(path: Path) -> Iterator[None]:
         raise StateDamaged(f"{path}: damaged (text that is not UTF-8)") from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF  # the primary code
-        if code in DAMAGED or str(error).startswith(NO_TEXT):
+        if code in DAMAGED or str(error).startswith(UNREADABLE):
             suspect(path)
             raise StateDamaged(f"{path}: {error}") from error
         kind = StateBlocked if code in BLOCKED else StateError

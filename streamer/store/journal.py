@@ -6,7 +6,7 @@ import sqlite3
 import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from itertools import starmap
 from pathlib import Path
@@ -95,15 +95,22 @@ class Journal:
         with failures(path), ExitStack() as undo:
             lock = only_writer(directory)
             undo.callback(os.close, lock)
-            aside = None
             try:
-                database = connect(path, durability)
+                journal = cls.begin(path, durability, lock, limits)
             except StateDamaged as damaged:
                 aside = set_aside(path)
                 log.error("%s; it is kept as %s, and a new journal begins", damaged, aside.name)
-                database = connect(path, durability)
+                journal = cls.begin(path, durability, lock, limits)
+                journal.set_aside = aside
+            undo.pop_all()
+        return journal
+
+    @classmethod
+    def begin(cls, path: Path, durability: Durability, lock: int, limits: Limits | None) -> Self:
+        """The journal in this file without series that are damaged. Raises StateDamaged."""
+        with ExitStack() as undo:
+            database = undo.enter_context(closing(connect(path, durability)))
             journal = cls(database, path, lock, limits)
-            journal.set_aside = aside
             if bad := names.damaged(database):
                 with journal.transaction():
                     names.leave_out(database, bad, journal.damage, journal.samples)
@@ -118,12 +125,12 @@ class Journal:
             raise StateError(f"{directory}: holds no journal; name the state.path of a daemon that has run")
         with failures(path):
             uri = f"{path.resolve().as_uri()}?mode=ro"
-            database = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
-            try:
-                return cls(database, path, damage=damage)
-            except sqlite3.Error:
-                database.close()
-                raise
+            with ExitStack() as undo:
+                database = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
+                undo.enter_context(closing(database))
+                journal = cls(database, path, damage=damage)
+                undo.pop_all()
+            return journal
 
     def close(self) -> None:
         """Closes the file and releases the lock."""
@@ -231,15 +238,7 @@ class Journal:
         found = []
         with failures(self.path):
             self.samples.tail(0)
-            rows = self.database.execute(
-                "SELECT id, topic, part, anchor,"
-                " (SELECT substr(samples, 1, 16) FROM sound_chunks"
-                " WHERE series = id AND length(samples) >= 8 * (d + 2) ORDER BY tick LIMIT 1),"
-                " (SELECT substr(samples, (length(samples) / (8 * (d + 2)) - 1) * 8 * (d + 2) + 1, 16)"
-                " FROM sound_chunks WHERE series = id AND length(samples) >= 8 * (d + 2) ORDER BY tick DESC LIMIT 1)"
-                " FROM series WHERE stream = ? AND field = ? AND d = ? AND interval = ? ORDER BY id",
-                (source.stream, source.field, source.d, source.interval),
-            )
+            rows = self.database.execute(names.OF_SOURCE, (source.stream, source.field, source.d, source.interval))
             for ident, topic, part, anchor, first, last in rows:
                 ends = self.samples.ends(ident, first, last)
                 if ends is not None:

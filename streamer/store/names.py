@@ -13,6 +13,15 @@ VIEW = """
 CREATE TEMP VIEW sums AS SELECT id, sum_of_series(id, d, interval, anchor,
   CAST(stream || char(0) || topic || char(0) || part || char(0) || field AS BLOB)) AS checksum FROM main.series
 """
+OF_SOURCE = """
+SELECT id, topic, part, anchor,
+  (SELECT substr(samples, 1, 16) FROM sound_chunks
+    WHERE series = id AND length(samples) >= 8 * (d + 2) ORDER BY tick LIMIT 1),
+  (SELECT substr(samples, (length(samples) / (8 * (d + 2)) - 1) * 8 * (d + 2) + 1, 16) FROM sound_chunks
+    WHERE series = id AND length(samples) >= 8 * (d + 2) ORDER BY tick DESC LIMIT 1)
+FROM series WHERE stream = ? AND field = ? AND d = ? AND interval = ? ORDER BY id
+"""
+"""The series of a source, each with tick and time of the oldest and the newest of its samples in chunks."""
 SIGN = "UPDATE series SET checksum = (SELECT sums.checksum FROM sums WHERE sums.id = series.id) WHERE id = ?"
 
 

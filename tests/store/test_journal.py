@@ -455,5 +455,5 @@ def test_no_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StateError, match=f"{tmp_path}/file"):
         Journal.open(tmp_path / "file")
-    with pytest.raises(StateError, match=FILE):
+    with pytest.raises(StateError, match=f"{tmp_path}/none: holds no journal"):
         Journal.read(tmp_path / "none")
