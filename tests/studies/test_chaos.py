@@ -189,7 +189,8 @@ async def test_chaos(tmp_path: Path, seed: int) -> None:
     """Every sample that four sensors repeat until it is journaled is there once and in order; they were forecast all
     the time but for bounded pauses; the states equal the fold; nothing in the log is a traceback."""
     async with Mosquitto(tmp_path, persistence="true", autosave_interval="1") as broker:
-        config = configuration(broker, tmp_path, max_series=20)
+        keep = {"every": 400, "minimum": 300, "window": 10**6}  # every sample: they are counted in the end
+        config = configuration(broker, tmp_path, max_series=20, retrain=keep)
         config["state"]["snapshot"] = 2.0
         chaos, pauses = Chaos(config, tmp_path, broker, seed), dict[str, float]()
         sensors = [Sensor(broker.config(client_id=topic), [topic], lambda t: float(np.sin(t / 5))) for topic in GOOD]
