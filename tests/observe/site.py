@@ -22,6 +22,17 @@ from streamer.observe.site import site
 from streamer.observe.window import Window
 
 
+class Served(NamedTuple):
+    """A fast lane, and where its page is."""
+
+    fast: FastLane
+    url: str
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return "127.0.0.1", int(self.url.rpartition(":")[2])
+
+
 class Answer(NamedTuple):
     status: int
     headers: dict[str, str]

@@ -6,14 +6,13 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from streamer.lanes.fast import FastLane
 from streamer.observe import events, http
 from tests.broker import until
-from tests.observe.site import got, looked_at
+from tests.observe.site import Served, got, looked_at
 from tests.streams import fast_lane, feed, sample, timed
 
 
@@ -21,28 +20,19 @@ class Refused(Exception):
     pass
 
 
-class Seen(NamedTuple):
-    fast: FastLane
-    url: str
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return "127.0.0.1", int(self.url.rpartition(":")[2])
-
-
 @pytest.fixture
-async def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Seen]:
+async def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Served]:
     monkeypatch.setattr(events, "EVERY_SECONDS", 0.02)
     monkeypatch.setattr("streamer.observe.window.LIVE_SECONDS", 0.01)
     fast = fast_lane(tmp_path, timed(max_ahead=None))
     feed(fast, [sample("plant/a", t, t) for t in range(3)])
     with looked_at(fast, tmp_path) as url:
-        yield Seen(fast, url)
+        yield Served(fast, url)
     fast.journal.close()
 
 
 @asynccontextmanager
-async def viewer(seen: Seen) -> AsyncIterator[asyncio.StreamReader]:
+async def viewer(seen: Served) -> AsyncIterator[asyncio.StreamReader]:
     """A viewer of the one series, after the answer's header. Raises Refused."""
     reader, writer = await asyncio.open_connection(*seen.address)
     try:
@@ -65,7 +55,7 @@ async def forecast(reader: asyncio.StreamReader) -> Any:
         return json.loads((await reader.readline()).removeprefix(b"data: "))
 
 
-async def test_forecasts_are_sent_as_they_are_made(seen: Seen) -> None:
+async def test_forecasts_are_sent_as_they_are_made(seen: Served) -> None:
     """A viewer gets the newest forecast at once, and each later one as published; what does not change is not sent."""
     async with viewer(seen) as reader:
         assert (await forecast(reader))["time"] == 2.0
@@ -75,7 +65,7 @@ async def test_forecasts_are_sent_as_they_are_made(seen: Seen) -> None:
             assert (sent["time"], sent["mean"]) == (float(t), published["mean"])
 
 
-async def test_viewers_are_counted(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_viewers_are_counted(seen: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """One viewer too many is told to poll, and is let in when another has gone."""
     monkeypatch.setattr(events, "MOST_VIEWERS", 1)
     async with viewer(seen) as reader:
@@ -91,7 +81,7 @@ async def test_viewers_are_counted(seen: Seen, monkeypatch: pytest.MonkeyPatch) 
                 await asyncio.sleep(0.02)
 
 
-async def test_a_viewer_outlives_the_time_of_a_request(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_viewer_outlives_the_time_of_a_request(seen: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that is read goes on beyond the time that other answers have."""
     monkeypatch.setattr(http, "REQUEST_SECONDS", 0.1)
     async with viewer(seen) as reader:
@@ -102,7 +92,7 @@ async def test_a_viewer_outlives_the_time_of_a_request(seen: Seen, monkeypatch: 
             await asyncio.sleep(0.01)
 
 
-async def test_a_viewer_that_never_reads_is_ended(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_viewer_that_never_reads_is_ended(seen: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """What it is sent does not pile up: it loses its connection, and probes and others are answered meanwhile."""
     monkeypatch.setattr(http, "REQUEST_SECONDS", 0.2)
     monkeypatch.setattr(events, "EVERY_SECONDS", 0.0)

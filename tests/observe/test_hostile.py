@@ -6,14 +6,12 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import psutil
 import pytest
 
-from streamer.lanes.fast import FastLane
 from streamer.observe import events, http
-from tests.observe.site import got, looked_at
+from tests.observe.site import Served, got, looked_at
 from tests.streams import fast_lane, feed, sample, timed
 
 TOKEN = "a token of more than 16 characters"
@@ -27,13 +25,8 @@ TRICKS = (
 )  # fmt: skip
 
 
-class Seen(NamedTuple):
-    fast: FastLane
-    url: str
-
-    @property
-    def address(self) -> tuple[str, int]:
-        return "127.0.0.1", int(self.url.rpartition(":")[2])
+class Seen(Served):
+    __slots__ = ()
 
     def forecasts(self, t: int) -> bool:
         """Whether a sample of now leads to its forecast."""
