@@ -26,6 +26,7 @@ from streamer.mqtt.publisher import Publisher
 from streamer.resume.snapshot import capture
 from streamer.store.database import SNAPSHOTS
 from streamer.store.snapshots import files
+from streamer.tools.bench.machine import resident_bytes
 from streamer.tools.replay.sample import Sample, encode
 from tests.broker import Mosquitto, until
 from tests.daemon.outages import Sensor, journaled
@@ -49,6 +50,7 @@ class Chaos:
         self.port = 0
         self.over = False
         self.exit = -1
+        self.memory: list[float] = []
 
     def subscribed(self) -> bool:
         """Whether the daemon of now has been."""
@@ -81,6 +83,7 @@ class Chaos:
         acts = [self.kill, self.freeze, self.stop_broker, self.freeze_broker, self.kill_trainer, self.hold_port]
         while time.monotonic() < end:
             act = self.rng.choice(acts)
+            self.weigh()
             await act()
             self.done[act.__name__] += 1
             await asyncio.sleep(self.rng.uniform(2, 12))
@@ -88,6 +91,11 @@ class Chaos:
     def signal(self, number: signal.Signals) -> None:
         if self.daemon and self.daemon.process.returncode is None:
             self.daemon.process.send_signal(number)
+
+    def weigh(self) -> None:
+        """Note the daemon's resident memory, MiB, once it is subscribed."""
+        if self.daemon and self.subscribed() and self.daemon.process.returncode is None:
+            self.memory.append(resident_bytes(self.daemon.process.pid) / 2**20)
 
     async def kill(self) -> None:
         self.signal(signal.SIGKILL)
@@ -219,6 +227,9 @@ async def test_chaos(tmp_path: Path, seed: int) -> None:
         hearing.cancel()
     held = journaled(tmp_path)
     print(f"{sum(map(len, held.values()))} samples, {dict(chaos.done)}, longest pause {max(pauses.values()):.1f} s")
+    tenth = max(1, len(chaos.memory) // 10)
+    early, late = (float(np.median(part)) for part in (chaos.memory[:tenth], chaos.memory[-tenth:]))
+    print(f"MiB of the daemon: {early:.0f} in the first tenth, {late:.0f} in the last, at most {max(chaos.memory):.0f}")
     for topic in GOOD:
         assert held[topic] == [float(tick) for tick in range(len(held[topic]))]
         assert len(held[topic]) >= done[topic]
