@@ -8,12 +8,19 @@ from streamer.records import Message, Outgoing
 
 
 class Inbox:
-    """Received messages, oldest first; beyond `limit` the oldest QoS 0 message is dropped, never one of QoS 1."""
+    """Received messages, oldest first.
 
-    __slots__ = ("_kept", "_limit", "_recent", "dropped")
+    Beyond `limit` the newest of those that the broker delivers again gives way, else the oldest QoS 0 message, never
+    another one of QoS 1.
+    """
+
+    __slots__ = ("_again", "_kept", "_limit", "_recent", "dropped")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        # Of a lost connection, older than the others. To drop the oldest of them would let younger ones pass those
+        # that come again, which would be late.
+        self._again: deque[Message] = deque()
         # An overflow searches `recent` from the left for the oldest QoS 0 message, and moves the QoS 1 messages before
         # it to `kept`. Each message moves at most once, so the amortised cost is O(1), and the order stays.
         self._kept: deque[Message] = deque()
@@ -21,7 +28,7 @@ class Inbox:
         self.dropped = 0
 
     def __len__(self) -> int:
-        return len(self._kept) + len(self._recent)
+        return len(self._again) + len(self._kept) + len(self._recent)
 
     def extend(self, messages: Sequence[Message]) -> None:
         self._recent.extend(messages)
@@ -29,6 +36,9 @@ class Inbox:
             self._make_room()
 
     def _make_room(self) -> None:
+        if self._again:
+            self.dropped += self._again.pop().qos == 0
+            return
         while self._recent:
             oldest = self._recent.popleft()
             if oldest.qos == 0:
@@ -37,12 +47,14 @@ class Inbox:
             self._kept.append(oldest)
 
     def take(self, most: int) -> list[Message]:
-        """Removes and returns the oldest messages, at most `most`."""
-        if not self._kept and len(self._recent) <= most:
-            taken = list(self._recent)
+        """Removes and returns the oldest messages, at most `most`; those that come again as QoS 0."""
+        again = [self._again.popleft() for _ in range(min(most, len(self._again)))]
+        taken = [replace(message, qos=0) for message in again]
+        if not self._kept and len(taken) + len(self._recent) <= most:
+            taken += self._recent
             self._recent.clear()
             return taken
-        taken = [self._kept.popleft() for _ in range(min(most, len(self._kept)))]
+        taken += [self._kept.popleft() for _ in range(min(most - len(taken), len(self._kept)))]
         taken += [self._recent.popleft() for _ in range(min(most - len(taken), len(self._recent)))]
         return taken
 
@@ -52,9 +64,13 @@ class Inbox:
         If the broker keeps the session, it will deliver them again, unless it was killed and has lost them. So they
         stay, as QoS 0, with the identifier by which a repetition is recognised. Otherwise they lose it.
         """
-        for message in self.take(len(self)):
-            voided = replace(message, qos=0) if redelivered else replace(message, mid=None)
-            self._recent.append(voided if message.qos else message)
+        waiting = [*self._again, *self._kept, *self._recent]
+        for messages in (self._again, self._kept, self._recent):
+            messages.clear()
+        if redelivered:
+            self._again.extend(waiting)
+        else:
+            self._recent.extend(replace(message, mid=None) if message.qos else message for message in waiting)
 
 
 class Outbox:

@@ -50,6 +50,23 @@ def test_inbox_void(qos: list[int]) -> None:
     assert all(waiting.mid is None for waiting in kept if waiting.qos)
 
 
+@given(limit=st.integers(1, 12), before=st.integers(1, 12), taken=st.integers(0, 12), after=st.integers(0, 12))
+def test_none_passes_one_that_comes_again(limit: int, before: int, taken: int, after: int) -> None:
+    """However full the inbox is after a reconnect with a kept session: whoever takes messages in order, and leaves out
+    those older than one that it has, has taken every message of QoS 1."""
+    inbox = Inbox(limit)
+    inbox.extend([message(number, 1) for number in range(before)])
+    newest = max((waiting.mid or 0 for waiting in inbox.take(taken)), default=-1)
+    inbox.void(redelivered=True)
+    inbox.extend([message(number, 1) for number in range(min(taken, before), before + after)])
+    while messages := inbox.take(3):
+        for one in messages:
+            assert (one.mid or 0) <= newest + 1
+            newest = max(newest, one.mid or 0)
+    assert newest == before + after - 1
+    assert inbox.dropped == 0
+
+
 TOPIC = st.sampled_from("abcde")
 BACK = st.lists(TOPIC, max_size=3)
 
