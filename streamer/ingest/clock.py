@@ -9,18 +9,20 @@ from dataclasses import dataclass
 LATE = 16
 """Late messages of a series, more than in time, after which their times count and no longer the newest."""
 LIVE = 0.5
-"""Least share of the seconds between their times in which they must have come: a backlog that is sent again comes
-faster."""
+"""Least share of the seconds between their times that they waited for each other: a backlog that is sent again comes
+faster. A wait counts at most as long as the times are apart, since a broker's pause makes no backlog live."""
 
 
 @dataclass(slots=True)
 class Late:
-    """Late messages of one series so far: how many more than in time, time and arrival of the first, newest time."""
+    """Late messages of one series so far: how many more than in time; time and arrival of the newest one; seconds that
+    they are apart, by their times and as they came."""
 
     count: int
-    first: float
-    arrived: float
     newest: float
+    arrived: float
+    apart: float = 0.0
+    waited: float = 0.0
 
 
 class Clocks:
@@ -46,14 +48,19 @@ class Clocks:
         That is once so many later and later ones have come as they would live. One message that comes again and again
         counts once.
         """
-        known = self.late.setdefault(row, Late(0, time, arrived, -1.0))
-        if time <= known.newest:
+        known = self.late.get(row)
+        if known is None:
+            self.late[row] = Late(1, time, arrived)
             return False
-        known.count, known.newest = known.count + 1, time
+        if (step := time - known.newest) <= 0:
+            return False
+        known.apart += step
+        known.waited += min(step, arrived - known.arrived)
+        known.count, known.newest, known.arrived = known.count + 1, time, arrived
         if known.count < LATE:
             return False
         del self.late[row]
-        return arrived - known.arrived >= LIVE * (time - known.first)
+        return known.waited >= LIVE * known.apart
 
     def set_back(self) -> None:
         """The newest time of a series was given up."""

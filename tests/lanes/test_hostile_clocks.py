@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from streamer.ingest.clock import LATE
+from streamer.ingest.clock import LATE, Clocks
 from streamer.records import Message
 from tests.streams import NOW, fast_lane, feed, message, resumed, sample, save, timed, untimed
 
@@ -67,3 +69,13 @@ def test_a_backlog_that_comes_again_is_late(tmp_path: Path) -> None:
     assert (stream.index.clocks.sets_back, stream.counts.samples) == (0, 1100)
     assert len(stream.index.clocks.late) <= 1
     fast.journal.close()
+
+
+@given(pauses=st.lists(st.floats(0, 60), max_size=5), places=st.lists(st.integers(0, 899), min_size=5, max_size=5))
+def test_a_backlog_that_comes_again_with_pauses_is_late(pauses: list[float], places: list[int]) -> None:
+    """A backlog of a sensor that sends once a second is none of a clock that was set back, however the broker, or the
+    daemon, pauses while it comes."""
+    clocks, arrived = Clocks(), NOW
+    for t in range(900):
+        arrived += 0.01 + sum(pause for pause, place in zip(pauses, places, strict=False) if place == t)
+        assert not clocks.disagree("plant/a", float(t), arrived)
