@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 Kind = Literal["memoryless", "traditional"]
-CellName = Literal["rnn", "gru", "lstm"]
+CellName = Literal["rnn", "gru", "lstm", "peephole", "mrnn", "lru", "slstm"]
 Form = Literal["paper", "residual"]
 InitialState = Literal["carried", "zero", "mixed"]
 
@@ -92,9 +92,8 @@ class Recipe:
 
 
 RECIPES: dict[CellName, Recipe] = {
+    **dict.fromkeys(get_args(CellName), Recipe()),
     "rnn": Recipe(windows=19200, batch=32, learning_rate=1e-3, clip=0.3),
-    "gru": Recipe(),
-    "lstm": Recipe(),
 }
 """The measured best for each cell; a vanilla cell wants smaller and more steps than a gated one."""
 GPU_RECIPES: dict[CellName, Recipe] = {

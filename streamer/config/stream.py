@@ -32,7 +32,7 @@ class Model(Section):
     """Sizes of the two networks, named by the letters of the paper."""
 
     cell: CellName = "lstm"
-    """Recurrent cell: rnn (plain tanh, as in the paper), gru or lstm. streamer/train/README.md compares them."""
+    """Recurrent cell: lstm, gru, rnn (plain tanh, as in the paper), or one that streamer/models/README.md describes."""
     form: Form = "residual"
     """Form of the memoryless network: residual predicts changes and knows the calendar; paper is eq. (14) alone."""
     m: Ticks = 70

@@ -16,7 +16,7 @@ class Memoryless(Network):
         super().__init__()
         self.sizes = sizes
         self.F = CELLS[sizes.cell](sizes.d, sizes.n)
-        self.P = nn.Linear(sizes.n, sizes.d)
+        self.P = nn.Linear(self.F.n, sizes.d)
         self.state_size = self.F.state_size
 
     def step(self, x: Tensor, s: Tensor, u: Tensor | None = None) -> Tensor:

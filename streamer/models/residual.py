@@ -23,7 +23,7 @@ class Residual(Network):
         super().__init__()
         self.sizes = sizes
         self.F = CELLS[sizes.cell](sizes.d + sizes.c, sizes.n)
-        self.P = nn.Linear(sizes.n, sizes.d)
+        self.P = nn.Linear(self.F.n, sizes.d)
         self.state_size = sizes.d + self.F.state_size
         with torch.no_grad():
             self.P.weight.mul_(FIRST)

@@ -19,7 +19,7 @@ class Traditional(Network):
         n1, n2 = sizes.split
         self.F1 = CELLS[sizes.cell](sizes.d, n1)
         self.F2 = CELLS[sizes.cell](self.F1.state_size, n2)
-        self.P = nn.Linear(n2, sizes.d)
+        self.P = nn.Linear(self.F2.n, sizes.d)
         self.state_size = self.F1.state_size
 
     def step(self, x: Tensor, s: Tensor, u: Tensor | None = None) -> Tensor:

@@ -81,21 +81,6 @@ def test_gradients_reach_every_weight(network: Network) -> None:
         assert weight.grad.abs().sum() > 0, name
 
 
-@pytest.mark.parametrize("cell", get_args(CellName))
-def test_recurrent_weights_start_orthogonal(cell: CellName) -> None:
-    """Every gate's recurrent matrix is orthogonal at the start, biases are zero but for the LSTM's forget gate, 1."""
-    n = 8
-    torch.manual_seed(0)
-    weights = dict(build("memoryless", Sizes(n=n, cell=cell)).named_parameters())
-    for block in weights["F.core.weight_hh_l0"].detach().view(-1, n, n):
-        torch.testing.assert_close(block @ block.T, torch.eye(n), atol=1e-5, rtol=0)
-    bias = (weights["F.core.bias_ih_l0"] + weights["F.core.bias_hh_l0"]).detach()
-    expected = torch.zeros_like(bias)
-    if cell == "lstm":
-        expected[n : 2 * n] = 1.0
-    torch.testing.assert_close(bias, expected)
-
-
 @pytest.mark.parametrize(("r", "n1"), [(1.0, 25), (9.0, 45), (1 / 9, 5), (100.0, 49), (0.01, 1)])
 def test_split_of_neurons_follows_r(r: float, n1: int) -> None:
     """n1 + n2 = n and n1/n2 is r, as near as whole numbers allow, neither being zero."""
