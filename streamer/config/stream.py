@@ -43,6 +43,8 @@ class Model(Section):
     """Blocks forecast one after another. The horizon is k·p ticks."""
     n: Annotated[int, Field(ge=2, le=4096)] = 50
     """Neurons of each network. The traditional network divides them between its encoder and decoder."""
+    layers: Annotated[int, Field(ge=1, le=16)] = 1
+    """Layers of each network, each with as many neurons; forecasts read all of them."""
     r: Annotated[float, Field(gt=0)] = 1.0
     """Ratio n1/n2 of the neurons in the encoder to those in the decoder of the traditional network."""
 

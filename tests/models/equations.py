@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from streamer.records import CellName, Floats
+from streamer.records import CellName, Floats, Sizes
 
 Step = Callable[[Floats, Floats], Floats]
 Weights = Mapping[str, Floats]
@@ -103,8 +103,23 @@ EQUATIONS: dict[CellName, Callable[[Weights], Step]] = {
 }
 
 
-def cell(weights: Weights, name: str, kind: CellName) -> Step:
+def cell(weights: Weights, name: str, sizes: Sizes) -> Step:
     """F(x, s) of the cell called `name` in a network: x [d], s [S] -> [S]."""
-    inside = f"{name}."
-    own = {key.removeprefix(inside): value for key, value in weights.items() if key.startswith(inside)}
-    return EQUATIONS[kind](own)
+    if sizes.layers == 1:
+        return EQUATIONS[sizes.cell](within(weights, f"{name}."))
+    steps = [EQUATIONS[sizes.cell](within(weights, f"{name}.layers.{at}.")) for at in range(sizes.layers)]
+    n = len(weights["P.weight"][0]) // sizes.layers if name != "F1" else sizes.split[0]
+
+    def step(x: Floats, s: Floats) -> Floats:
+        h, more = (np.split(part, sizes.layers) for part in (s[: n * sizes.layers], s[n * sizes.layers :]))
+        for at, layer in enumerate(steps):
+            x, more[at] = np.split(layer(x, np.concatenate([h[at], more[at]])), [n])
+            h[at] = x
+        return np.concatenate([*h, *more])
+
+    return step
+
+
+def within(weights: Weights, inside: str) -> Weights:
+    """The weights below a name."""
+    return {key.removeprefix(inside): value for key, value in weights.items() if key.startswith(inside)}

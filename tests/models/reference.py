@@ -14,8 +14,8 @@ def numbers(network: Network) -> dict[str, Floats]:
 
 def memoryless(network: Network, xs: Floats, horizon: int) -> tuple[Floats, Floats]:
     """Eq. (14): the state after the samples xs [T, d], NaN bridged, and the next `horizon` predictions."""
-    weights, n = numbers(network), network.sizes.n
-    F, (P, p0) = cell(weights, "F", network.sizes.cell), (weights["P.weight"], weights["P.bias"])
+    weights, n = numbers(network), network.sizes.n * network.sizes.layers
+    F, (P, p0) = cell(weights, "F", network.sizes), (weights["P.weight"], weights["P.bias"])
     s = np.zeros(network.state_size)
     for x in xs:
         s = F(P @ s[:n] + p0 if np.isnan(x).any() else x, s)
@@ -28,8 +28,8 @@ def memoryless(network: Network, xs: Floats, horizon: int) -> tuple[Floats, Floa
 
 def traditional(network: Network, xs: Floats, horizon: int) -> tuple[Floats, Floats]:
     """s_t = F1(x_t, s_{t-1}) carried; σ_i = F2(s, σ_{i-1}) from zero, x̄ = P(σ_i), each block of k fed back to F1."""
-    weights, (_, n2) = numbers(network), network.sizes.split
-    F1, F2 = cell(weights, "F1", network.sizes.cell), cell(weights, "F2", network.sizes.cell)
+    weights, n2 = numbers(network), network.sizes.split[1] * network.sizes.layers
+    F1, F2 = cell(weights, "F1", network.sizes), cell(weights, "F2", network.sizes)
     P, p0 = weights["P.weight"], weights["P.bias"]
     assert isinstance(network, Traditional)
     decoder = np.zeros(network.F2.state_size)
@@ -57,8 +57,8 @@ REFERENCES = {"memoryless": memoryless, "traditional": traditional}
 
 def residual(network: Network, xs: Floats, us: Floats, horizon: int) -> tuple[Floats, Floats]:
     """x̄ = x + P(s): as `memoryless`, with known inputs us [T + horizon, c], of each tick those of the next one."""
-    weights, n, d = numbers(network), network.sizes.n, network.sizes.d
-    F, (P, p0) = cell(weights, "F", network.sizes.cell), (weights["P.weight"], weights["P.bias"])
+    weights, n, d = numbers(network), network.sizes.n * network.sizes.layers, network.sizes.d
+    F, (P, p0) = cell(weights, "F", network.sizes), (weights["P.weight"], weights["P.bias"])
     s, last = np.zeros(network.state_size - d), np.zeros(d)
     for x, u in zip(xs, us, strict=False):
         last = last + P @ s[:n] + p0 if np.isnan(x).any() else x

@@ -43,10 +43,11 @@ FORMS: list[tuple[Kind, Form]] = [("memoryless", "paper"), ("memoryless", "resid
 
 @pytest.mark.parametrize("cell", NAMES)
 @pytest.mark.parametrize(("kind", "form"), FORMS)
-def test_gradients_are_those_of_finite_differences(kind: Kind, form: Form, cell: CellName) -> None:
+@pytest.mark.parametrize("layers", [1, 2])
+def test_gradients_are_those_of_finite_differences(kind: Kind, form: Form, cell: CellName, layers: int) -> None:
     """The derivative of a forecast after a window by weights, inputs and first state, along random directions."""
     torch.manual_seed(0)
-    made: Network = build(kind, Sizes(d=1, m=4, k=2, p=2, n=4, cell=cell, form=form)).double()
+    made: Network = build(kind, Sizes(d=1, m=4, k=2, p=2, n=4, cell=cell, form=form, layers=layers)).double()
     weights = {name: weight + 0.1 * torch.randn_like(weight) for name, weight in made.named_parameters()}
     given = [weight.detach().requires_grad_() for weight in weights.values()]
     x = torch.randn(2, 4, 1, dtype=torch.double, requires_grad=True)

@@ -38,12 +38,12 @@ def ahead(loop: Loop, h: int) -> torch.Tensor:
     return torch.from_numpy(z.transpose(1, 3, 0, 2).reshape(-1, h, loop.x.shape[1]))
 
 
-@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize(("d", "layers"), [(1, 1), (3, 1), (1, 2), (2, 3)])
 @pytest.mark.parametrize("cell", get_args(CellName))
 @pytest.mark.parametrize("kind", KINDS)
-def test_as_trained(kind: Kind, cell: CellName, d: int) -> None:
+def test_as_trained(kind: Kind, cell: CellName, d: int, layers: int) -> None:
     """Steps and forecasts of any length are those of the network to 1e-5, in every tile."""
-    made = network(kind, cell, d)
+    made = network(kind, cell, d, layers=layers)
     loop = freeze(made, (2, 16))
     s, x = reached(made, room(loop)), torch.randn(5, room(loop), d)
     loop.s[:] = columns(s, loop)
@@ -79,12 +79,12 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("n", [2, 16, 50, 64])
+@pytest.mark.parametrize(("n", "layers"), [(2, 1), (16, 1), (50, 1), (64, 1), (16, 2)])
 @pytest.mark.parametrize("cell", get_args(CellName))
 @pytest.mark.parametrize("kind", KINDS)
-def test_shapes_and_columns_do_not_matter(kind: Kind, cell: CellName, n: int) -> None:
+def test_shapes_and_columns_do_not_matter(kind: Kind, cell: CellName, n: int, layers: int) -> None:
     """A series in any column of any tile of any shape, whatever is beside it, has the same forecast to the bit."""
-    made = network(kind, cell, n=n)
+    made = network(kind, cell, n=n, layers=layers)
     alike = loops(made)
     assert [room(loop) for loop in alike][-4:] == [TILE, 2 * TILE, 3 * TILE, 4 * TILE]
     s = reached(made, LARGEST)

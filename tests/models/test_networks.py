@@ -10,14 +10,16 @@ from streamer.models import KINDS, Kind, Network, Sizes, build
 from streamer.records import CellName
 from tests.models.reference import REFERENCES
 
-CASES = [(kind, cell, d) for kind in KINDS for cell in get_args(CellName) for d in (1, 3)]
+SHAPES = [(1, 1), (3, 1), (1, 2), (2, 3)]
+"""d and layers."""
+CASES = [(kind, cell, *shape) for kind in KINDS for cell in get_args(CellName) for shape in SHAPES]
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(map(str, case)))
 def network(request: pytest.FixtureRequest) -> Network:
-    kind, cell, d = request.param
+    kind, cell, d, layers = request.param
     torch.manual_seed(1)
-    made = build(kind, Sizes(d=d, m=30, k=4, p=3, n=11, r=1.5, cell=cell))
+    made = build(kind, Sizes(d=d, m=30, k=4, p=3, n=11, r=1.5, cell=cell, layers=layers))
     for weight in made.parameters():
         weight.data += 0.1 * torch.randn_like(weight)
     return made.requires_grad_(False)

@@ -52,12 +52,12 @@ def go(forecaster: NetworkForecaster, x: Floats) -> list[Floats]:
     return said
 
 
-@pytest.mark.parametrize("cell", get_args(CellName))
+@pytest.mark.parametrize(("cell", "layers"), [*((cell, 1) for cell in get_args(CellName)), ("lstm", 3)])
 @pytest.mark.parametrize(("kind", "form"), FORMS)
-def test_from_training_to_resume(kind: Kind, form: Form, cell: CellName) -> None:
+def test_from_training_to_resume(kind: Kind, form: Form, cell: CellName, layers: int) -> None:
     """It learns a wave, to half of the error of persistence; weights as they are saved, and states as a snapshot holds
     them, give in another process the same forecasts to the bit, missing ticks included."""
-    sizes, buffer = Sizes(m=20, k=5, p=2, n=12, cell=cell, form=form), waves()
+    sizes, buffer = Sizes(m=20, k=5, p=2, n=12, cell=cell, form=form, layers=layers), waves()
     if form == "residual":
         one = np.ones_like(buffer.x.numpy(), np.float64)
         buffer = buffer.seen_in(0 * one, one, np.zeros((len(one), 0), np.float32), sizes.horizon)

@@ -10,7 +10,8 @@ from streamer.models.cells.mrnn import Mrnn
 from streamer.models.cells.peephole import Peephole
 from streamer.models.cells.rnn import Rnn
 from streamer.models.cells.slstm import Slstm
-from streamer.records import CellName
+from streamer.models.cells.stack import Stack
+from streamer.records import CellName, Sizes
 
 CELLS: dict[CellName, Callable[[int, int], Cell]] = {
     "rnn": Rnn,
@@ -23,4 +24,11 @@ CELLS: dict[CellName, Callable[[int, int], Cell]] = {
 }
 """By name: a cell on d elements with n neurons, (d, n) -> cell."""
 
-__all__ = ["CELLS", "Cell"]
+
+def cell_of(sizes: Sizes, d: int, n: int) -> Cell:
+    """The cell of a network of these sizes, on d elements and with n neurons in each layer."""
+    cell = CELLS[sizes.cell]
+    return cell(d, n) if sizes.layers == 1 else Stack(cell, d, n, sizes.layers)
+
+
+__all__ = ["CELLS", "Cell", "Stack", "cell_of"]

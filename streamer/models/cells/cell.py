@@ -17,7 +17,7 @@ class Cell(nn.Module, ABC):
     """A recurrent cell on inputs of d elements, with a state s [b, S] of which the predictor P reads the first n.
 
     A new cell needs `project`, `recur` and `fold`, and a line in CELLS; zero is its first state. Where it knows a
-    faster way than step by step, it overrides `run`, `loop`, `hold` and `climb`.
+    faster way than step by step, it overrides `run`, `trace`, `loop`, `hold` and `climb`.
     """
 
     def __init__(self, d: int, n: int, state_size: int) -> None:
@@ -42,9 +42,15 @@ class Cell(nn.Module, ABC):
 
     def run(self, x: Tensor, s: Tensor) -> Tensor:
         """F applied along a window x [b, m, d] from s [b, S]: the last state, [b, S]."""
+        return self.trace(x, s)[1]
+
+    def trace(self, x: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        """As `run`, and before the last state the visible part of all, [b, m, n]."""
+        seen = []
         for a in self.project(x).unbind(1):
             s = self.recur(a, s)
-        return s
+            seen.append(self.visible(s))
+        return torch.stack(seen, 1), s
 
     def loop(self, predictor: nn.Linear, s: Tensor, h: int) -> Tensor:
         """The visible part of s and of the next h - 1 states in the closed loop, time first: [b, S] -> [h, b, n]."""

@@ -27,10 +27,11 @@ class Gru(Native):
         (wp, w0), (_, _, hh, b) = self.folded(predictor), self.weights()
         u = torch.cat([hh[: 2 * n] + wp[: 2 * n], wp[2 * n :], hh[2 * n :]]).t()
         c = torch.cat([b[: 2 * n] + w0[: 2 * n], w0[2 * n :], b[2 * n :]])
-        seen = [s]
+        seen = [self.visible(s)]
         for _ in range(h - 1):
-            g = torch.addmm(c, seen[-1], u)
-            seen.append(self.gate(g[:, : 2 * n], g[:, 2 * n : 3 * n], g[:, 3 * n :], seen[-1]))
+            g = torch.addmm(c, s, u)
+            s = self.gate(g[:, : 2 * n], g[:, 2 * n : 3 * n], g[:, 3 * n :], s)
+            seen.append(self.visible(s))
         return torch.stack(seen)
 
     def fold(self) -> Folded:

@@ -34,11 +34,11 @@ class Lstm(Native):
         h, c = s.chunk(2, 1)
         return self.gate(a + self.recurrent(h), c)
 
-    def run(self, x: Tensor, s: Tensor) -> Tensor:
+    def trace(self, x: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
         h, c = (part.contiguous() for part in s.unsqueeze(0).chunk(2, 2))
         core: Any = self.core
-        _, (h, c) = core(x, (h, c))
-        return torch.cat([h, c], 2).squeeze(0)
+        seen, (h, c) = core(x, (h, c))
+        return seen, torch.cat([h, c], 2).squeeze(0)
 
     def fold(self) -> Folded:
         (w, b, u, c), n = self.exact(), self.n

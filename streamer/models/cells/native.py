@@ -55,8 +55,9 @@ class Native(Cell):
         _, _, u, b = self.weights()
         return fn.linear(h, u, b)
 
-    def run(self, x: Tensor, s: Tensor) -> Tensor:
-        return self.core(x, s.unsqueeze(0).contiguous())[1].squeeze(0)  # type: ignore[no-any-return]
+    def trace(self, x: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        seen, last = self.core(x, s.unsqueeze(0).contiguous())
+        return seen, last.squeeze(0)
 
     def folded(self, predictor: nn.Linear) -> tuple[Tensor, Tensor]:
         """W·P [gates·n, n] and W·p0 + b [gates·n], which give the projected input for x̄ = P(s) from s."""

@@ -33,6 +33,12 @@ class Rnn(Native):
             return super().run(x, s)
         return unroll(self.joined(), x.permute(1, 2, 0), s, False)
 
+    def trace(self, x: Tensor, s: Tensor) -> tuple[Tensor, Tensor]:
+        if x.is_cuda:
+            return super().trace(x, s)
+        seen = unroll(self.joined(), x.permute(1, 2, 0), s, True).transpose(0, 1)
+        return seen, seen[:, -1]
+
     def loop(self, predictor: nn.Linear, s: Tensor, h: int) -> Tensor:
         (wp, w0), (w, _, u, b_hh) = self.folded(predictor), self.weights()
         if s.is_cuda:

@@ -18,7 +18,7 @@ from streamer.forecast.network import NetworkForecaster
 from streamer.ingest.grid import Grid, Series
 from streamer.ingest.ticks import TickBatcher
 from streamer.models import KINDS, Kind, build
-from streamer.models.cells import CELLS
+from streamer.models.cells import cell_of
 from streamer.models.frozen import TILE
 from streamer.publish.encode import Curves, encode
 from streamer.records import Floats, Message, Sizes, TickBatch
@@ -168,7 +168,7 @@ def chain(rows: int, contraction: int, count: int) -> Callable[[int], None]:
 def floors(sizes: Sizes) -> dict[str, Callable[[int], object]]:
     """The bare library calls that no implementation of a stage can do without, by batch size."""
     n, horizon = sizes.n, sizes.horizon
-    all_gates, half_gates = (len(CELLS[sizes.cell](sizes.d, neurons).fold().b) for neurons in (n, n // 2))
+    all_gates, half_gates = (len(cell_of(sizes, sizes.d, neurons).fold().b) for neurons in (n, n // 2))
     whole, half = chain(all_gates, n, 1), chain(half_gates, n // 2, 1)
     loop, pair = chain(all_gates, n, horizon), chain(half_gates, n // 2, 2 * horizon - sizes.k)
     values = np.random.default_rng(0).normal(size=(1024, horizon * sizes.d)).round(9)

@@ -175,9 +175,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--cell", choices=get_args(CellName), default="lstm", help="Cell of both networks (%(default)s)."
     )
 
+    parser.add_argument("--layers", type=int, default=1, help="Layers of both networks (%(default)s).")
+
 
 def model_of(given: argparse.Namespace) -> dict[str, Any]:
-    return {"cell": given.cell}
+    return {"cell": given.cell, "layers": given.layers}
 
 
 def forecasters() -> tuple[str, ...]:
