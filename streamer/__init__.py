@@ -12,7 +12,7 @@ thing goes:
 
     a forecaster            its file in forecast/, a line in forecast/registry.py
     a payload format        config/payload.py, ingest/decode.py or ingest/multiseries.py
-    a cell                  models/cells.py, models/frozen.py
+    a cell                  its file in models/cells/, a line in CELLS there, its name in records.py
     a field of the message  publish/encode.py, called from publish/outlet.py
     what bands depend on    forecast/tracks.py; they are carried by ForecastBatch (records.py)
     a metric                observe/metrics.py

@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 Kind = Literal["memoryless", "traditional"]
-CellName = Literal["rnn", "gru", "lstm"]
+CellName = Literal["rnn", "gru", "lstm", "peephole", "mrnn", "lru", "slstm"]
 Form = Literal["paper", "residual"]
 InitialState = Literal["carried", "zero", "mixed"]
 
@@ -27,7 +27,8 @@ InitialState = Literal["carried", "zero", "mixed"]
 class Sizes:
     """The letters of the paper: elements d, inputs m, block k, rounds p, neurons n, and r = n1/n2.
 
-    form: of the memoryless network (streamer/models/residual.py); c: known inputs of that form.
+    form: of the memoryless network (streamer/models/residual.py); c: known inputs of that form. layers: of each
+    network, n neurons each.
     """
 
     d: int = 1
@@ -39,6 +40,7 @@ class Sizes:
     cell: CellName = "lstm"
     form: Form = "paper"
     c: int = 0
+    layers: int = 1
 
     @property
     def horizon(self) -> int:
@@ -48,9 +50,12 @@ class Sizes:
     def fingerprint(self) -> str:
         """The sizes as JSON text: weights fit a network of the very same sizes alone.
 
-        Those of the paper's form are written as they were before there was another.
+        Those of the paper's form, and of one layer, are written as they were before there were others.
         """
-        names = [name for name in self.__slots__ if self.form != "paper" or name not in ("form", "c")]
+        later = {"form", "c"} if self.form == "paper" else set[str]()
+        if self.layers == 1:
+            later.add("layers")
+        names = [name for name in self.__slots__ if name not in later]
         return json.dumps({name: getattr(self, name) for name in names})
 
     @property
@@ -92,9 +97,8 @@ class Recipe:
 
 
 RECIPES: dict[CellName, Recipe] = {
+    **dict.fromkeys(get_args(CellName), Recipe()),
     "rnn": Recipe(windows=19200, batch=32, learning_rate=1e-3, clip=0.3),
-    "gru": Recipe(),
-    "lstm": Recipe(),
 }
 """The measured best for each cell; a vanilla cell wants smaller and more steps than a gated one."""
 GPU_RECIPES: dict[CellName, Recipe] = {

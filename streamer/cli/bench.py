@@ -2,19 +2,10 @@
 
 import signal
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-
-class Cell(StrEnum):
-    """Recurrent cell of the networks."""
-
-    rnn = "rnn"
-    gru = "gru"
-    lstm = "lstm"
 
 
 def bench(
@@ -25,7 +16,7 @@ def bench(
         list[str] | None,
         typer.Option(metavar="SECTION", help="end-to-end, stages, sizes, memory or training. May be repeated."),
     ] = None,
-    cell: Annotated[Cell, typer.Option(help="Cell of the networks.")] = Cell.lstm,
+    cell: Annotated[str, typer.Option(help="Cell of the networks, as in `model.cell`.")] = "lstm",
     series: Annotated[int, typer.Option(min=1, help="Number of series that send samples.")] = 1000,
     as_json: Annotated[
         Path | None,
@@ -42,10 +33,14 @@ def bench(
     within one run. To compare two versions, run `streamer bench --json before.json` with the first and
     `streamer bench --compare before.json` with the second.
     """
+    from streamer.models.cells import CELLS
     from streamer.observe import logs
     from streamer.tools.bench.run import bench as measure
     from streamer.tools.bench.section import Settings
 
+    named = {str(name): name for name in CELLS}.get(cell)
+    if named is None:
+        raise typer.BadParameter(f"{cell!r} is no cell: choose one of {', '.join(CELLS)}", param_hint="--cell")
     logs.configure("text", "error")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # daemon, broker and clients end with it
-    measure(Settings(series, cell.value, quick), only or (), as_json, compare)
+    measure(Settings(series, named, quick), only or (), as_json, compare)

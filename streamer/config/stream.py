@@ -32,7 +32,7 @@ class Model(Section):
     """Sizes of the two networks, named by the letters of the paper."""
 
     cell: CellName = "lstm"
-    """Recurrent cell: rnn (plain tanh, as in the paper), gru or lstm. streamer/train/README.md compares them."""
+    """Recurrent cell: lstm, gru, rnn (plain tanh, as in the paper), or one that streamer/models/README.md describes."""
     form: Form = "residual"
     """Form of the memoryless network: residual predicts changes and knows the calendar; paper is eq. (14) alone."""
     m: Ticks = 70
@@ -43,6 +43,8 @@ class Model(Section):
     """Blocks forecast one after another. The horizon is k·p ticks."""
     n: Annotated[int, Field(ge=2, le=4096)] = 50
     """Neurons of each network. The traditional network divides them between its encoder and decoder."""
+    layers: Annotated[int, Field(ge=1, le=16)] = 1
+    """Layers of each network, each with as many neurons; forecasts read all of them."""
     r: Annotated[float, Field(gt=0)] = 1.0
     """Ratio n1/n2 of the neurons in the encoder to those in the decoder of the traditional network."""
 

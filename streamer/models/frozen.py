@@ -12,8 +12,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 
+from streamer.models.cells.folded import F32, Act, Folded, product
 from streamer.models.contract import Network
-from streamer.models.folded import F32, Act, Folded, fold, product
 from streamer.models.memoryless import Memoryless
 from streamer.models.residual import Residual
 from streamer.models.traditional import Traditional
@@ -73,7 +73,7 @@ class MemorylessLoop(PaperLoop):
     """Eq. (14) with the closed loop folded: one product gives the prediction and the gates after it."""
 
     def __init__(self, network: Memoryless, shape: Shape) -> None:
-        cell, d = fold(network.F), network.sizes.d
+        cell, d = network.F.fold(), network.sizes.d
         super().__init__(cell, network.state_size, d, shape)
         size, n = len(cell.b), cell.n
         y = torch.empty(shape[0], size + d, shape[1])
@@ -93,7 +93,7 @@ class ResidualLoop(Loop):
     """x̄' = x + P(s) and the gates of F([x̄'; u], s) in one product of (u, 1, x, s); x lies within the state."""
 
     def __init__(self, network: Residual, shape: Shape) -> None:
-        cell, d, c = fold(network.F), network.sizes.d, network.sizes.c
+        cell, d, c = network.F.fold(), network.sizes.d, network.sizes.c
         (t, w), n, size = shape, cell.n, len(cell.b)
         buffer, gates, y = (
             torch.ones(t, c + 1 + network.state_size, w),
@@ -127,7 +127,7 @@ class TraditionalLoop(PaperLoop):
     """Blocks of k values, each by a decoder that starts afresh from s; all blocks but the last are fed back."""
 
     def __init__(self, network: Traditional, shape: Shape) -> None:
-        first, second, d = fold(network.F1), fold(network.F2), network.sizes.d
+        first, second, d = network.F1.fold(), network.F2.fold(), network.sizes.d
         super().__init__(first, network.state_size, d, shape)
         self.k = network.sizes.k
         (t, w), size, n = shape, len(second.b), second.n

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from streamer.models.cells import CELLS
+from streamer.models.cells import cell_of
 from streamer.models.contract import Network
 from streamer.records import Sizes
 
@@ -15,8 +15,8 @@ class Memoryless(Network):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.F = CELLS[sizes.cell](sizes.d, sizes.n)
-        self.P = nn.Linear(sizes.n, sizes.d)
+        self.F = cell_of(sizes, sizes.d, sizes.n)
+        self.P = nn.Linear(self.F.n, sizes.d)
         self.state_size = self.F.state_size
 
     def step(self, x: Tensor, s: Tensor, u: Tensor | None = None) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from streamer.models.cells import CELLS
+from streamer.models.cells import cell_of
 from streamer.models.contract import Network
 from streamer.records import Sizes
 
@@ -22,8 +22,8 @@ class Residual(Network):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.F = CELLS[sizes.cell](sizes.d + sizes.c, sizes.n)
-        self.P = nn.Linear(sizes.n, sizes.d)
+        self.F = cell_of(sizes, sizes.d + sizes.c, sizes.n)
+        self.P = nn.Linear(self.F.n, sizes.d)
         self.state_size = sizes.d + self.F.state_size
         with torch.no_grad():
             self.P.weight.mul_(FIRST)

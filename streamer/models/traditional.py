@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from streamer.models.cells import CELLS
+from streamer.models.cells import cell_of
 from streamer.models.contract import Network
 from streamer.records import Sizes
 
@@ -17,9 +17,9 @@ class Traditional(Network):
         super().__init__()
         self.sizes = sizes
         n1, n2 = sizes.split
-        self.F1 = CELLS[sizes.cell](sizes.d, n1)
-        self.F2 = CELLS[sizes.cell](self.F1.state_size, n2)
-        self.P = nn.Linear(n2, sizes.d)
+        self.F1 = cell_of(sizes, sizes.d, n1)
+        self.F2 = cell_of(sizes, self.F1.state_size, n2)
+        self.P = nn.Linear(self.F2.n, sizes.d)
         self.state_size = self.F1.state_size
 
     def step(self, x: Tensor, s: Tensor, u: Tensor | None = None) -> Tensor:

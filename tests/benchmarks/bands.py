@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -89,7 +90,7 @@ def main() -> None:
     """A line per size of a batch, or per pair of daemons."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--daemon", type=int, default=0, help="pairs of daemons")
-    parser.add_argument("--cell", choices=["rnn", "gru", "lstm"], default="rnn")
+    parser.add_argument("--cell", choices=get_args(CellName), default="rnn")
     parser.add_argument("--series", type=int, default=1000)
     given = parser.parse_args()
     if given.daemon:

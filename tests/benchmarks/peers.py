@@ -8,6 +8,7 @@ import importlib.util
 import sys
 import tempfile
 from pathlib import Path
+from typing import get_args
 
 from streamer.records import CellName
 from streamer.tools.bench.broker import broker
@@ -58,7 +59,7 @@ def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--qos", type=int, nargs="+", choices=[0, 1], default=[0, 1])
-    parser.add_argument("--cell", choices=["rnn", "gru", "lstm"], default="lstm")
+    parser.add_argument("--cell", choices=get_args(CellName), default="lstm")
     parser.add_argument("--series", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each load")
     parser.add_argument("--rate", type=float, default=200.0, help="samples per second at which latency is compared")

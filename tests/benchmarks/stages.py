@@ -4,6 +4,7 @@
 """
 
 import argparse
+from typing import get_args
 
 from streamer.records import CellName
 from streamer.tools.bench import subject
@@ -29,7 +30,7 @@ def report(cell: CellName, rows: int, batches: list[int], rounds: int) -> None:
 def main() -> None:
     """The table of each cell asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cell", nargs="+", choices=["rnn", "gru", "lstm"], default=["rnn", "gru", "lstm"])
+    parser.add_argument("--cell", nargs="+", choices=get_args(CellName), default=["rnn", "gru", "lstm"])
     parser.add_argument("--series", type=int, default=1000)
     parser.add_argument("--batch", type=int, nargs="+", default=list(BATCHES))
     parser.add_argument("--rounds", type=int, default=7)

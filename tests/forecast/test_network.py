@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from threading import Thread
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -31,7 +32,7 @@ def forecaster(kind: Kind, cell: CellName, d: int = 1, n: int = 12) -> NetworkFo
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", get_args(CellName))
 @settings(max_examples=4)
 @given(data=st.data())
 def test_a_row_does_not_depend_on_its_batch(kind: Kind, cell: CellName, data: st.DataObject) -> None:
@@ -64,7 +65,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("cell", get_args(CellName))
 def test_a_thread_of_its_own(kind: Kind, cell: CellName) -> None:
     """States and forecasts made in another thread are those of the first one, to the bit."""
     x = np.random.default_rng(0).normal(size=(3, SERIES, 1))

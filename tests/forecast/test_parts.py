@@ -1,7 +1,7 @@
 """The parts of a stream, whatever they are: what their arrays hold is all that decides their future."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -20,7 +20,6 @@ from tests.forecast.ticks import at_random
 
 ROWS, D = 70, 2
 ALLOWED = {np.dtype(name) for name in ("float32", "float64", "int64", "int16", "int8", "uint8", "bool")}
-CELLS: tuple[CellName, ...] = ("rnn", "lstm")
 
 
 def whole_stream(cell: CellName) -> StreamState:
@@ -80,7 +79,7 @@ def same(one: list[NDArray[Any]], other: list[NDArray[Any]]) -> bool:
     return all(a.tobytes() == b.tobytes() for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("cell", get_args(CellName))
 @settings(max_examples=5)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 20))
 def test_a_copy_goes_on_alike(cell: CellName, seed: int, before: int) -> None:

@@ -20,6 +20,11 @@ def network(kind: Kind, cell: CellName, d: int = 1, **sizes: float) -> Network:
     return made.requires_grad_(False)
 
 
+def reached(made: Network, b: int) -> torch.Tensor:
+    """States of b series after some samples."""
+    return made.run(torch.randn(b, 9, made.sizes.d), made.zero_state(b))
+
+
 def columns(rows: torch.Tensor, loop: Loop) -> np.ndarray:
     """[t·w, r] -> [t, r, w]."""
     t, _, w = loop.x.shape
@@ -33,15 +38,15 @@ def ahead(loop: Loop, h: int) -> torch.Tensor:
     return torch.from_numpy(z.transpose(1, 3, 0, 2).reshape(-1, h, loop.x.shape[1]))
 
 
-@pytest.mark.parametrize("d", [1, 3])
+@pytest.mark.parametrize(("d", "layers"), [(1, 1), (3, 1), (1, 2), (2, 3)])
 @pytest.mark.parametrize("cell", get_args(CellName))
 @pytest.mark.parametrize("kind", KINDS)
-def test_as_trained(kind: Kind, cell: CellName, d: int) -> None:
+def test_as_trained(kind: Kind, cell: CellName, d: int, layers: int) -> None:
     """Steps and forecasts of any length are those of the network to 1e-5, in every tile."""
-    made = network(kind, cell, d)
+    made = network(kind, cell, d, layers=layers)
     loop = freeze(made, (2, 16))
-    s, x = torch.randn(2 * room(loop), made.state_size).tanh()[::2], torch.randn(5, room(loop), d)
-    loop.s[:] = columns(s.contiguous(), loop)
+    s, x = reached(made, room(loop)), torch.randn(5, room(loop), d)
+    loop.s[:] = columns(s, loop)
     for sample in x:
         loop.x[:] = columns(sample, loop)
         loop.step()
@@ -58,7 +63,7 @@ def test_one_value_leaves_the_state(kind: Kind, cell: CellName) -> None:
     """A forecast of one value, by which a missing tick is bridged, leaves the states as they are."""
     made = network(kind, cell)
     loop = freeze(made, (1, 16))
-    s = columns(torch.randn(16, made.state_size), loop)
+    s = columns(reached(made, 16), loop)
     loop.s[:] = s
     ahead(loop, 1)
     np.testing.assert_array_equal(loop.s, s)
@@ -74,15 +79,15 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("n", [2, 16, 50, 64])
+@pytest.mark.parametrize(("n", "layers"), [(2, 1), (16, 1), (50, 1), (64, 1), (16, 2)])
 @pytest.mark.parametrize("cell", get_args(CellName))
 @pytest.mark.parametrize("kind", KINDS)
-def test_shapes_and_columns_do_not_matter(kind: Kind, cell: CellName, n: int) -> None:
+def test_shapes_and_columns_do_not_matter(kind: Kind, cell: CellName, n: int, layers: int) -> None:
     """A series in any column of any tile of any shape, whatever is beside it, has the same forecast to the bit."""
-    made = network(kind, cell, n=n)
+    made = network(kind, cell, n=n, layers=layers)
     alike = loops(made)
     assert [room(loop) for loop in alike][-4:] == [TILE, 2 * TILE, 3 * TILE, 4 * TILE]
-    s = torch.randn(LARGEST, made.state_size).tanh()
+    s = reached(made, LARGEST)
     whole = alike[-1]
     whole.s[:] = columns(s, whole)
     wanted = ahead(whole, made.sizes.horizon)

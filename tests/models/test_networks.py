@@ -10,14 +10,16 @@ from streamer.models import KINDS, Kind, Network, Sizes, build
 from streamer.records import CellName
 from tests.models.reference import REFERENCES
 
-CASES = [(kind, cell, d) for kind in KINDS for cell in get_args(CellName) for d in (1, 3)]
+SHAPES = [(1, 1), (3, 1), (1, 2), (2, 3)]
+"""d and layers."""
+CASES = [(kind, cell, *shape) for kind in KINDS for cell in get_args(CellName) for shape in SHAPES]
 
 
 @pytest.fixture(params=CASES, ids=lambda case: "-".join(map(str, case)))
 def network(request: pytest.FixtureRequest) -> Network:
-    kind, cell, d = request.param
+    kind, cell, d, layers = request.param
     torch.manual_seed(1)
-    made = build(kind, Sizes(d=d, m=30, k=4, p=3, n=11, r=1.5, cell=cell))
+    made = build(kind, Sizes(d=d, m=30, k=4, p=3, n=11, r=1.5, cell=cell, layers=layers))
     for weight in made.parameters():
         weight.data += 0.1 * torch.randn_like(weight)
     return made.requires_grad_(False)
@@ -79,21 +81,6 @@ def test_gradients_reach_every_weight(network: Network) -> None:
     for name, weight in network.named_parameters():
         assert weight.grad is not None, name
         assert weight.grad.abs().sum() > 0, name
-
-
-@pytest.mark.parametrize("cell", get_args(CellName))
-def test_recurrent_weights_start_orthogonal(cell: CellName) -> None:
-    """Every gate's recurrent matrix is orthogonal at the start, biases are zero but for the LSTM's forget gate, 1."""
-    n = 8
-    torch.manual_seed(0)
-    weights = dict(build("memoryless", Sizes(n=n, cell=cell)).named_parameters())
-    for block in weights["F.core.weight_hh_l0"].detach().view(-1, n, n):
-        torch.testing.assert_close(block @ block.T, torch.eye(n), atol=1e-5, rtol=0)
-    bias = (weights["F.core.bias_ih_l0"] + weights["F.core.bias_hh_l0"]).detach()
-    expected = torch.zeros_like(bias)
-    if cell == "lstm":
-        expected[n : 2 * n] = 1.0
-    torch.testing.assert_close(bias, expected)
 
 
 @pytest.mark.parametrize(("r", "n1"), [(1.0, 25), (9.0, 45), (1 / 9, 5), (100.0, 49), (0.01, 1)])

@@ -16,7 +16,7 @@ from streamer.records import Floats
 from streamer.tools.backtest.audit import PUBLISHED
 from streamer.tools.replay.signals import WAVES
 from streamer.tools.replay.sources import signal
-from tests.studies.accuracy.daemon import Plan, run
+from tests.studies.accuracy.daemon import Plan, add_model_options, model_of, run
 from tests.studies.accuracy.datasets import Data, Spec
 
 TICKS = 10_000
@@ -48,9 +48,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1], help="of the noise (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the training (%(default)s)")
+    add_model_options(parser)
     asked = parser.parse_args()
     data = waves(asked.seeds)
-    print(*lines(data, run(data, Plan("once", seed=asked.seed), lambda _: None).by_model), sep="\n")
+    plan = Plan("once", seed=asked.seed, model=model_of(asked))
+    print(*lines(data, run(data, plan, lambda _: None).by_model), sep="\n")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from streamer.forecast.network import NetworkForecaster
 from streamer.ingest.grid import Grid, Series
 from streamer.ingest.ticks import TickBatcher
 from streamer.models import KINDS, Kind, build
+from streamer.models.cells import cell_of
 from streamer.models.frozen import TILE
 from streamer.publish.encode import Curves, encode
 from streamer.records import Floats, Message, Sizes, TickBatch
@@ -166,9 +167,10 @@ def chain(rows: int, contraction: int, count: int) -> Callable[[int], None]:
 
 def floors(sizes: Sizes) -> dict[str, Callable[[int], object]]:
     """The bare library calls that no implementation of a stage can do without, by batch size."""
-    gates, n, horizon = {"rnn": 1, "gru": 4, "lstm": 4}[sizes.cell], sizes.n, sizes.horizon
-    whole, half = chain(gates * n, n, 1), chain(gates * (n // 2), n // 2, 1)
-    loop, pair = chain(gates * n, n, horizon), chain(gates * (n // 2), n // 2, 2 * horizon - sizes.k)
+    n, horizon = sizes.n, sizes.horizon
+    all_gates, half_gates = (len(cell_of(sizes, sizes.d, neurons).fold().b) for neurons in (n, n // 2))
+    whole, half = chain(all_gates, n, 1), chain(half_gates, n // 2, 1)
+    loop, pair = chain(all_gates, n, horizon), chain(half_gates, n // 2, 2 * horizon - sizes.k)
     values = np.random.default_rng(0).normal(size=(1024, horizon * sizes.d)).round(9)
     document = orjson.dumps({"time": 1.5, "value": 21.5 if sizes.d == 1 else [21.5] * sizes.d})
     return {

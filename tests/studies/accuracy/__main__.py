@@ -94,13 +94,14 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         default="once",
         help="none; once, on the first 40 %% of the data; default, on 35 %% and after every further quarter.",
     )
+    daemon.add_model_options(parser)
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Everything that the command line asks for; tables on standard output, progress on standard error."""
     given, began = parsed(arguments), time.monotonic()
-    plan = daemon.Plan(given.trainings, frozenset(given.without), given.seed)
+    plan = daemon.Plan(given.trainings, frozenset(given.without), given.seed, daemon.model_of(given))
     results = []
 
     def progress(text: str) -> None:

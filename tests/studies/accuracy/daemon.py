@@ -4,12 +4,13 @@ Every sample goes through the daemon's own classes in event time, as in `streame
 done, and its networks go live, before the next sample.
 """
 
+import argparse
 import asyncio
 import tempfile
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from streamer.config.loader import parse
 from streamer.forecast.panel import Panel
 from streamer.lanes.machine import prepare
 from streamer.models import KINDS
-from streamer.records import Candidate, Floats, ForecastBatch, Message
+from streamer.records import Candidate, CellName, Floats, ForecastBatch, Message
 from streamer.stream.state import StreamState
 from streamer.tools.backtest.audit import PUBLISHED
 from streamer.tools.backtest.run import Backtest, Trainer
@@ -40,12 +41,14 @@ class Plan:
     """How to run the daemon.
 
     trainings: none; once, on the first 40 % of the data; default, on 35 % and then after every quarter of the data.
-    without: forecasters, networks among them, that the stream does not have. seed: of the trainings.
+    without: forecasters, networks among them, that the stream does not have. seed: of the trainings. model: keys of
+    the stream's `model`, beside k and p.
     """
 
     trainings: Trainings = "once"
     without: frozenset[str] = frozenset()
     seed: int = 0
+    model: Mapping[str, Any] = field(default_factory=dict)
 
     def retrain(self, data: Data) -> dict[str, int]:
         """The key `retrain` of the stream."""
@@ -65,7 +68,7 @@ class Plan:
             "payload": {"format": "json", "time": "time"},
             "interval": spec.interval,
             "max_ahead": None,
-            "model": {"k": spec.k, "p": spec.p},
+            "model": {"k": spec.k, "p": spec.p, **self.model},
             "publish": {"quantiles": QUANTILES},
             "retrain": self.retrain(data),
         }
@@ -164,6 +167,19 @@ class Run(Backtest):
                 for topic, value in zip(topics, row, strict=True)
                 if not np.isnan(value)
             ]
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Keys of `model` that a study may be run with; `model_of` reads them."""
+    parser.add_argument(
+        "--cell", choices=get_args(CellName), default="lstm", help="Cell of both networks (%(default)s)."
+    )
+
+    parser.add_argument("--layers", type=int, default=1, help="Layers of both networks (%(default)s).")
+
+
+def model_of(given: argparse.Namespace) -> dict[str, Any]:
+    return {"cell": given.cell, "layers": given.layers}
 
 
 def forecasters() -> tuple[str, ...]:
