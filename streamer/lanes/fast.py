@@ -44,7 +44,7 @@ class FastLane:
         self.journal, self.max_payload, self.clock = journal, max_payload, clock
         self.lock = asyncio.Lock()
         self.routing, self.retention, self.deliveries = Routing(streams), Retention(streams), Deliveries(journal)
-        self.admission = Admission(self.routing, journal)
+        self.admission = Admission(self.routing, journal, clock)
         self.open: Accepted | None = None
         self.blocked = False
         self.commands: dict[str, Outgoing] = {}
@@ -129,6 +129,7 @@ class FastLane:
         stream = route.stream if route else self.routing.select(message.topic)
         if stream is None:
             self.unrouted += 1
+            self.admission.leave(message.topic)
             return
         try:
             if route is None:
