@@ -13,6 +13,7 @@ from pathlib import Path
 
 from streamer.config import Config
 from streamer.errors import StateBlocked, StateError, StreamerError
+from streamer.lanes import unused
 from streamer.lanes.checkpoints import checkpoints
 from streamer.lanes.fast import FastLane
 from streamer.lanes.forgetting import forgetting
@@ -241,6 +242,7 @@ async def daemon(config: Config) -> AsyncIterator[Daemon]:
         untold = Untold(journal.begin_handover(), mqtt.outbox)
         newest = [(stream, await resumed(stream, fast.known(stream, streams), journal, untold)) for stream in streams]
         fast.take_over(streams)
+        unused.warn(journal, config.streams)
         filters = filters_of(config)
         link = Link(mqtt, filters, journal.filters(mqtt.client_id))
         journal.add_filters(mqtt.client_id, filters)

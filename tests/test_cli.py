@@ -150,7 +150,7 @@ def test_bad_as_a_whole(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(SECRET + "metrics: {leads: [41]}\n")
     assert failed(78, "check", path) == (
-        f"streamer: {path}: 1 problem\n  the file: metrics.leads: no stream forecasts further than 40 ticks ahead\n"
+        f"streamer: {path}: 1 problem\n  metrics.leads: no stream forecasts further than 40 ticks ahead\n"
     )
 
 

@@ -21,7 +21,9 @@ from streamer.cli import (
     import_,
     inspect,
     plot,
+    purge,
     record,
+    rename,
     replay,
     reproduce,
     run,
@@ -51,6 +53,8 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     inspect.inspect,
     plot.plot,
     forget.forget,
+    rename.rename,
+    purge.purge,
     reproduce.reproduce,
 )
 """In the order of `--help`."""

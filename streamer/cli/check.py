@@ -15,9 +15,10 @@ def check(config: ConfigPath) -> None:
     """
     from streamer.config.loader import load
     from streamer.tools.consequences import consequences
+    from streamer.tools.streams import unused_history
 
     parsed = load(config)
-    told = list(consequences(parsed.streams, parsed.metrics))
+    told = [*consequences(parsed.streams, parsed.metrics), *unused_history(parsed, str(config))]
     typer.echo(json.dumps(parsed.model_dump(mode="json"), indent=2))
     typer.echo(f"{config}: good", err=True)
     for line in told:

@@ -5,15 +5,15 @@ wherever they are shown.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ModelWrapValidatorHandler
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from streamer.config.base import Section, Ticks
+from streamer.config.base import Place, Section, Ticks, Whole, together
 from streamer.config.metrics import Metrics
 from streamer.config.mqtt import Mqtt, Tls
 from streamer.config.payload import (
@@ -102,7 +102,7 @@ class Training(Section):
         return replace(measured[cell], **given)
 
 
-class Config(BaseSettings):
+class Config(Whole, BaseSettings):
     """The configuration file of `streamer run`."""
 
     model_config = SettingsConfigDict(
@@ -136,17 +136,24 @@ class Config(BaseSettings):
         """The environment wins over the file, which arrives as the constructor's arguments."""
         return env_settings, init_settings
 
-    @field_validator("streams")
     @classmethod
-    def unique_names(cls, streams: list[Stream]) -> list[Stream]:
-        names = [stream.name for stream in streams]
+    def partial(cls, data: Any, handler: ModelWrapValidatorHandler[Self], places: Sequence[Place]) -> Any:
+        """What there is, with stand-ins for streams that have mistakes."""
+        wrong = {place[1] for place in places if place[0] == "streams" and len(place) > 1}
+        if wrong:
+            streams = [stand_in(i) if i in wrong else one for i, one in enumerate(data["streams"])]
+            data, places = {**data, "streams": streams}, [place for place in places if place[0] != "streams"]
+        return super().partial(data, handler, places)
+
+    @together
+    def unique_names(self) -> Iterator[str]:
+        names = [stream.name for stream in self.streams]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"two streams are named {', '.join(twice)}: names must differ")
-        return streams
+            yield f"streams: two streams are named {', '.join(twice)}: names must differ"
 
-    @model_validator(mode="after")
-    def enough_to_train(self) -> Self:
+    @together
+    def enough_to_train(self) -> Iterator[str]:
         held_out = self.training.held_out
         for i, stream in enumerate(self.streams):
             sizes = stream.sizes
@@ -155,15 +162,18 @@ class Config(BaseSettings):
             )
             if stream.retrain.every and stream.first_training < need:
                 what = f"streams.{i}.retrain.minimum: with this m, k, p and training.held_out"
-                raise ValueError(f"{what} it must be {need} or more")
-        return self
+                yield f"{what} it must be {need} or more"
 
-    @model_validator(mode="after")
-    def leads_within_a_horizon(self) -> Self:
+    @together
+    def leads_within_a_horizon(self) -> Iterator[str]:
         longest = max(stream.sizes.horizon for stream in self.streams)
         if any(lead > longest for lead in self.metrics.leads or ()):
-            raise ValueError(f"metrics.leads: no stream forecasts further than {longest} ticks ahead")
-        return self
+            yield f"metrics.leads: no stream forecasts further than {longest} ticks ahead"
+
+
+def stand_in(i: int) -> dict[str, Any]:
+    """A stream that passes every check of several streams, in the place of one that has mistakes."""
+    return {"name": f"-{i}-", "topics": ["-"], "model": {"p": 10**9}, "retrain": {"every": 0, "minimum": 1}}
 
 
 def schema() -> dict[str, Any]:

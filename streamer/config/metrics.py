@@ -1,11 +1,12 @@
 """The keys below `metrics`: what the daemon serves over HTTP, and to whom."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from streamer.config.base import Section, Ticks
+from streamer.config.base import Section, Ticks, together
 from streamer.errors import StartError
 
 SHORTEST_TOKEN = 16
@@ -21,11 +22,10 @@ class ServerTls(Section):
     key_file: Path | None = None
     """PEM file of the private key of cert_file, without a passphrase."""
 
-    @model_validator(mode="after")
-    def pair(self) -> Self:
+    @together
+    def pair(self) -> Iterator[str]:
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file go together: give both or neither")
-        return self
+            yield "cert_file and key_file go together: give both or neither"
 
 
 class Metrics(Section):

@@ -1,12 +1,13 @@
 """The keys below `mqtt`: how the daemon connects to the broker."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator
 
-from streamer.config.base import QoS, Section, check_template
+from streamer.config.base import QoS, Section, check_template, together
 
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443, "embedded": 1883}
 WEB = ("ws", "wss")
@@ -25,11 +26,10 @@ class Tls(Section):
     server_name: Annotated[str, Field(min_length=1)] | None = None
     """Name that the broker's certificate must be of; null: that of the host in mqtt.url."""
 
-    @model_validator(mode="after")
-    def pair(self) -> Self:
+    @together
+    def pair(self) -> Iterator[str]:
         if (self.cert_file is None) != (self.key_file is None):
-            raise ValueError("cert_file and key_file go together: give both or neither")
-        return self
+            yield "cert_file and key_file go together: give both or neither"
 
 
 class Mqtt(Section):
@@ -117,11 +117,10 @@ class Mqtt(Section):
     def availability(self) -> str:
         return self.availability_topic.format(client_id=self.client_id)
 
-    @model_validator(mode="after")
-    def one_password(self) -> Self:
+    @together
+    def one_password(self) -> Iterator[str]:
         if self.password is not None and self.password_file is not None:
-            raise ValueError("password and password_file are both given: keep one")
-        return self
+            yield "password and password_file are both given: keep one"
 
     def secret(self) -> str | None:
         """The password, read from password_file when that is given.

@@ -1,10 +1,11 @@
 """The keys below `payload.numbers`: which texts are numbers."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from streamer.config.base import Section
+from streamer.config.base import Section, together
 
 WORDS = {"on": 1.0, "off": 0.0, "true": 1.0, "false": 0.0, "open": 1.0, "closed": 0.0, "yes": 1.0, "no": 0.0}
 
@@ -31,8 +32,7 @@ class Numbers(Section):
     units: Literal["strip"] | Annotated[dict[str, float], Field(min_length=1)] | None = None
     """Unit after the number. null: none; strip: any, left out; or factors of those that may come, {W: 1, kW: 1000}."""
 
-    @model_validator(mode="after")
-    def two_signs(self) -> Self:
+    @together
+    def two_signs(self) -> Iterator[str]:
         if self.decimal == self.thousands:
-            raise ValueError("decimal and thousands are the same sign")
-        return self
+            yield "decimal and thousands are the same sign"

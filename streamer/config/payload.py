@@ -1,11 +1,12 @@
 """The keys below `payload`: how a message becomes a sample, or samples of several series."""
 
+from collections.abc import Iterator
 from importlib.util import find_spec
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from streamer.config.base import Names, Section, Zone
+from streamer.config.base import Names, Section, Zone, together
 from streamer.config.numbers import Numbers
 
 
@@ -97,30 +98,28 @@ class JsonPayload(Section):
             raise ValueError(f"{encoding} needs {package}: pip install 'streamer[{encoding}]'")
         return encoding
 
-    @model_validator(mode="after")
-    def one_way(self) -> Self:
+    @together
+    def one_way(self) -> Iterator[str]:
         for other in ("value", "array") if self.fields is not None else ():
-            if getattr(self, other) != type(self).model_fields[other].default:
-                raise ValueError(f"fields makes one series per path, {other} makes one series: keep one of the two")
+            if getattr(self, other) != JsonPayload.model_fields[other].default:
+                yield f"fields makes one series per path, {other} makes one series: keep one of the two"
         if isinstance(self.value, list) and self.array is not None:
-            raise ValueError("value is a list of paths of numbers, so array must be null")
+            yield "value is a list of paths of numbers, so array must be null"
         for key in ("each", "series"):
             if getattr(self, key) is not None and self.d > 1:
-                raise ValueError(f"{key} makes samples of one number: give fields in place of array or several values")
-        return self
+                yield f"{key} makes samples of one number: give fields in place of array or several values"
 
-    @model_validator(mode="after")
-    def wildcards_where_they_mean_something(self) -> Self:
+    @together
+    def wildcards_where_they_mean_something(self) -> Iterator[str]:
         paths = [path for path in (self.value, self.time, *(self.series or ())) if isinstance(path, str)]
         if any({"*", "**"} & {*path.split(".")} for path in paths):
-            raise ValueError("value, time and series take no *: each is for several samples, fields for several series")
+            yield "value, time and series take no *: each is for several samples, fields for several series"
         if any(path.split(".").count("**") > 1 for path in self.fields or ()):
-            raise ValueError("fields: a path may hold one **")
+            yield "fields: a path may hold one **"
         if self.each is not None and "**" in self.each.split("."):
-            raise ValueError("each: takes * and no **")
+            yield "each: takes * and no **"
         if self.each is None and "@key" in paths:
-            raise ValueError("@key is the key of one of several samples: give each")
-        return self
+            yield "@key is the key of one of several samples: give each"
 
     @property
     def field(self) -> str:
@@ -161,15 +160,14 @@ class SparkplugPayload(Section):
     field: ClassVar[str] = "sparkplug"
     d: ClassVar[int] = 1
 
-    @model_validator(mode="after")
-    def protobuf(self) -> Self:
+    @together
+    def protobuf(self) -> Iterator[str]:
         try:
             found = find_spec("google.protobuf")
         except ModuleNotFoundError:
             found = None
         if found is None:
-            raise ValueError("format: sparkplug needs protobuf: pip install 'streamer[sparkplug]'")
-        return self
+            yield "format: sparkplug needs protobuf: pip install 'streamer[sparkplug]'"
 
 
 Payload = Annotated[

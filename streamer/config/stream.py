@@ -2,11 +2,12 @@
 
 import math
 import re
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from streamer.config.base import Section, Ticks, Zone, check_template, label_names, plain
+from streamer.config.base import Section, Ticks, Zone, check_template, label_names, plain, together
 from streamer.config.cycles import known_inputs
 from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
 from streamer.config.publish import Publish
@@ -149,45 +150,41 @@ class Stream(Section):
                 raise ValueError(f"{topic!r} is no MQTT topic filter: + must be a whole level, # the whole last level")
         return topics
 
-    @model_validator(mode="after")
-    def known_placeholders(self) -> Self:
+    @together
+    def known_placeholders(self) -> Iterator[str]:
         known = {"topic", "stream"}.union(set.intersection(*(set(label_names(topic)) for topic in self.topics)))
         try:
             check_template(self.publish.topic, known)
         except ValueError as error:
-            raise ValueError(f"publish.topic: {error}") from None
-        return self
+            yield f"publish.topic: {error}"
 
-    @model_validator(mode="after")
-    def whole_edge_nodes(self) -> Self:
+    @together
+    def whole_edge_nodes(self) -> Iterator[str]:
         for topic in self.topics if isinstance(self.payload, SparkplugPayload) else ():
             if not WHOLE_NODES.fullmatch(plain(topic)):
-                raise ValueError(
+                yield (
                     f"topics: {topic!r} does not select all messages of an edge node, which Sparkplug counts as one: "
                     "write spBv1.0/#, spBv1.0/group/# or spBv1.0/group/+/node/#"
                 )
-        return self
 
-    @model_validator(mode="after")
-    def own_output(self) -> Self:
+    @together
+    def own_output(self) -> Iterator[str]:
         start, _, end = self.publish.topic.replace("{stream}", self.name).partition("{topic}")
         for topic in self.filters:
             literal = topic.partition("+")[0].partition("#")[0]
             if start and not end and literal.startswith(start):
-                raise ValueError(f"topics: {topic!r} selects only own forecasts, as publish.topic is {start}{{topic}}")
-        return self
+                yield f"topics: {topic!r} selects only own forecasts, as publish.topic is {start}{{topic}}"
 
-    @model_validator(mode="after")
-    def a_quantity(self) -> Self:
+    @together
+    def a_quantity(self) -> Iterator[str]:
         if self.aggregate is not None and self.interval is None:
-            raise ValueError("aggregate: needs an interval, of whose readings it makes a sample: give one")
+            yield "aggregate: needs an interval, of whose readings it makes a sample: give one"
         if self.difference and self.aggregate not in (None, *OF_COUNTERS):
-            raise ValueError(f"aggregate: of the totals of a counter, write {', '.join(OF_COUNTERS)} or nothing")
+            yield f"aggregate: of the totals of a counter, write {', '.join(OF_COUNTERS)} or nothing"
         if self.difference and self.fill:
-            raise ValueError("fill: what a counter counted is not to be repeated where it says nothing: leave fill out")
+            yield "fill: what a counter counted is not to be repeated where it says nothing: leave fill out"
         if self.clip is not None and not self.clip[0] < self.clip[1]:
-            raise ValueError("clip: write the lower bound, then the upper one")
-        return self
+            yield "clip: write the lower bound, then the upper one"
 
     @property
     def counted(self) -> bool:
@@ -199,61 +196,53 @@ class Stream(Section):
         """`aggregate`; of a counter with an interval its last total by default."""
         return "last" if self.aggregate is None and self.difference and self.interval is not None else self.aggregate
 
-    @model_validator(mode="after")
-    def holidays_in_a_week(self) -> Self:
+    @together
+    def holidays_in_a_week(self) -> Iterator[str]:
         if self.holidays is not None and self.season != "auto":
-            raise ValueError("holidays: count as Sundays of the week, which there is with season: auto alone")
-        return self
+            yield "holidays: count as Sundays of the week, which there is with season: auto alone"
 
-    @model_validator(mode="after")
-    def ticks_to_fill(self) -> Self:
+    @together
+    def ticks_to_fill(self) -> Iterator[str]:
         if self.fill and self.interval is None:
-            raise ValueError("fill: needs an interval: without one there is no tick without a message")
-        return self
+            yield "fill: needs an interval: without one there is no tick without a message"
 
-    @model_validator(mode="after")
-    def bounds_in_order(self) -> Self:
+    @together
+    def bounds_in_order(self) -> Iterator[str]:
         if self.lowest is not None and self.highest is not None and self.lowest >= self.highest:
-            raise ValueError("lowest: must be less than highest")
-        return self
+            yield "lowest: must be less than highest"
 
-    @model_validator(mode="after")
-    def window_holds_minimum(self) -> Self:
+    @together
+    def window_holds_minimum(self) -> Iterator[str]:
         if self.retrain.window < self.first_training:
-            raise ValueError(f"retrain.window: must hold at least retrain.minimum ticks, {self.first_training} here")
-        return self
+            yield f"retrain.window: must hold at least retrain.minimum ticks, {self.first_training} here"
 
-    @model_validator(mode="after")
-    def thresholds_of_a_sample(self) -> Self:
+    @together
+    def thresholds_of_a_sample(self) -> Iterator[str]:
         names = [threshold.name for threshold in self.thresholds]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"thresholds: two are named {', '.join(twice)}: names must differ")
+            yield f"thresholds: two are named {', '.join(twice)}: names must differ"
         for i, threshold in enumerate(self.thresholds):
             if threshold.element >= self.payload.d:
-                raise ValueError(f"thresholds.{i}.element: a sample has {self.payload.d}, numbered from 0")
+                yield f"thresholds.{i}.element: a sample has {self.payload.d}, numbered from 0"
             if problem := threshold.untold(self.publish.quantiles):
-                raise ValueError(f"thresholds.{i}.at: {problem}")
-        return self
+                yield f"thresholds.{i}.at: {problem}"
 
-    @model_validator(mode="after")
-    def surprise_of_a_band(self) -> Self:
+    @together
+    def surprise_of_a_band(self) -> Iterator[str]:
         if self.surprise and len(self.publish.quantiles) < 2:
-            raise ValueError("surprise: needs a band, of at least two publish.quantiles")
-        return self
+            yield "surprise: needs a band, of at least two publish.quantiles"
 
-    @model_validator(mode="after")
-    def slots_of_one_number(self) -> Self:
+    @together
+    def slots_of_one_number(self) -> Iterator[str]:
         if self.publish.shape == "slots" and self.payload.d > 1:
-            raise ValueError(f"publish.shape: a slot has one value, and a sample here {self.payload.d}: write curve")
-        return self
+            yield f"publish.shape: a slot has one value, and a sample here {self.payload.d}: write curve"
 
-    @model_validator(mode="after")
-    def announced_leads_within_the_horizon(self) -> Self:
+    @together
+    def announced_leads_within_the_horizon(self) -> Iterator[str]:
         announced = self.publish.home_assistant
         if announced and any(lead > self.sizes.horizon for lead in announced.leads or ()):
-            raise ValueError(f"publish.home_assistant.leads: forecasts end {self.sizes.horizon} ticks ahead, at k·p")
-        return self
+            yield f"publish.home_assistant.leads: forecasts end {self.sizes.horizon} ticks ahead, at k·p"
 
     @property
     def filters(self) -> list[str]:

@@ -1,11 +1,11 @@
 """The keys of `thresholds` and `surprise`: what is announced beside forecasts."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from streamer.config.base import Section
+from streamer.config.base import Section, together
 
 ROUNDING = 1e-9
 
@@ -24,11 +24,10 @@ class Threshold(Section):
     at: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Least probability of the crossing at which it is announced; null announces what the forecast itself crosses."""
 
-    @model_validator(mode="after")
-    def one_direction(self) -> Self:
+    @together
+    def one_direction(self) -> Iterator[str]:
         if (self.above is None) == (self.below is None):
-            raise ValueError("give above or below, and only one of them")
-        return self
+            yield "give above or below, and only one of them"
 
     @property
     def direction(self) -> Literal["above", "below"]:

@@ -1,12 +1,14 @@
 """Series that begin in, those that may out; messages that are no samples in, a count and a line in the log out."""
 
 import logging
+from collections.abc import Callable
 
 from streamer.errors import Ignored, Rejected
 from streamer.ingest.grid import Series
 from streamer.ingest.topics import joined
 from streamer.lanes.accepted import Accepted
 from streamer.lanes.routing import Routing
+from streamer.repeats import Repeats
 from streamer.store.journal import Journal
 from streamer.stream.state import StreamState
 
@@ -22,12 +24,14 @@ REMEMBERED = 10_000
 class Admission:
     """Who comes in: the one rule for samples and for readings of open ticks.
 
-    logged: rejections that were logged.
+    logged: rejections that were logged. repeats: those of a stream and reason, and messages of no stream; `clock` gives
+    seconds since 1970.
     """
 
-    def __init__(self, routing: Routing, journal: Journal) -> None:
-        self.routing, self.journal = routing, journal
+    def __init__(self, routing: Routing, journal: Journal, clock: Callable[[], float]) -> None:
+        self.routing, self.journal, self.clock = routing, journal, clock
         self.logged: set[tuple[str, str]] = set()
+        self.repeats = Repeats()
 
     def introduce(self, stream: StreamState, topic: str, part: str, accepted: Accepted) -> Series:
         """A series whose first sample is here.
@@ -53,12 +57,18 @@ class Admission:
         return targets
 
     def reject(self, stream: StreamState, topic: str, rejected: Rejected) -> None:
-        """Count a message that is no sample, and log it if it is the first of its topic and reason."""
+        """Count a message that is no sample, and log the first of its topic and reason, and others now and then."""
         if isinstance(rejected, Ignored):
             stream.counts.ignore()
             return
         stream.counts.reject(rejected.reason)
-        key = (topic, rejected.reason)
-        if key not in self.logged and len(self.logged) < REMEMBERED:
+        word, key = self.repeats.again((stream.name, rejected.reason), self.clock()), (topic, rejected.reason)
+        if word or (key not in self.logged and len(self.logged) < REMEMBERED):
             self.logged.add(key)
-            log.warning("rejected stream=%s topic=%r reason=%s: %s", stream.name, topic, rejected.reason, rejected)
+            fields = stream.name, topic, rejected.reason, rejected, word or ""
+            log.warning("rejected stream=%s topic=%r reason=%s: %s%s", *fields)
+
+    def leave(self, topic: str) -> None:
+        """A message is of no stream: tell it, now and then."""
+        if word := self.repeats.again(None, self.clock()):
+            log.warning("left topic=%r: no stream selects it%s", topic, word)

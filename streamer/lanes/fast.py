@@ -15,7 +15,7 @@ from streamer.lanes.accepted import Accepted, Processed
 from streamer.lanes.admission import Admission
 from streamer.lanes.deliveries import Deliveries
 from streamer.lanes.retention import Kept, Retention
-from streamer.lanes.routing import Routing, select
+from streamer.lanes.routing import Routing, holds
 from streamer.records import Message, MessageBatch, Outgoing
 from streamer.resume.snapshot import capture
 from streamer.store import gathered
@@ -44,7 +44,7 @@ class FastLane:
         self.journal, self.max_payload, self.clock = journal, max_payload, clock
         self.lock = asyncio.Lock()
         self.routing, self.retention, self.deliveries = Routing(streams), Retention(streams), Deliveries(journal)
-        self.admission = Admission(self.routing, journal)
+        self.admission = Admission(self.routing, journal, clock)
         self.open: Accepted | None = None
         self.blocked = False
         self.commands: dict[str, Outgoing] = {}
@@ -129,6 +129,7 @@ class FastLane:
         stream = route.stream if route else self.routing.select(message.topic)
         if stream is None:
             self.unrouted += 1
+            self.admission.leave(message.topic)
             return
         try:
             if route is None:
@@ -231,12 +232,8 @@ class FastLane:
 
     def known(self, stream: StreamState, streams: Sequence[StreamState]) -> dict[int, SeriesRow]:
         """The series that the journal knows of a stream, by id, as far as these streams leave their topics to it."""
-        intake = stream.intake
-        return {
-            row.ident: row
-            for row in self.journal.series(stream.source)
-            if intake.asks_for(row.part) and select(intake.address(row.topic), streams) is stream
-        }
+        rows = self.journal.series(stream.source)
+        return {row.ident: row for row in rows if holds(stream, row.topic, row.part, streams)}
 
     def snapshots(self) -> dict[str, Snapshot]:
         """All streams as they stand between two batches, by name."""

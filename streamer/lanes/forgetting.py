@@ -47,7 +47,7 @@ def named(streams: Sequence[StreamState], pattern: str | None) -> Iterator[Serie
     for stream in streams if pattern else ():
         for series in stream.series:
             if selects(pattern or "", series.topic, series.part):
-                log.info("forgets stream=%s series=%r: asked for", stream.name, series.name)
+                log.warning("forgets stream=%s series=%r: asked for", stream.name, series.name)
                 yield series
 
 
@@ -64,7 +64,7 @@ def old(streams: Sequence[StreamState], now: float) -> Iterator[Series]:
         newest = min(now, max(one.time for one in sampled))
         for series in sampled:
             if newest - series.time > after:
-                log.info(
+                log.warning(
                     "forgets stream=%s series=%r: silent for %.0f s", stream.name, series.name, newest - series.time
                 )
                 yield series

@@ -11,6 +11,7 @@ from streamer.config.loader import load
 from streamer.errors import ConfigError, StreamerError
 from streamer.ingest.grid import Series
 from streamer.ingest.topics import widest
+from streamer.lanes import unused
 from streamer.lanes.fast import FastLane
 from streamer.lanes.slow import SlowLane
 from streamer.mqtt.link import Link
@@ -70,6 +71,7 @@ class Reloader:
                 for one in new.streams
             ]
             gone = [stream for stream in before.values() if stream not in after]
+            unused.warn(self.fast.journal, new.streams)
             self.save(gone)
             self.fast.journal.add_filters(new.mqtt.client_id, filters_of(new))
             await self.replace(after)

@@ -2,11 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from streamer.errors import Rejected
 from streamer.ingest.grid import Series
+from streamer.ingest.intake import Intake
 from streamer.records import UNREADABLE
 from streamer.stream.state import StreamState
+
+
+class Taking(Protocol):
+    """Whoever takes topics."""
+
+    @property
+    def intake(self) -> Intake:
+        """What it takes."""
+        ...
+
+
+T = TypeVar("T", bound=Taking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +73,11 @@ class Routing:
         self.routes[topic] = Route(stream, series)
 
 
-def select(topic: str, streams: Sequence[StreamState]) -> StreamState | None:
+def select(topic: str, streams: Sequence[T]) -> T | None:
     """The first stream whose filters select the topic; none for one that is unreadable."""
     return next((stream for stream in streams if topic != UNREADABLE and stream.intake.takes(topic)), None)
+
+
+def holds(stream: T, topic: str, part: str, streams: Sequence[T]) -> bool:
+    """Whether a series of the journal is a stream's, as far as these streams leave its topics to it."""
+    return stream.intake.asks_for(part) and select(stream.intake.address(topic), streams) is stream

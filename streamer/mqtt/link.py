@@ -19,12 +19,14 @@ from streamer.mqtt.reasons import Refused
 from streamer.mqtt.sender import Sender
 from streamer.mqtt.subscriptions import Subscriptions
 from streamer.records import Message, MessageBatch, Outgoing
+from streamer.repeats import Repeats
 
 log = logging.getLogger("streamer.mqtt")
 
 LINGER_BELOW = 8  # messages; a smaller batch waits for more, as 16 samples cost the networks no more than one
 FIRST_PAUSE = 0.1  # seconds, the longest pause before the first reconnect
 SHORT_CONNECTIONS = 3  # short connections in a row after which another client with the same id is suspected
+DROPPED = "messages of QoS 0 dropped: they come faster than they are worked off, and mqtt.queue is full"
 SAME_CLIENT_ID = "again and again: another client seems to use the same mqtt.client_id; give each its own"
 
 
@@ -67,7 +69,7 @@ class Link:
         self._arrived = asyncio.Event()
         self._enough = asyncio.Event()
         self._changed = asyncio.Event()
-        self._last_reason = ""
+        self._failures, self._losses = Repeats(), Repeats()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -245,7 +247,7 @@ class Link:
         self._sender.attach(connection)
         self.connected = True
         self._counts.connects += 1
-        self._last_reason = ""
+        self._failures.forget()
         kept = "session kept" if connection.session_kept else "new session"
         log.info("connected to %s:%d, MQTT %s, %s", self._config.host, self._config.port, connection.protocol, kept)
 
@@ -265,15 +267,18 @@ class Link:
     def _log_end(self, reason: str, pause: float, *, was_connected: bool) -> None:
         if was_connected:
             log.warning("connection lost: %s; next attempt in %.1f s", reason, pause)
-        elif reason != self._last_reason:  # logged once per reason, not per attempt
-            log.warning("not connected: %s; next attempt in %.1f s, and so on", reason, pause)
-        self._last_reason = reason
+        elif word := self._failures.again(reason, time.monotonic()):
+            log.warning("not connected: %s; next attempt in %.1f s, and so on%s", reason, pause, word)
 
     def _received(self, messages: list[Message]) -> None:
         if self._stopped:
             return
         self._counts.received += len(messages)
+        before = self._inbox.dropped
         self._inbox.extend(messages)
+        dropped = self._inbox.dropped - before
+        if dropped and (word := self._losses.again(DROPPED, time.monotonic(), dropped)):
+            log.warning("%s%s", DROPPED, word)
         if len(self._inbox) > self._config.queue and self._connection is not None:
             # More QoS 1 messages than the receive maximum that was announced, which mosquitto 2.0 ignores.
             self._connection.pause()

@@ -2,12 +2,18 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 
 from streamer.mqtt.connection import Connection
 from streamer.mqtt.poison import DEATHS, Poison
 from streamer.mqtt.queues import Outbox
 from streamer.records import Outgoing
+from streamer.repeats import Repeats
+
+SUPERSEDED = (
+    "forecasts replaced by newer ones of their topic: the broker takes them too slowly, and mqtt.outbox is full"
+)
 
 log = logging.getLogger("streamer.mqtt")
 
@@ -29,6 +35,7 @@ class Sender:
         self._greeting_waits = self._greeting_in_flight = False
         self._pump_due = False
         self._progress = asyncio.Event()
+        self._repeats, self._superseded = Repeats(), 0
 
     def take(self, message: Outgoing) -> None:
         """Puts a message into the outbox; `pump` sends it."""
@@ -68,6 +75,10 @@ class Sender:
     def pump(self) -> None:
         """Publishes until the outbox is empty, the window full, the connection congested, or the turn over."""
         connection = self._connection
+        if self.outbox.superseded > self._superseded:
+            more, self._superseded = self.outbox.superseded - self._superseded, self.outbox.superseded
+            if word := self._repeats.again(SUPERSEDED, time.monotonic(), more):
+                log.warning("%s%s", SUPERSEDED, word)
         if connection is None:
             return
         for _ in range(WRITES_PER_TURN):
@@ -132,8 +143,8 @@ class Sender:
         self.moved()
 
     def _refuse(self, message: Outgoing, reason: str) -> None:
-        if self.refused == 0:
-            log.error("publish to %.200r refused: %s; further ones are only counted", message.topic, reason)
+        if word := self._repeats.again(reason, time.monotonic()):
+            log.error("publish to %.200r refused: %s%s", message.topic, reason, word)
         self.refused += 1
 
     def moved(self) -> None:

@@ -35,10 +35,20 @@ class Lines(logging.Formatter):
         return f"{at} {record.levelname} {record.name}: {message}"
 
 
+def ours(record: logging.LogRecord) -> bool:
+    """Whether a record is of this program, or an error of a library, which nobody has caught."""
+    return record.name.partition(".")[0] == "streamer" or record.levelno >= logging.ERROR
+
+
 def configure(style: LogFormat, level: str) -> None:
-    """Sends all logs of this level and above to standard error, in this format."""
+    """Sends all logs of this level and above to standard error, in this format.
+
+    What libraries say below an error is shown with the level `debug` alone.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines(style))
     handler.setLevel(level.upper())  # applies to loggers with a level of their own, too
+    if level != "debug":
+        handler.addFilter(ours)
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(True)

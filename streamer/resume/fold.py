@@ -111,6 +111,8 @@ def resume(
     if stream.grid.fill:
         replayed.rows |= fill_overdue(stream)
     if stream.gather is not None:
+        if gathered.outgrown(journal, stream.name, stream.gather.fit):
+            log.warning("open ticks begin anew stream=%s: the configuration has changed", stream.name)
         stream.gather.restore(*gathered.read(journal, stream.name, stream.gather.fit))
     wanting = stream.panel.wants_networks and not stream.panel.networks
     if wanting and outgrown(journal, stream.name, stream.config.sizes):

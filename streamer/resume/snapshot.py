@@ -58,7 +58,10 @@ def newest(
     """
     found = None
     for one in map(migrated, snapshots.newest_first(journal.path.parent, stream.name)):
-        if one and usable(one, stream, known, journal):
+        if one is None or (fault := fault_of(one, stream, known, journal)):
+            text = "another version of streamer wrote it" if one is None else fault
+            log.warning("a snapshot is left out stream=%s: %s", stream.name, text)
+        else:
             found = one
             if all(tick < before.get(ident, tick + 1) for ident, tick in sampled(one)):
                 break
@@ -72,12 +75,16 @@ def sampled(snapshot: Snapshot) -> list[tuple[int, int]]:
     return list(zip(arrays["series.ident"].tolist(), ticks.tolist(), strict=True))
 
 
-def usable(snapshot: Snapshot, stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal) -> bool:
-    """Whether the stream can go on from a snapshot: not where the journal, after a power cut, falls short of it."""
+def fault_of(snapshot: Snapshot, stream: StreamState, known: Mapping[int, SeriesRow], journal: Journal) -> str | None:
+    """Why the stream cannot go on from a snapshot, None where it can."""
     about = snapshot.about
-    if about["source"] != source(stream) or about["version"] > newest_version(journal, stream.name):
-        return False
-    return all(tick <= known[ident].tick for ident, tick in sampled(snapshot) if ident in known)
+    if about["source"] != source(stream):
+        return "the interval, the value or d has changed"
+    if about["version"] > newest_version(journal, stream.name):
+        return "the journal lacks a training that it knows of"
+    if any(tick > known[ident].tick for ident, tick in sampled(snapshot) if ident in known):
+        return "the journal, as after a power cut, lacks samples that it knows of"
+    return None
 
 
 def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow], journal: Journal) -> None:
@@ -102,10 +109,13 @@ def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow]
         stream.conclude(networks, about["version"])
     stream.schedule.restore(about["schedule"]["failures"])
     stream.recount_growth()
+    if gone := sorted({*about["parts"]} - {part.name for part in stream.parts()}):
+        log.warning("dropped stream=%s parts=%s: the configuration has changed", stream.name, ",".join(gone))
     for part in stream.parts():
         saved = about["parts"].get(part.name)
         if saved is None or saved["fit"] != part.fit():
-            log.info("begins anew stream=%s part=%s: the configuration has changed", stream.name, part.name)
+            level = logging.INFO if saved is None else logging.WARNING
+            log.log(level, "begins anew stream=%s part=%s: the configuration has changed", stream.name, part.name)
             continue
         prefix = f"{part.name}."
         rows = {name.removeprefix(prefix): array[kept] for name, array in arrays.items() if name.startswith(prefix)}

@@ -28,6 +28,13 @@ def forget(journal: Journal, series: Iterable[tuple[str, str, str]]) -> None:
             write(journal, stream, fit, orjson.dumps([[source, part, None, None, False]]), None)
 
 
+def outgrown(journal: Journal, stream: str, fit: str) -> bool:
+    """Whether what there is of a stream is of other settings alone. Raises StateError."""
+    with failures(journal.path):
+        rows = journal.database.execute("SELECT DISTINCT fit FROM readings WHERE stream = ?", (stream,)).fetchall()
+    return bool(rows) and (fit,) not in rows
+
+
 def read(journal: Journal, stream: str, fit: str) -> tuple[bytes | None, list[bytes]]:
     """The whole, None where there is none of this fit, and the readings since then. Raises StateError."""
     with failures(journal.path):

@@ -80,6 +80,18 @@ def files(folder: Path, stream: str) -> list[tuple[int, Path]]:
     return sorted(((int(match[1]), path) for match, path in found if match), reverse=True)
 
 
+def streams(directory: Path) -> set[str]:
+    """The streams of a state directory that have snapshots."""
+    found = (re.fullmatch(r"(.+)\.\d+\.safetensors", path.name) for path in (directory / SNAPSHOTS).glob("*"))
+    return {match[1] for match in found if match}
+
+
+def delete(directory: Path, stream: str) -> None:
+    """Deletes the snapshots of a stream. Raises OSError."""
+    for _, path in files(directory / SNAPSHOTS, stream):
+        path.unlink()
+
+
 def newest_first(directory: Path, stream: str) -> Iterator[Snapshot]:
     """Yields the readable snapshots of a stream; logs and skips the others."""
     for _, path in files(directory / SNAPSHOTS, stream):

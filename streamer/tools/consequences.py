@@ -9,7 +9,8 @@ from streamer.ingest.topics import covers
 
 
 def consequences(streams: Sequence[Stream], metrics: Metrics) -> Iterator[str]:
-    """A line for each stream, and one for each of its filters that no message can reach it by.
+    """A line for each stream, one for each of its keys that does nothing, or more than is meant, beside others, and one
+    for each of its filters that no message can reach it by.
 
     Raises ConfigError for a name that no forecaster has.
     """
@@ -17,6 +18,7 @@ def consequences(streams: Sequence[Stream], metrics: Metrics) -> Iterator[str]:
         wanted = Panel.begin(stream, metrics).wants_networks
         parts = [*quantity(stream), horizon(stream), seasons(stream), networks(stream, wanted)]
         yield f"{stream.name}: {'; '.join(parts)}"
+        yield from (f"{stream.name}: {line}" for line in surprising(stream, wanted))
         hidden = list(shadowed(stream, streams[:i]))
         if len(hidden) == len(stream.filters):
             yield f"{stream.name}: this stream can never match: shadowed by {', '.join(dict(hidden).values())}"
@@ -61,7 +63,30 @@ def networks(stream: Stream, wanted: bool) -> str:
     if not every:
         return "no network, as retrain.every is 0"
     first, then = span(stream.first_training, stream.interval), span(every, stream.interval)
-    return f"first network after {first}, then every {then} at this rate, sooner where errors grow"
+    newest = span(stream.retrain.window, stream.interval)
+    text = f"first network after {first}, then every {then} at this rate, sooner where errors grow"
+    return f"{text}, each trained on the newest {newest}"
+
+
+def surprising(stream: Stream, wanted: bool) -> Iterator[str]:
+    """What follows from several keys together, and is hardly meant; wanted: it has networks."""
+    lowest, highest = stream.limits
+    if stream.clip is not None:
+        lowest, highest = max(lowest, stream.clip[0]), min(highest, stream.clip[1])
+    if lowest > highest:
+        yield "lowest and highest reject every value that clip leaves"
+    for i, one in enumerate(stream.thresholds):
+        never, always = (highest, lowest) if one.direction == "above" else (-lowest, -highest)
+        value = one.value if one.direction == "above" else -one.value
+        if value > never:
+            yield f"thresholds.{i} is never announced: no value can be {one.direction} {one.value:g}"
+        elif value <= always:
+            yield f"thresholds.{i} is announced all the time: no value can be other than {one.direction} {one.value:g}"
+    for cycle in cycles_of(stream.season, stream.interval):
+        if wanted and stream.retrain.every and not cycle.period and cycle.slots > stream.retrain.window:
+            yield f"no network is trained on a whole season of {cycle.name}: retrain.window has {stream.retrain.window}"
+    if stream.forget_after is not None and stream.forget_after <= (stream.interval or 0):
+        yield "forget_after is no longer than interval: a series can be forgotten between two of its samples"
 
 
 def shadowed(stream: Stream, before: Sequence[Stream]) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -31,21 +31,25 @@ async def forget_series(config: Config, pattern: str, say: Callable[[str], None]
     Where a daemon runs it does so itself. Else what the broker keeps of them is cleared first, then the journal:
     whoever is interrupted may begin again. Raises StateError, and StartError where the broker does not take it.
     """
-    directory = config.state.path
-    if not (directory / FILE).exists():
-        raise StateError(f"{directory}: holds no journal; name the configuration of the daemon that wrote it")
     try:
-        journal = Journal.open(directory, config.state.durability)
+        journal = opened(config)
     except StateLocked:
         return await have_forgotten(config, pattern, say)
     with closing(journal):
         found = {source: selected(journal, source, pattern) for source in journal.sources()}
-        if config.mqtt.scheme != "embedded":
-            await clear(config.mqtt, kept_of(config, found))
+        await clear(config.mqtt, kept_of(config, found))
         tell(found, say)
         gone = [row.ident for rows in found.values() for row in rows]
         forget(journal, gone)
     return len(gone)
+
+
+def opened(config: Config) -> Journal:
+    """The journal that there is, for writing. Raises StateError, StateLocked."""
+    directory = config.state.path
+    if not (directory / FILE).exists():
+        raise StateError(f"{directory}: holds no journal; name the configuration of the daemon that wrote it")
+    return Journal.open(directory, config.state.durability)
 
 
 async def have_forgotten(config: Config, pattern: str, say: Callable[[str], None]) -> int:
@@ -82,7 +86,7 @@ def selected(journal: Journal, source: Source, pattern: str) -> list[SeriesRow]:
     return [row for row in journal.series(source) if selects(pattern, row.topic, row.part)]
 
 
-def kept_of(config: Config, found: dict[Source, list[SeriesRow]]) -> list[Outgoing]:
+def kept_of(config: Config, found: Mapping[Source, Sequence[SeriesRow]]) -> list[Outgoing]:
     """What takes back the retained messages about these series, as far as their streams are still configured."""
     out = []
     for stream in config.streams:
@@ -94,13 +98,16 @@ def kept_of(config: Config, found: dict[Source, list[SeriesRow]]) -> list[Outgoi
 
 
 async def clear(mqtt: Mqtt, messages: Iterable[Outgoing]) -> None:
-    """Publish these, as another client than the daemon, whose session stays. Raises StartError, StateError."""
+    """Publish these, as another client than the daemon, whose session stays; an embedded broker keeps nothing.
+
+    Raises StartError, StateError.
+    """
     messages = list(messages)
-    if not messages:
+    if not messages or mqtt.scheme == "embedded":
         return
     try:
         async with Publisher(mqtt.model_copy(update={"client_id": f"{mqtt.client_id[:56]}-forget"})) as publisher:
             for one in messages:
                 await publisher.publish(one.topic, one.payload, one.qos, retain=one.retain)
     except LinkError as error:
-        raise StateError(f"the broker did not take it, nothing is forgotten: {error}") from error
+        raise StateError(f"the broker did not take it, nothing has changed: {error}") from error

@@ -173,21 +173,21 @@ def test_every_mistake_at_once(tmp_path: Path) -> None:
         ("streams.10.payload.fields: ", "valid list"),
         ("streams.10.payload.metrics: unknown key", "known here: format, precision, fields"),
         ("streams.10.payload.precision: ", "'ns', 'us', 'ms' or 's'"),
-        ("streams.11: topics: ", "write spBv1.0/#, spBv1.0/group/# or spBv1.0/group/+/node/#"),
+        ("streams.11.topics: ", "write spBv1.0/#, spBv1.0/group/# or spBv1.0/group/+/node/#"),
         ("streams.12.topics: ", "stands for a whole level, once"),
-        ("streams.13: publish.topic: ", "may hold {machine}, {stream}, {topic} and no +"),
+        ("streams.13.publish.topic: ", "may hold {machine}, {stream}, {topic} and no +"),
         ("streams.2.model.n: ", "greater than or equal to 2"),
         ("streams.2.payload.array: ", "greater than or equal to 1"),
         ("streams.2.payload.vlaue: unknown key", "did you mean value?"),
         ("streams.2.topics: ", "at least 1 item"),
         ("streams.3.payload: ", "add format: number, array, json, influx, sparkplug"),
         ("streams.3.publish.topic: ", "must hold {topic}"),
-        ("streams.4: topics: ", "'forecast/#' selects only own forecasts"),
+        ("streams.4.topics: ", "'forecast/#' selects only own forecasts"),
         ("streams.5.interval: ", "finite"),
         ("streams.5.max_ahead: ", "finite"),
         ("streams.5.max_gap: ", "less than or equal to 10000"),
         ("streams.6.payload: ", "array must be null"),
-        ("streams.7: retrain.window: ", "at least retrain.minimum ticks"),
+        ("streams.7.retrain.window: ", "at least retrain.minimum ticks"),
         ("streams.8.payload.fields: ", "a: given twice"),
         ("streams.9.payload: ", "value makes one series: keep one of the two"),
         ("training.epochs: ", "finite"),
@@ -308,7 +308,7 @@ def test_no_topic_to_publish_to(topic: str) -> None:
 def test_own_forecasts(topic: str, out: str) -> None:
     """A filter that selects nothing but the stream's own forecasts, which are not forecast again, is refused."""
     found = refused(one_stream(topics=["a", topic], publish={"topic": out}))
-    assert found.startswith(f"streams.0: topics: {topic!r} selects only own forecasts")
+    assert found.startswith(f"streams.0.topics: {topic!r} selects only own forecasts")
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ def test_filters_of_parts_of_edge_nodes(topic: str) -> None:
     """A filter that selects some messages of a node and not all is refused for Sparkplug: names would be missing, and
     messages would seem to be lost."""
     found = refused(one_stream(topics=[topic], payload={"format": "sparkplug"}))
-    assert found.startswith(f"streams.0: topics: {topic!r} does not select all messages of an edge node")
+    assert found.startswith(f"streams.0.topics: {topic!r} does not select all messages of an edge node")
 
 
 def test_check_prints_what_can_be_read_again() -> None:
@@ -388,7 +388,7 @@ def trainable(minimum: int, model: dict[str, int], held_out: float, **retrain: A
 def least(model: dict[str, int], held_out: float) -> int:
     """The least retrain.minimum that is taken, as the refusal of 1 says it."""
     found = refused(trainable(1, model, held_out))
-    start = "the file: streams.0.retrain.minimum: with this m, k, p and training.held_out it must be "
+    start = "streams.0.retrain.minimum: with this m, k, p and training.held_out it must be "
     assert found.startswith(start)
     assert found.endswith(" or more")
     return int(found.removeprefix(start).removesuffix(" or more"))
@@ -441,7 +441,7 @@ def test_minimum_of_each_stream() -> None:
     document = minimal()
     second = {"name": "b", "topics": ["b"], "model": {"m": 5000}, "retrain": {"minimum": 5000}}
     document["streams"].append(second)
-    assert refused(document).startswith("the file: streams.1.retrain.minimum: ")
+    assert refused(document).startswith("streams.1.retrain.minimum: ")
 
 
 @pytest.mark.parametrize(
@@ -459,7 +459,7 @@ def test_leads() -> None:
     document["streams"].append({"name": "b", "topics": ["b"], "model": {"k": 2, "p": 10}})
     assert parse({**document, "metrics": {"leads": [1, 20]}}, "test").metrics.leads == (1, 20)
     found = refused({**document, "metrics": {"leads": [1, 21]}})
-    assert found == "the file: metrics.leads: no stream forecasts further than 20 ticks ahead"
+    assert found == "metrics.leads: no stream forecasts further than 20 ticks ahead"
     assert refused({**document, "metrics": {"leads": [0]}}).startswith("metrics.leads.0: ")
 
 

@@ -58,3 +58,43 @@ def test_what_cannot_be_meant_is_refused(changes: dict[str, Any], problem: str) 
     with pytest.raises(ConfigError, match=re.escape(problem)) as raised:
         parse({"mqtt": {"url": "mqtt://a"}, "streams": [{"name": "s", "topics": ["a/#"], **changes}]}, "the file")
     assert "1 problem\n" in str(raised.value)
+
+
+def listed(document: dict[str, Any]) -> list[str]:
+    """Every problem of a document."""
+    with pytest.raises(ConfigError) as raised:
+        parse({"mqtt": {"url": "mqtt://a"}, **document}, "the file")
+    return [line.strip() for line in str(raised.value).splitlines()[1:]]
+
+
+def test_mistakes_of_several_keys_are_told_beside_others() -> None:
+    """What is wrong of several keys together, of several streams together and of single keys is all told at once."""
+    bad = {"name": "a", "topics": ["a/#"], "max_gap": -1, "fill": "last", "lowest": 3, "highest": 2, "holidays": "DE"}
+    late = {"name": "b", "topics": ["b"], "season": 7, "retrain": {"minimum": 60}}
+    found = listed({"streams": [{**bad, "season": None}, late, late], "metrics": {"port": -1}})
+    assert [line.partition(": ")[0] for line in found] == [
+        "metrics.port",
+        "streams.0.fill",
+        "streams.0.holidays",
+        "streams.0.lowest",
+        "streams.0.max_gap",
+        "streams.1.retrain.minimum",
+        "streams.2.retrain.minimum",
+        "streams",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "keys"),
+    [
+        ({"interval": "often", "fill": "last", "aggregate": "mean"}, ["interval"]),
+        ({"intervall": 60, "fill": "last"}, ["intervall"]),
+        ({"highest": "x", "lowest": 2}, ["highest"]),
+        ({"model": {"k": 0}, "publish": {"home_assistant": {"leads": [300]}}}, ["model.k"]),
+        ({"retrain": {"window": -1}, "season": None, "holidays": "DE"}, ["holidays", "retrain.window"]),
+    ],
+)
+def test_a_mistake_leads_to_no_others(changes: dict[str, Any], keys: list[str]) -> None:
+    """What follows from the default of a key that is wrong or misspelt is not told: only what would be wrong anyway."""
+    document = {"streams": [{"name": "s", "topics": ["a/#"], **changes}], "metrics": {"leads": [300]}}
+    assert [line.partition(": ")[0] for line in listed(document)] == [f"streams.0.{key}" for key in keys]

@@ -13,10 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from streamer.config import Metrics
 from streamer.errors import StateBlocked
 from streamer.lanes.fast import FastLane
 from streamer.records import Message, MessageBatch
+from streamer.store.journal import Journal
 from streamer.store.samples import Limits, full
+from streamer.stream.state import StreamState
 from streamer.swap.promote import promote
 from tests.streams import NOW, fast_lane, feed, message, process, read, resumed, sample, save, timed, untimed
 
@@ -120,6 +123,24 @@ def test_large_payloads_are_refused_unread(fast: FastLane) -> None:
     """A payload over mqtt.max_payload is counted, whatever is in it."""
     feed(fast, [message("plant/a", b" " * 70_000 + b'{"time": 1, "value": 1}')])
     assert fast.streams[0].counts.rejected == {"too_large": 1}
+
+
+def test_what_is_no_sample_is_told_again_now_and_then(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A rejection is told for each topic and reason once, and then now and then for all topics of the stream; so are
+    messages on topics of no stream."""
+    clock = iter([0.0, 1.0, 2.0, 3.0, 70.0, 71.0])
+    fast = FastLane([StreamState(untimed(), Metrics())], Journal.open(tmp_path), 65536, lambda: next(clock))
+    for topic in ("plant/a", "plant/a", "plant/b", "else", "plant/a", "else"):
+        fast.accept_message(message(topic, b"junk"))
+    lines = [line.split(": ")[0] + line[line.find(" (") :] * line.endswith(" s)") for line in caplog.messages]
+    assert lines == [
+        "rejected stream=plant topic='plant/a' reason=syntax",
+        "rejected stream=plant topic='plant/b' reason=syntax",
+        "left topic='else'",
+        "rejected stream=plant topic='plant/a' reason=syntax (3 more in 70 s)",
+        "left topic='else' (1 more in 68 s)",
+    ]
+    fast.journal.close()
 
 
 def test_the_first_stream_that_matches_gets_the_topic(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import subprocess
 from pathlib import Path
 
@@ -38,16 +39,21 @@ async def test_leaving_while_connecting(caplog: pytest.LogCaptureFixture) -> Non
 async def test_refused_credentials_are_told_without_the_password(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A refusal is logged once, with the settings to check; the password is in no log, at any level."""
+    """A refusal is told once, with the settings to check, and after a while again, with how often there was one; the
+    password is in no log, at any level."""
     caplog.set_level(logging.DEBUG)
     async with Mosquitto(tmp_path, allow_anonymous="false") as broker:
         config = broker.config(username="user", password="hunter2", reconnect_max=0.01)
-        async with Link(config, ["a"]):
+        async with Link(config, ["a"]) as link:
             await until(lambda: "refused" in caplog.text)
             await broker.attempts(3)  # which say nothing new
+            assert caplog.text.count("refused") == 1
+            for kind in link._failures.kinds.values():
+                kind.told -= kind.pause
+            await until(lambda: caplog.text.count("refused") == 2)
+            assert re.search(r"and so on \(\d+ more in \d+ s\)\n", caplog.text)
         with pytest.raises(StartError, match=r"mqtt\.username"):
             await Publisher(config).__aenter__()
-    assert caplog.text.count("refused") == 1
     assert "mqtt.password_file" in caplog.text
     assert "hunter2" not in caplog.text + repr(Access.of(config)) + repr(config)
 

@@ -138,8 +138,8 @@ async def test_an_acknowledgement_of_an_old_connection_is_void(mosquitto: Mosqui
         assert link.counts.acknowledged == 0
 
 
-async def test_overflow_drops_the_oldest_and_counts(config: Mqtt) -> None:
-    """When the queue is full the oldest QoS 0 messages go, counted; QoS 1 messages stay."""
+async def test_overflow_drops_the_oldest_and_counts(config: Mqtt, caplog: pytest.LogCaptureFixture) -> None:
+    """When the queue is full the oldest QoS 0 messages go, counted and told in a line; QoS 1 messages stay."""
     small = config.model_copy(update={"queue": 10})
     async with linked(small, "a") as link, Publisher(config) as publisher:
         await publisher.publish("a", b"kept", qos=1)
@@ -148,6 +148,7 @@ async def test_overflow_drops_the_oldest_and_counts(config: Mqtt) -> None:
         await publisher.flush()
         await until(lambda: link.counts.received == 26)
         assert (link.waiting, link.counts.dropped) == (10, 16)
+        assert caplog.text.count("messages of QoS 0 dropped") == 1
         assert payloads(await receive(link, 10)) == [b"kept", *(b"%d" % i for i in range(16, 25))]
 
 
@@ -231,13 +232,16 @@ async def test_an_exit_without_the_broker_leaves_the_will(config: Mqtt, mosquitt
         assert payloads(await receive(watch, 2)) == [b"offline", b"offline"]
 
 
-async def test_away_beyond_the_outbox_keeps_the_newest_of_each_topic(tmp_path: Path) -> None:
-    """Beyond `mqtt.outbox`, what waits is reduced to the newest of each topic, and the rest counted."""
+async def test_away_beyond_the_outbox_keeps_the_newest_of_each_topic(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Beyond `mqtt.outbox`, what waits is reduced to the newest of each topic, and the rest counted and told."""
     broker = Mosquitto(tmp_path)
     config = broker.config(outbox=2)
     async with asyncio.timeout(10), Link(config, []) as link:
         link.publish(Outgoing(topic, payload, 1, True) for topic, payload in [("a", b"1"), ("b", b"2"), ("a", b"3")])
         assert (link.unsent, link.counts.superseded) == (2, 1)
+        assert caplog.text.count("forecasts replaced by newer ones of their topic") == 1
         async with broker, linked(watcher(config), "a", "b") as watch:
             assert sorted(payloads(await receive(watch, 2))) == [b"2", b"3"]
             await until(lambda: link.unsent == 0)

@@ -51,6 +51,21 @@ def test_a_logger_with_a_level_of_its_own_keeps_to_the_one_asked_for(capfd: pyte
     assert line.endswith("ERROR chatty: but this")
 
 
+@pytest.mark.parametrize(("level", "shown"), [("info", ["ours", "a bug"]), ("debug", ["ours", "theirs", "a bug"])])
+def test_what_libraries_say(capfd: pytest.CaptureFixture[str], level: str, shown: list[str]) -> None:
+    """Lines of libraries, warnings of Python among them, are no lines of the log below an error, but for debugging."""
+    root, handlers, before = logging.getLogger(), logging.getLogger().handlers[:], logging.getLogger().level
+    try:
+        configure("text", level)
+        logging.getLogger("streamer.mqtt").info("ours")
+        logging.getLogger("websockets.client").warning("theirs")
+        logging.getLogger("asyncio").error("a bug")
+    finally:
+        logging.captureWarnings(False)
+        root.handlers[:], root.level = handlers, before
+    assert [line.split(": ")[1] for line in capfd.readouterr().err.splitlines()] == shown
+
+
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_a_line_is_bounded(style: LogFormat) -> None:
     """A message that quotes a payload of 300 KB is cut, and says by how much."""

@@ -5,6 +5,7 @@ was stopped goes on where it was, and history comes before what is live.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
@@ -23,7 +24,10 @@ from streamer.tools.backtest.run import Trainer
 from streamer.tools.progress import Told
 
 BATCH = 4096
-"""Messages that are journaled and stepped together."""
+"""Messages after which those so far are journaled and stepped, once one of a later time comes: else one of the same
+time and topic, after an import that was stopped here, would be taken for an old one."""
+MOST = 16 * BATCH
+"""Messages that are journaled and stepped together at most."""
 SAVE_SECONDS = 30.0
 """Between two snapshots, from which a stopped import goes on."""
 
@@ -76,23 +80,24 @@ def bring(config: Config, some: Iterable[Message], told: Told, stop: Callable[[]
 
 def take(fast: FastLane, some: Iterable[Message], done: Brought, told: Told, stop: Callable[[], bool]) -> None:
     """All messages in their order, until they end or it is asked to stop."""
-    newest = newest_of(fast)
-    saved = time.monotonic()
+    newest, saved, worked, arrived = newest_of(fast), time.monotonic(), 0, -math.inf
     for message in some:
-        done.messages += 1
-        if message.arrived <= newest.get(message.topic, -1.0):
-            done.old += 1
-        else:
-            fast.accept_message(message)
-        if done.messages % BATCH == 0:
+        waiting = done.messages - worked
+        if waiting >= MOST or (waiting >= BATCH and message.arrived > arrived):
             work_off(fast)
             told(done.messages, "")
+            worked = done.messages
             if stop():
                 done.stopped = True
                 return
             if time.monotonic() - saved > SAVE_SECONDS:
                 save(fast)
                 saved = time.monotonic()
+        done.messages, arrived = done.messages + 1, message.arrived
+        if arrived <= newest.get(message.topic, -1.0):
+            done.old += 1
+        else:
+            fast.accept_message(message)
     work_off(fast)
 
 

@@ -48,10 +48,7 @@ def messages(samples: Iterable[Sample], topics: Sequence[str], config: Config) -
 
 def writer(topic: str, streams: Sequence[Stream]) -> Write:
     """What writes payloads for the stream that a topic belongs to. Raises SourceError."""
-    taken = (any(matches(one, topic) for one in stream.filters) for stream in streams)
-    stream = next(compress(streams, taken), None)
-    if stream is None:
-        raise SourceError(f"--topic {topic}: no stream of the configuration selects it")
+    stream = stream_of(topic, streams)
     payload = stream.payload
     if isinstance(payload, NumberPayload):
         return lambda _, value: orjson.dumps(value)
@@ -62,6 +59,15 @@ def writer(topic: str, streams: Sequence[Stream]) -> Write:
         f"--topic {topic}: a column is one number, and a message of stream {stream.name} is more than a JSON document "
         "of one number and its time; import a recording of its messages"
     )
+
+
+def stream_of(topic: str, streams: Sequence[Stream]) -> Stream:
+    """The stream that a topic belongs to. Raises SourceError."""
+    taken = (any(matches(one, topic) for one in stream.filters) for stream in streams)
+    stream = next(compress(streams, taken), None)
+    if stream is None:
+        raise SourceError(f"--topic {topic}: no stream of the configuration selects it")
+    return stream
 
 
 def plain(payload: JsonPayload) -> bool:
