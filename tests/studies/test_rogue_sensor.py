@@ -5,6 +5,7 @@ import asyncio
 import json
 from collections import defaultdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from statistics import geometric_mean
 
@@ -58,6 +59,10 @@ class Ears:
                     self.heard[message.topic.removeprefix("forecast/")][document["time"]] = document["mean"]
             link.ack(batch)
 
+    def heard_of(self, wanted: int) -> bool:
+        """Whether so many have come."""
+        return self.count() >= wanted
+
     def count(self) -> int:
         return sum(map(len, self.heard.values()))
 
@@ -81,7 +86,8 @@ async def lived(broker: Mosquitto, folder: Path, rogue: bool) -> tuple[int, Floa
                     await publisher.publish(topic, encode(Sample(float(tick), (value,))), 1)
             for topic, payload in wild(begin // CHUNK) if rogue else ():
                 await publisher.publish(topic, payload, 1)
-            await until(lambda done=begin + CHUNK: ears.count() >= len(TOPICS) * (done - 1), seconds=60)
+            wanted = len(TOPICS) * (begin + CHUNK - 1)  # of a first sample there is no forecast
+            await until(partial(ears.heard_of, wanted), seconds=60)
             await trained(url)
         listening.cancel()
         assert await daemon.stop() == 0
