@@ -98,6 +98,16 @@ def test_compose_is_what_its_schema_wants() -> None:
     said(optional("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml")
 
 
+def test_alertmanager_takes_its_configuration() -> None:
+    """`amtool check-config` accepts the file, and compose mounts it where its command says."""
+    folder = DEPLOY / "alertmanager"
+    service = YAML(typ="safe").load(DEPLOY / "compose.yaml")["services"]["alertmanager"]
+    (told,) = [one.partition("=")[2] for one in service["command"] if one.startswith("--config.file")]
+    (mounted,) = [one.split(":")[1] for one in service["volumes"] if one.startswith("./alertmanager")]
+    assert (folder / Path(told).relative_to(mounted)).exists()
+    assert "SUCCESS" in said(optional("amtool"), "check-config", folder / Path(told).name)
+
+
 def test_compose_closes_its_containers_and_mounts_what_exists() -> None:
     """No service may write its root, gain privileges or keep a capability; every file mounted is here or generated."""
     compose = YAML(typ="safe").load(DEPLOY / "compose.yaml")

@@ -71,7 +71,7 @@ def test_every_alert_fires_and_resolves() -> None:
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: str(alert["alert"]))
 def test_every_alert_has_a_runbook(alert: dict[str, Any]) -> None:
     """deploy/README.md has a section of the alert's name, which the alert points to, and it says what to do."""
-    assert alert["annotations"]["runbook"] == f"deploy/README.md#{alert['alert'].lower()}"
+    assert alert["annotations"]["runbook_url"] == f"deploy/README.md#{alert['alert'].lower()}"
     section = re.search(rf"^### {alert['alert']}\n(.*?)(?=^#|\Z)", RUNBOOK, re.MULTILINE | re.DOTALL)
     assert section, alert["alert"]
     assert len(section.group(1)) > 100

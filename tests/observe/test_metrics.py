@@ -192,6 +192,19 @@ async def test_thresholds_by_stream_and_series(tmp_path: Path) -> None:
     fast.journal.close()
 
 
+async def test_the_soonest_series_are_named(tmp_path: Path) -> None:
+    """Of nine series of which seven cross, the five that do so soonest are named, and none where none crosses."""
+    thresholds = [{"name": "hot", "above": 50.0}, {"name": "cold", "below": -50.0}]
+    fast = fast_lane(tmp_path, untimed(payload={"format": "json", "time": "time"}, thresholds=thresholds))
+    feed(fast, [sample(f"plant/{i}", 10.0 * t, 0.0) for t in range(3) for i in range(9)])
+    crossings = fast.streams[0].outlet.thresholds
+    assert crossings
+    crossings.lead[:9] = [[math.inf, math.nan], *([9.0 - i, math.inf] for i in range(7)), [math.nan, math.inf]]
+    named = {key[1]: seconds for key, seconds in values(await text(fast)).items() if "soonest" in key[0]}
+    assert named == {labels(series=f"plant/{i + 1}", threshold="hot"): 10 * (9.0 - i) for i in range(2, 7)}
+    fast.journal.close()
+
+
 async def test_a_threshold_is_shown_before_any_series(tmp_path: Path) -> None:
     """A threshold is shown from the start: one that is misspelt in a rule is seen to be missing. How sure a crossing is
     is shown where there are bounds alone."""
