@@ -8,7 +8,7 @@ import typer
 ConfigPath = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="YAML file; configs/reference.yaml shows every key.")
 ]
-BrokerUrl = Annotated[str, typer.Option(help="mqtt://host[:port], or mqtts://, ws:// and wss://.")]
+BrokerUrl = Annotated[str, typer.Option(help="mqtt://host[:port], or mqtts://, ws:// and wss://; unix:///path.")]
 LOCAL_BROKER = "mqtt://localhost:1883"
 QoS = Annotated[int, typer.Option(min=0, max=1, help="MQTT quality of service: 0 or 1.")]
 Username = Annotated[str | None, typer.Option(help="User on the broker.")]

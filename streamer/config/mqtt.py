@@ -12,6 +12,9 @@ from streamer.config.base import QoS, Section, check_template, together
 DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443, "embedded": 1883}
 WEB = ("ws", "wss")
 """Schemes of MQTT over WebSockets."""
+UNIX = "unix"
+"""Scheme of MQTT over a Unix socket."""
+SCHEMES = "mqtt://, mqtts://, ws://, wss:// or embedded://, then host[:port]; or unix:///path"
 
 
 class Tls(Section):
@@ -36,7 +39,7 @@ class Mqtt(Section):
     """The connection to the broker."""
 
     url: str
-    """mqtt://host[:port], mqtts:// (TLS), ws://host[:port][/path] or wss:// (WebSockets), or embedded://host:port."""
+    """mqtt://host[:port], mqtts:// (TLS), ws://host[:port][/path] or wss://, unix:///path, or embedded://host:port."""
     client_id: Annotated[str, Field(min_length=1, max_length=64)] = "streamer"
     """Name of the daemon's session on the broker. Every client of a broker needs a different one."""
     username: str | None = None
@@ -72,8 +75,12 @@ class Mqtt(Section):
     @classmethod
     def known_url(cls, url: str) -> str:
         parts = urlsplit(url)
+        if parts.scheme == UNIX:
+            if parts.netloc or parts.query or parts.fragment or parts.path in ("", "/"):
+                raise ValueError("write unix:///path, with three slashes, of the broker's socket")
+            return url
         if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-            raise ValueError("write mqtt://, mqtts://, ws://, wss:// or embedded://, then host[:port]")
+            raise ValueError(f"write {SCHEMES}")
         if parts.username or parts.password:
             raise ValueError("no credentials in the URL: use mqtt.username and mqtt.password_file")
         if parts.scheme not in WEB and (parts.path.strip("/") or parts.query):
@@ -107,6 +114,16 @@ class Mqtt(Section):
     def port(self) -> int:
         port = urlsplit(self.url).port
         return DEFAULT_PORTS[self.scheme] if port is None else port
+
+    @property
+    def socket(self) -> str | None:
+        """The path of a Unix socket, None where the connection is of a network."""
+        return urlsplit(self.url).path if self.scheme == UNIX else None
+
+    @property
+    def where(self) -> str:
+        """Where the broker is, for people."""
+        return self.socket or f"{self.host}:{self.port}"
 
     @property
     def path(self) -> str | None:

@@ -118,7 +118,7 @@ def _file_problem(error: OSError) -> str:
 
 def explain(error: BaseException | None, access: Access) -> str:
     """One line on what happened and what to do; `error` is what ended or prevented the connection, if known."""
-    where = f"{access.config.host}:{access.config.port}"
+    where = access.config.where
     if isinstance(error, OSError):
         return _explain_socket(error, access, where)
     if isinstance(error, NoHandshake):

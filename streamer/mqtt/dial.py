@@ -1,4 +1,4 @@
-"""A host in, a channel to the broker there out."""
+"""A host or the path of a socket in, a channel to the broker there out."""
 
 import asyncio
 import socket
@@ -14,8 +14,15 @@ CONNECT_SECONDS = 5.0  # longest wait for each address of the host
 async def open_channel(
     access: Access, make: Callable[[], Channel], connect_seconds: float = CONNECT_SECONDS
 ) -> Channel:
-    """Connects to the first address of the host that answers; raises OSError, of which SSLError is one."""
+    """Connects to the socket, or to the first address of the host that answers.
+
+    Raises OSError, of which SSLError is one.
+    """
     config, loop = access.config, asyncio.get_running_loop()
+    if config.socket is not None:
+        async with asyncio.timeout(connect_seconds):
+            _, channel = await loop.create_unix_connection(make, config.socket)
+            return channel
     failed: OSError | None = None
     for *_, address in await loop.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM):
         try:

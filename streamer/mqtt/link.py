@@ -249,7 +249,7 @@ class Link:
         self._counts.connects += 1
         self._failures.forget()
         kept = "session kept" if connection.session_kept else "new session"
-        log.info("connected to %s:%d, MQTT %s, %s", self._config.host, self._config.port, connection.protocol, kept)
+        log.info("connected to %s, MQTT %s, %s", self._config.where, connection.protocol, kept)
 
     def _limit(self, limits: Limits) -> None:
         """The broker takes this of a will and of publishes; told once."""
