@@ -3,9 +3,10 @@
 import difflib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from streamer.config import ArrayPayload, Config, InfluxPayload, JsonPayload, Mqtt, NumberPayload, SparkplugPayload
+from streamer.config.base import Place
 from streamer.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
@@ -86,9 +88,39 @@ def checked(model: type[M], document: dict[str, Any], origin: str) -> M:
         raise ConfigError(f"the environment: {error}; give JSON, or one key as STREAMER_MQTT__URL") from error
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-        problems = "\n".join(f"  {line}" for line in sorted({describe(detail) for detail in details}))
+        problems = "\n".join(f"  {line}" for line in sorted(described(model, details)))
         count = problems.count("\n") + 1
         raise ConfigError(f"{origin}: {count} problem{'s' * (count > 1)}\n{problems}") from error
+
+
+def described(model: type[BaseModel], details: Iterable[ErrorDetails]) -> set[str]:
+    """A line for each problem; what a value of several forms is not, form by form, is one."""
+    forms: dict[str, list[str]] = {}
+    lines = set[str]()
+    for detail in details:
+        loc = of_several_forms(model, detail["loc"])
+        if loc is None:
+            lines.add(describe(detail))
+        else:
+            where, _, what = describe(ErrorDetails(**{**detail, "loc": loc})).partition(": ")
+            forms.setdefault(where, []).append(what)
+    return lines | {f"{where}: {', or '.join(dict.fromkeys(some))}" for where, some in forms.items()}
+
+
+def of_several_forms(model: type[BaseModel], loc: Place) -> Place | None:
+    """The place of a value that may have several forms, without what pydantic calls the form; None for others."""
+    field: FieldInfo | None = None
+    for i, part in enumerate(loc):
+        if is_format(loc, i):
+            model, field = PAYLOADS[str(part)], None
+        elif isinstance(part, str) and field is not None and section(field) is None:
+            return loc[:i] if get_origin(field.annotation) in (Union, UnionType) else None
+        elif isinstance(part, str):
+            field = model.model_fields.get(part)
+            if field is None:
+                return None
+            model = section(field) or model
+    return None
 
 
 def describe(detail: ErrorDetails) -> str:

@@ -85,8 +85,28 @@ def test_mistakes_of_several_keys_are_told_beside_others() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"season": "x"}, "season: input should be 'auto', or input should be a valid integer, .*, or .* valid tuple"),
+        ({"forecasters": 3}, "forecasters: input should be 'auto', or input should be a valid tuple"),
+        (
+            {"payload": {"format": "json", "value": 3}},
+            "payload.value: input should be a valid string, or .* valid list",
+        ),
+        ({"payload": {"format": "json", "numbers": {"map": {"ON": "x"}}}}, "payload.numbers.map.on: input should be"),
+        ({"clip": [0, "x"]}, "clip.1: input should be a valid number"),
+    ],
+)
+def test_a_value_of_several_forms_is_one_mistake(changes: dict[str, Any], line: str) -> None:
+    """What a value might have been is told in one line, at its key."""
+    (found,) = listed({"streams": [{"name": "s", "topics": ["a/#"], **changes}]})
+    assert re.match(f"streams.0.{line}", found), found
+
+
+@pytest.mark.parametrize(
     ("changes", "keys"),
     [
+        ({"season": "x", "holidays": "DE"}, ["season"]),
         ({"interval": "often", "fill": "last", "aggregate": "mean"}, ["interval"]),
         ({"intervall": 60, "fill": "last"}, ["intervall"]),
         ({"highest": "x", "lowest": 2}, ["highest"]),
