@@ -3,7 +3,7 @@
 import asyncio
 import json
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,7 +57,8 @@ class Sensors:
 
     AWAY = 20
 
-    def __init__(self) -> None:
+    def __init__(self, topics: Sequence[str] = TOPICS, payload: Callable[[str, int], bytes] = payload) -> None:
+        self.topics, self.payload = topics, payload
         self.tick, self.stopped = 0, False
         self.going, self.ended = asyncio.Event(), asyncio.Event()
 
@@ -79,8 +80,8 @@ class Sensors:
         await self.ended.wait()
 
     async def publish(self, publisher: Publisher) -> None:
-        for topic in TOPICS:
-            await publisher.publish(topic, payload(topic, self.tick))
+        for topic in self.topics:
+            await publisher.publish(topic, self.payload(topic, self.tick))
         self.tick += 1
 
 
@@ -109,9 +110,9 @@ class Ears:
 
 
 @asynccontextmanager
-async def replay(broker: Mosquitto) -> AsyncIterator[tuple[Sensors, Ears]]:
+async def replay(broker: Mosquitto, sensors: Sensors | None = None) -> AsyncIterator[tuple[Sensors, Ears]]:
     """Sensors that publish and ears that listen, beside whatever becomes of the daemon."""
-    sensors = Sensors()
+    sensors = sensors or Sensors()
     mouth, ear = (broker.config(client_id=name, session_expiry=0) for name in ("mouth", "ears"))
     async with Publisher(mouth) as publisher, Link(ear, ["forecast/#"]) as link:
         await link.ready()

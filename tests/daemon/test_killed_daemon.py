@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 from tests.broker import Mosquitto
+from tests.daemon import tick_kills
 from tests.daemon.kills import after, at_snapshot, survive, two_streams
 
 
@@ -17,3 +18,11 @@ async def test_a_killed_daemon_loses_nothing(tmp_path: Path) -> None:
         state = Path(config["state"]["path"])
         some = [after(rng.randrange(1, 200)), at_snapshot(state), after(0), after(rng.randrange(1, 1000))]
         print(await survive(config, tmp_path, broker, some))
+
+
+async def test_a_daemon_killed_within_ticks(tmp_path: Path) -> None:
+    """SIGKILL while ticks are open, of whose readings the daemon makes a mean or a meter's difference: forecasts,
+    states and what is known of open ticks are, to the last bit, those of a lane that never stopped."""
+    async with Mosquitto(tmp_path, persistence="true") as broker:
+        config = tick_kills.two_streams(broker, tmp_path)
+        print(await tick_kills.survive(config, tmp_path, broker, [after(20), after(3), after(70)]))

@@ -16,6 +16,7 @@ from streamer.store.outcomes import newest_version, outcomes_after
 from streamer.store.snapshots import write
 from streamer.stream.state import StreamState
 from tests.broker import Mosquitto, until
+from tests.daemon import tick_kills
 from tests.daemon.kills import (
     TOPICS,
     Moment,
@@ -49,6 +50,18 @@ async def test_fifty_kills(tmp_path: Path) -> None:
             for _ in range(50)
         ]
         print(await survive(config, tmp_path, broker, some))
+
+
+@pytest.mark.slow
+async def test_fifty_kills_within_ticks(tmp_path: Path) -> None:
+    """Killed fifty times while ticks are open, around snapshots too, the daemon makes of its readings what one that
+    never stops does, to the last bit."""
+    rng = random.Random(3)
+    async with Mosquitto(tmp_path, persistence="true") as broker:
+        config = tick_kills.two_streams(broker, tmp_path)
+        state = Path(config["state"]["path"])
+        some = [rng.choice([after(rng.randrange(1, 150)), at_snapshot(state), after(1)]) for _ in range(50)]
+        print(await tick_kills.survive(config, tmp_path, broker, some))
 
 
 def trainings(directory: Path, streams: list[Stream]) -> list[int]:
