@@ -85,7 +85,7 @@ def test_holidays_that_there_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """A country that nobody knows, a stream without a week, and a missing package are errors that name the key."""
     with pytest.raises(ValueError, match=r"holidays\n.*knows no 'DE-ZZ'; write DE or US-CA"):
         stream(holidays="DE-ZZ")
-    with pytest.raises(ValueError, match="holidays: count as Sundays of the week, which there is with season: auto"):
+    with pytest.raises(ValueError, match=r"holidays\n.*count as Sundays of the week, which there is with season: auto"):
         stream(holidays="DE", season=24)
     monkeypatch.setitem(sys.modules, "holidays", None)
     with pytest.raises(ValueError, match=r"pip install 'streamer\[holidays\]'"):
