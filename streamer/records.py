@@ -21,6 +21,7 @@ Kind = Literal["memoryless", "traditional"]
 CellName = Literal["rnn", "gru", "lstm", "peephole", "mrnn", "lru", "slstm"]
 Form = Literal["paper", "residual"]
 InitialState = Literal["carried", "zero", "mixed"]
+WeightNoise = float | Literal["adaptive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class Recipe:
 
     Epochs, windows sampled per epoch, windows per step; peak learning rate; largest gradient norm; initial states.
 
-    `origins` is the number of forecasts that E_p is measured on; `tune_decoder` is train/tune.py.
+    `origins` is the number of forecasts that E_p is measured on; `tune_decoder` is train/tune.py. weight_noise: its
+    deviation in a second pass of as many epochs (train/noise.py), 0 for none.
     """
 
     epochs: int = 50
@@ -84,6 +86,12 @@ class Recipe:
     origins: int = 1000
     seed: int = 0
     tune_decoder: bool = False
+    weight_noise: WeightNoise = 0.0
+
+    @property
+    def passes(self) -> tuple[WeightNoise, ...]:
+        """The noise of each pass of `epochs`."""
+        return (0.0, self.weight_noise) if self.weight_noise else (0.0,)
 
     @property
     def steps(self) -> int:
