@@ -188,11 +188,11 @@ def forecasters() -> tuple[str, ...]:
     return Panel.begin(every, Metrics()).mix.models
 
 
-def run(data: Data, plan: Plan, progress: Progress) -> Forecasts:
+def run(data: Data, plan: Plan, progress: Progress, begin: Callable[[Data, Plan, Path], Run] = Run) -> Forecasts:
     """Everything that the daemon forecasts at the origins; its state is in a temporary directory."""
     prepare()
     with tempfile.TemporaryDirectory(prefix="streamer-accuracy-") as directory:
-        made = Run(data, plan, Path(directory))
+        made = begin(data, plan, Path(directory))
         try:
             asyncio.run(made.follow(progress))
         finally:
