@@ -42,13 +42,14 @@ class Plan:
 
     trainings: none; once, on the first 40 % of the data; default, on 35 % and then after every quarter of the data.
     without: forecasters, networks among them, that the stream does not have. seed: of the trainings. model: keys of
-    the stream's `model`, beside k and p.
+    the stream's `model`, beside k and p; training: of `training`, beside seed, epochs and windows.
     """
 
     trainings: Trainings = "once"
     without: frozenset[str] = frozenset()
     seed: int = 0
     model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def retrain(self, data: Data) -> dict[str, int]:
         """The key `retrain` of the stream."""
@@ -79,7 +80,7 @@ class Plan:
         return {
             "mqtt": {"url": "mqtt://localhost"},
             "streams": [{**stream, **spec.stream}],
-            "training": {"seed": self.seed, "epochs": EPOCHS, "windows": WINDOWS},
+            "training": {"seed": self.seed, "epochs": EPOCHS, "windows": WINDOWS, **self.training},
         }
 
 
