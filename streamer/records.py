@@ -106,9 +106,9 @@ class Recipe:
 
 RECIPES: dict[CellName, Recipe] = {
     **dict.fromkeys(get_args(CellName), Recipe()),
-    "rnn": Recipe(windows=19200, batch=32, learning_rate=1e-3, clip=0.3),
+    **dict.fromkeys(("rnn", "mrnn"), Recipe(windows=19200, batch=32, learning_rate=1e-3, clip=0.3)),
 }
-"""The measured best for each cell; a vanilla cell wants smaller and more steps than a gated one."""
+"""The measured best for each cell; one without gates wants smaller and more steps than a gated one."""
 GPU_RECIPES: dict[CellName, Recipe] = {
     **RECIPES,
     "rnn": replace(RECIPES["rnn"], batch=256, learning_rate=3e-3),
