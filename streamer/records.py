@@ -21,6 +21,7 @@ Kind = Literal["memoryless", "traditional"]
 CellName = Literal["rnn", "gru", "lstm", "peephole", "mrnn", "lru", "slstm"]
 Form = Literal["paper", "residual"]
 InitialState = Literal["carried", "zero", "mixed"]
+WeightNoise = float | Literal["adaptive"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ class Recipe:
 
     Epochs, windows sampled per epoch, windows per step; peak learning rate; largest gradient norm; initial states.
 
-    `origins` is the number of forecasts that E_p is measured on; `tune_decoder` is train/tune.py.
+    `origins` is the number of forecasts that E_p is measured on; `tune_decoder` is train/tune.py. weight_noise: its
+    deviation in a second pass of as many epochs (train/noise.py), 0 for none.
     """
 
     epochs: int = 50
@@ -84,6 +86,12 @@ class Recipe:
     origins: int = 1000
     seed: int = 0
     tune_decoder: bool = False
+    weight_noise: WeightNoise = 0.0
+
+    @property
+    def passes(self) -> tuple[WeightNoise, ...]:
+        """The noise of each pass of `epochs`."""
+        return (0.0, self.weight_noise) if self.weight_noise else (0.0,)
 
     @property
     def steps(self) -> int:
@@ -98,9 +106,9 @@ class Recipe:
 
 RECIPES: dict[CellName, Recipe] = {
     **dict.fromkeys(get_args(CellName), Recipe()),
-    "rnn": Recipe(windows=19200, batch=32, learning_rate=1e-3, clip=0.3),
+    **dict.fromkeys(("rnn", "mrnn"), Recipe(windows=19200, batch=32, learning_rate=1e-3, clip=0.3)),
 }
-"""The measured best for each cell; a vanilla cell wants smaller and more steps than a gated one."""
+"""The measured best for each cell; one without gates wants smaller and more steps than a gated one."""
 GPU_RECIPES: dict[CellName, Recipe] = {
     **RECIPES,
     "rnn": replace(RECIPES["rnn"], batch=256, learning_rate=3e-3),

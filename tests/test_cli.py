@@ -188,6 +188,14 @@ def test_usage() -> None:
     assert "Usage: " in done.stdout
 
 
+def test_an_unknown_cell_is_named_with_those_there_are() -> None:
+    """`streamer bench` takes the cells of `model.cell`, whatever they are."""
+    done = streamer("bench", "--cell", "elman")
+    assert done.returncode == 2
+    assert "'elman' is no cell: choose one of rnn, gru, lstm" in done.stderr
+    assert "slstm" in done.stderr
+
+
 def test_version() -> None:
     """--version prints the version that pip knows, and ends."""
     done = streamer("--version")

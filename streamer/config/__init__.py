@@ -90,6 +90,8 @@ class Training(Section):
     """CPU threads of the training. From 2 on, both networks train in parallel. 0: one for each network."""
     tune_decoder: bool = False
     """Whether the traditional network's decoder is also tuned alone, on all k·p truths and the paper's eq. (13)."""
+    weight_noise: Annotated[float, Field(ge=0)] | Literal["adaptive"] = 0.0
+    """Deviation of noise on the weights in a second pass of as many epochs, or adaptive: learned for each. 0: none."""
     timeout: Annotated[float, Field(gt=0)] = 3600.0
     """Longest duration of a training, in seconds; a longer one is stopped and counts as failed."""
     stall: Annotated[float, Field(gt=0)] = 600.0

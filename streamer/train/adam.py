@@ -38,7 +38,14 @@ class Adam:
 
     def step(self, loss: Tensor) -> None:
         """One step down the gradient of the loss."""
-        gradient = flat(torch.autograd.grad(loss, self.weights))
+        self.follow(self.gradient(loss))
+
+    def gradient(self, loss: Tensor) -> Tensor:
+        """By all weights, as one vector."""
+        return flat(torch.autograd.grad(loss, self.weights))
+
+    def follow(self, gradient: Tensor) -> None:
+        """One step down this gradient, which is clipped in place."""
         gradient *= (self.clip / (gradient.norm() + 1e-6)).clamp(max=1)
         share, scale, rate = self.factors.index_select(0, self.done).unbind(1)
         self.done += 1

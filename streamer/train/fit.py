@@ -2,15 +2,17 @@
 
 import math
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from streamer.models import Kind, Network, Residual, Sizes, build
-from streamer.records import Recipe
+from streamer.records import Recipe, WeightNoise
 from streamer.train.adam import Adam
 from streamer.train.graph import Repeated
+from streamer.train.noise import gradient_of
 from streamer.train.windows import Buffer, Carry
 
 Progress = Callable[[int, float], None]
@@ -34,37 +36,48 @@ def fit(
     """
     torch.manual_seed(recipe.seed)
     network = build(kind, sizes).to(buffer.x.device)
-    length = taught(network, buffer)
-    carry, starts = Carry(network, buffer), buffer.starts(sizes.m, length)
-    epoch = Epoch(network, buffer, recipe, length)
     best, least, best_weights = math.inf, math.inf, network.state_dict()
+    for before, noise in enumerate(recipe.passes):
+        network.load_state_dict(best_weights)
+        passed = epochs(network, buffer, origins, recipe, noise, beat)
+        for done, (residual, real) in enumerate(passed, before * recipe.epochs + 1):
+            e_p, size = root_mean_square(residual, real), float(loss_of(residual, real, buffer.naive))
+            progress(done, e_p)
+            if math.isnan(e_p):
+                break  # weights that are NaN stay NaN
+            if size < least and math.isfinite(e_p):
+                best, least = e_p, size
+                best_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
+    network.load_state_dict(best_weights)
+    return network, best
+
+
+def epochs(
+    network: Network, buffer: Buffer, origins: Tensor, recipe: Recipe, noise: WeightNoise, beat: Beat
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Trains a network for the recipe's epochs; after each, its errors at the origins, as `residuals`."""
+    length = taught(network, buffer)
+    epoch = Epoch(network, buffer, recipe, length, noise)
+    carry, starts = Carry(network, buffer), buffer.starts(network.sizes.m, length)
     chosen = draw(starts, recipe)
     initial = carry.states(chosen)
-    for done in range(1, recipe.epochs + 1):
+    for _ in range(recipe.epochs):
         initial[(torch.rand(len(chosen)) >= recipe.share).to(initial.device)] = 0.0
         epoch.run(chosen, initial, beat)
         chosen = draw(starts, recipe)
         reached = carry.states(torch.cat([origins, chosen]))  # one pass for both
         initial = reached[len(origins) :]
-        residual, real = residuals(network, buffer, origins, reached[: len(origins)])
-        e_p, size = root_mean_square(residual, real), float(loss_of(residual, real, buffer.naive))
-        progress(done, e_p)
-        if math.isnan(e_p):
-            break  # weights that are NaN stay NaN
-        if size < least and math.isfinite(e_p):
-            best, least = e_p, size
-            best_weights = {name: weight.clone() for name, weight in network.state_dict().items()}
-    network.load_state_dict(best_weights)
-    return network, best
+        yield residuals(network, buffer, origins, reached[: len(origins)])
 
 
 class Epoch(Repeated):
     """The steps of an epoch, each on `batch` of its windows; what a step reads lies in tensors that stay (graph.py)."""
 
-    def __init__(self, network: Network, buffer: Buffer, recipe: Recipe, length: int) -> None:
+    def __init__(self, network: Network, buffer: Buffer, recipe: Recipe, length: int, noise: WeightNoise = 0.0) -> None:
         super().__init__(buffer.x.device)
         self.network, self.buffer, self.steps, self.length = network, buffer, recipe.steps, length
-        self.adam = Adam(network, recipe.learning_rate, recipe.clip, recipe.epochs * recipe.steps)
+        self.gradient = gradient_of(network, noise, buffer.truths)
+        self.adam = Adam(self.gradient.learned, recipe.learning_rate, recipe.clip, recipe.epochs * recipe.steps)
         self.starts = torch.zeros(recipe.steps, recipe.batch, dtype=torch.long, device=buffer.x.device)
         self.initial = buffer.x.new_zeros(recipe.steps, recipe.batch, network.state_size)
         self.at = torch.zeros(1, dtype=torch.long, device=buffer.x.device)
@@ -81,7 +94,8 @@ class Epoch(Repeated):
     def work(self) -> None:
         """One step."""
         starts, initial = (tensor.index_select(0, self.at).squeeze(0) for tensor in (self.starts, self.initial))
-        self.adam.step(window_loss(self.network, self.buffer, starts, initial, self.length))
+        loss = partial(window_loss, self.network, self.buffer, starts, initial, self.length)
+        self.adam.follow(self.gradient.of(loss, self.adam))
         self.at += 1
 
 

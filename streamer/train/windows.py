@@ -85,6 +85,11 @@ class Buffer:
         z = network.forecast(s, h, self.u[after])
         return self.mean[newest].unsqueeze(1) + self.unit[newest].unsqueeze(1) * z
 
+    @property
+    def truths(self) -> int:
+        """Numbers before the held-out parts that can be learned from."""
+        return self.x.shape[1] * sum(split - begin for begin, split, _ in self.bounds)
+
     def starts(self, m: int, k: int) -> Tensor:
         """All positions whose m inputs and k truths lie before the held-out part."""
         return indices((begin, split - m - k + 1) for begin, split, _ in self.bounds).to(self.x.device)

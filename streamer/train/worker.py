@@ -97,10 +97,11 @@ def candidate(kind: Kind, request: Request, dataset: Dataset, report: Report) ->
 def learn(kind: Kind, request: Request, dataset: Dataset, report: Report) -> Network | None:
     """Trains one network, and tunes its decoder if the recipe says so; None if it diverged."""
     recipe, beat = request.recipe, heartbeat(report)
+    epochs = recipe.epochs * len(recipe.passes)
     buffer, origins = dataset.buffers[kind], dataset.choice_origins
 
     def progress(epoch: int, e_p: float) -> None:
-        report({"event": "progress", "kind": kind, "epoch": epoch, "epochs": recipe.epochs, "e_p": e_p})
+        report({"event": "progress", "kind": kind, "epoch": epoch, "epochs": epochs, "e_p": e_p})
 
     network, best = fit(kind, request.sizes, buffer, origins, recipe, progress, beat)
     if not np.isfinite(best):

@@ -32,7 +32,14 @@ def streams(window: int) -> tuple[Stream, ...]:
             name="grid.2", topics=["two/+"], payload=vector, interval=0.5, model={**SMALL, "cell": "lstm"}, **fields
         ),
         untimed(name="bare", topics=["bare/+"], forecasters="auto", publish=PUBLISH, **fields),
-        untimed(name="parts", topics=["parts/{which}"], payload=parts, interval=1.0, **fields),
+        untimed(
+            name="parts",
+            topics=["parts/{which}"],
+            payload=parts,
+            interval=1.0,
+            model={**SMALL, "cell": "slstm", "layers": 2},
+            **fields,
+        ),
         timed(name="quiet", topics=["quiet/+"], fill="last", forecasters="auto", season=5, **{**fields, "max_gap": 12}),
     )
 

@@ -11,8 +11,8 @@ from torch.nn import functional as fn
 from streamer.models.cells.cell import Cell, uniform
 from streamer.models.cells.folded import F32, Act, Folded, Update, products
 
-LEAST, MOST = 0.5, 0.99
-"""Range of |λ| at the start: time constants of 1.4 to 100 ticks."""
+LONGEST, SLOWEST = 300.0, 0.02
+"""Time constants start between 1 and LONGEST ticks, angles of a tick between SLOWEST and π, evenly in the logarithm."""
 
 
 class Lru(Cell):
@@ -25,10 +25,10 @@ class Lru(Cell):
     def __init__(self, d: int, n: int) -> None:
         pairs = (n + 1) // 2
         super().__init__(d, n, n + 2 * pairs)
-        size = torch.empty(pairs).uniform_(LEAST**2, MOST**2).sqrt()
-        self.nu = nn.Parameter(torch.log(-torch.log(size)))
-        self.theta = nn.Parameter(torch.log(torch.empty(pairs).uniform_(0, math.pi)))
-        self.gamma = nn.Parameter(torch.log(1 - size**2) / 2)
+        log_time = torch.empty(pairs).uniform_(0, math.log(LONGEST))
+        self.nu = nn.Parameter(-log_time)
+        self.theta = nn.Parameter(torch.empty(pairs).uniform_(math.log(SLOWEST), math.log(math.pi)))
+        self.gamma = nn.Parameter(torch.log(1 - torch.exp(-2 * torch.exp(-log_time))) / 2)
         self.B, self.D = uniform(2 * pairs, d, d), uniform(n, d, n)
         self.C, self.b = uniform(n, 2 * pairs, n), nn.Parameter(torch.zeros(n))
 

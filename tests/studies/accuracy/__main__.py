@@ -95,13 +95,15 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="none; once, on the first 40 %% of the data; default, on 35 %% and after every further quarter.",
     )
     daemon.add_model_options(parser)
+    parser.add_argument("--weight-noise", metavar="NOISE", help="As the key of `training`: a deviation, or adaptive.")
     return parser.parse_args(arguments)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Everything that the command line asks for; tables on standard output, progress on standard error."""
     given, began = parsed(arguments), time.monotonic()
-    plan = daemon.Plan(given.trainings, frozenset(given.without), given.seed, daemon.model_of(given))
+    training = {"weight_noise": given.weight_noise} if given.weight_noise else {}
+    plan = daemon.Plan(given.trainings, frozenset(given.without), given.seed, daemon.model_of(given), training)
     results = []
 
     def progress(text: str) -> None:

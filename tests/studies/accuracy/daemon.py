@@ -42,13 +42,14 @@ class Plan:
 
     trainings: none; once, on the first 40 % of the data; default, on 35 % and then after every quarter of the data.
     without: forecasters, networks among them, that the stream does not have. seed: of the trainings. model: keys of
-    the stream's `model`, beside k and p.
+    the stream's `model`, beside k and p; training: of `training`, beside seed, epochs and windows.
     """
 
     trainings: Trainings = "once"
     without: frozenset[str] = frozenset()
     seed: int = 0
     model: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
 
     def retrain(self, data: Data) -> dict[str, int]:
         """The key `retrain` of the stream."""
@@ -79,7 +80,7 @@ class Plan:
         return {
             "mqtt": {"url": "mqtt://localhost"},
             "streams": [{**stream, **spec.stream}],
-            "training": {"seed": self.seed, "epochs": EPOCHS, "windows": WINDOWS},
+            "training": {"seed": self.seed, "epochs": EPOCHS, "windows": WINDOWS, **self.training},
         }
 
 
@@ -188,11 +189,11 @@ def forecasters() -> tuple[str, ...]:
     return Panel.begin(every, Metrics()).mix.models
 
 
-def run(data: Data, plan: Plan, progress: Progress) -> Forecasts:
+def run(data: Data, plan: Plan, progress: Progress, begin: Callable[[Data, Plan, Path], Run] = Run) -> Forecasts:
     """Everything that the daemon forecasts at the origins; its state is in a temporary directory."""
     prepare()
     with tempfile.TemporaryDirectory(prefix="streamer-accuracy-") as directory:
-        made = Run(data, plan, Path(directory))
+        made = begin(data, plan, Path(directory))
         try:
             asyncio.run(made.follow(progress))
         finally:
