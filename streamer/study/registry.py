@@ -1,0 +1,29 @@
+"""The studies by name: what each asks, and the module that answers. A study loads torch, this list does not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streamer.study.report import Report
+    from streamer.study.scope import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One study: its question in a line, and the module below streamer.study whose `study` runs it."""
+
+    asks: str
+    module: str
+
+    def load(self) -> "Callable[[Scope], Report]":
+        """The function that runs the study."""
+        found: Callable[[Scope], Report] = import_module(f"streamer.study.{self.module}").study
+        return found
+
+
+STUDIES: dict[str, Entry] = {
+    "memory": Entry("How long does each cell remember? Parity, Reber grammar, aⁿbⁿ, adding, order, typo.", "memory"),
+}
+"""In the order of `streamer study all`."""
