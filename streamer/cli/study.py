@@ -18,6 +18,10 @@ def study(
     only: Annotated[
         list[str] | None, typer.Option(help="Measure only what has this in its name. May be repeated.")
     ] = None,
+    csv: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Series to forecast too: the first column is the time, the last the value."),
+    ] = None,
     out: Annotated[
         Path, typer.Option(help="Folder for tables and results. What was measured already is not measured again.")
     ] = Path("studies"),
@@ -31,7 +35,8 @@ def study(
             import matplotlib  # noqa: F401
         from streamer.study.run import Wish, run
 
-        paths = run(tuple(STUDIES) if name == "all" else (name,), Wish(quick, seeds, only or (), out, png), typer.echo)
+        wish = Wish(quick, seeds, only or (), csv or (), out, png)
+        paths = run(tuple(STUDIES) if name == "all" else (name,), wish, typer.echo)
     except ModuleNotFoundError as error:
         library = (error.name or str(error)).split(".")[0]
         raise StartError(f"{library} is missing: pip install 'streamer[study]'") from error

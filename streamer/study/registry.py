@@ -24,6 +24,9 @@ class Entry:
 
 
 STUDIES: dict[str, Entry] = {
+    "forecasters": Entry(
+        "How do time-delay networks, gamma memory, NARX, a Transformer and a soft window forecast?", "forecasters"
+    ),
     "memory": Entry("How long does each cell remember? Parity, Reber grammar, aⁿbⁿ, adding, order, typo.", "memory"),
 }
 """In the order of `streamer study all`."""

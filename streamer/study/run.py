@@ -16,11 +16,13 @@ QUICK_SEEDS, SEEDS = 1, 3
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What was typed: sizes, number of seeds (None: the usual), names to measure, where to write, whether to draw."""
+    """What was typed: sizes, number of seeds (None: the usual), names to measure, files of series, where to write, and
+    whether to draw."""
 
     quick: bool
     seeds: int | None
     only: Sequence[str]
+    csv: Sequence[Path]
     out: Path
     png: bool
 
@@ -43,7 +45,7 @@ def run(names: Sequence[str], wish: Wish, show: Callable[[str], None]) -> list[P
                 status.update(f"{name}: {text}")
                 console.print(f"{name}: {text}", markup=False, highlight=False)
 
-            report = STUDIES[name].load()(Scope(wish.quick, seeds, store, say, wish.only))
+            report = STUDIES[name].load()(Scope(wish.quick, seeds, store, say, wish.only, wish.csv))
         table = folder / "table.md"
         table.write_text(report.markdown(), encoding="utf-8")
         show(f"{name}\n\n{report.markdown()}")

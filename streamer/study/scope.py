@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from streamer.paper.store import Store
@@ -13,13 +14,15 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """How a study is run: `quick` sizes, repetitions, and `only`, parts of the names of what is measured."""
+    """How a study is run: `quick` sizes, repetitions, `only`, parts of the names of what is measured, and `csv`, files
+    of series to forecast."""
 
     quick: bool
     seeds: tuple[int, ...]
     store: Store
     say: Say
     only: Sequence[str] = ()
+    csv: Sequence[Path] = ()
 
     def wants(self, name: str) -> bool:
         """Whether what has this name is to be measured: all is, where nothing is named."""

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as fn
 
 from streamer.models.cells import CELLS
 from streamer.study.rivals.contract import Rival
@@ -35,6 +36,10 @@ class Sliding(Rival):
             w, kappa, _ = self.window(seen, kappa, past)
             said.append(self.P(torch.cat([seen, w], 1)))
         return torch.cat(said, 1)
+
+    def loss(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
+        """Over all leads: where the window goes after BLOCK steps shows there alone."""
+        return fn.mse_loss(self.forecast(x, y.shape[1], u), y)
 
     def state(self, b: int) -> Tensor:
         """The state before the window, [b, S]."""

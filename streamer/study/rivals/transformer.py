@@ -16,11 +16,11 @@ class Transformer(Rival):
         self.network = EncoderDecoder(1, 1, 1, longest)
 
     def forecast(self, x: Tensor, h: int, u: Tensor) -> Tensor:
-        said = x[:, -1:]
+        encoded, said = self.network.encode(x[..., None]), x[:, -1:]
         for _ in range(h):
-            said = torch.cat([said, self.network(x[..., None], said[..., None])[:, -1]], 1)
+            said = torch.cat([said, self.network.decode(encoded, said[..., None])[:, -1]], 1)
         return said[:, 1:]
 
     def loss(self, x: Tensor, y: Tensor, u: Tensor) -> Tensor:
         before = torch.cat([x[:, -1:], y[:, :-1]], 1)
-        return fn.mse_loss(self.network(x[..., None], before[..., None])[..., 0], y)
+        return fn.mse_loss(self.network.decode(self.network.encode(x[..., None]), before[..., None])[..., 0], y)
