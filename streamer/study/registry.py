@@ -27,6 +27,8 @@ STUDIES: dict[str, Entry] = {
     "forecasters": Entry(
         "How do time-delay networks, gamma memory, NARX, a Transformer and a soft window forecast?", "forecasters"
     ),
+    "fill": Entry("Does an LSTM that also reads backwards fill gaps of past data?", "fill"),
+    "alignment": Entry("Who learns where to look: a soft window, a Transformer, or neither?", "alignment"),
     "memory": Entry("How long does each cell remember? Parity, Reber grammar, aⁿbⁿ, adding, order, typo.", "memory"),
 }
 """In the order of `streamer study all`."""
