@@ -1,5 +1,6 @@
 """`streamer study`: networks beside those of the daemon, and what cells remember."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -30,17 +31,17 @@ def study(
     """placeholder"""
     if name != "all" and name not in STUDIES:
         raise typer.BadParameter(f"there is no {name}; there are all, {', '.join(STUDIES)}")
-    try:
-        if png:
-            import matplotlib  # noqa: F401
-        from streamer.study.run import Wish, run
+    names = [one for one, entry in STUDIES.items() if name == one or (name == "all" and not entry.missing)]
+    needed = [STUDIES[one].needs for one in names] + (["matplotlib"] if png else [])
+    for library in filter(None, needed):
+        if find_spec(library) is None:
+            raise StartError(f"{library} is missing: pip install 'streamer[study]'")
+    for entry in STUDIES.values() if name == "all" else ():
+        if entry.missing:
+            typer.echo(f"{entry.module} is left out: pip install 'streamer[study]'", err=True)
+    from streamer.study.run import Wish, run
 
-        wish = Wish(quick, seeds, only or (), csv or (), out, png)
-        paths = run(tuple(STUDIES) if name == "all" else (name,), wish, typer.echo)
-    except ModuleNotFoundError as error:
-        library = (error.name or str(error)).split(".")[0]
-        raise StartError(f"{library} is missing: pip install 'streamer[study]'") from error
-    for path in paths:
+    for path in run(names, Wish(quick, seeds, only or (), csv or (), out, png), typer.echo):
         typer.echo(path)
 
 
