@@ -9,7 +9,7 @@ from streamer.records import Floats
 from streamer.study.fill import EDGE, LONGEST, SHORTEST, Smoother, gaps, interpolated, scaled, trial
 from streamer.study.learning import Lessons
 from streamer.study.sources import paper_waves
-from tests.models.reference import cell
+from tests.models.equations import cell
 
 
 def test_smoother() -> None:

@@ -19,7 +19,7 @@ from streamer.study.rivals.paper import Paper
 from streamer.study.rivals.sliding import PATCH, Sliding
 from streamer.study.soft_window import SoftWindow
 from streamer.study.sources import H, M, csv_series, paper_waves
-from tests.models.reference import cell, sigmoid
+from tests.models.equations import cell, sigmoid
 
 B, LEADS = 3, 7
 

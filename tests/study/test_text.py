@@ -12,7 +12,7 @@ from streamer.study.language import SEGMENT, Dynamic, bits, documentation, loss,
 from streamer.study.learning import Lessons, learn
 from streamer.study.reader import Reader
 from streamer.study.text import reading
-from tests.models.reference import cell
+from tests.models.equations import cell
 
 A = 5
 
@@ -26,7 +26,7 @@ def text(length: int) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng(0).integers(0, A, length))
 
 
-@pytest.mark.parametrize("name", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("name", CELLS)
 def test_bits(name: CellName) -> None:
     """Bits per character are the mean -log2 of what the cell's equations give, the state carried over segments."""
     reader, read = network(name), text(2 * SEGMENT + 7)

@@ -24,7 +24,7 @@ class Counting(Task):
     most: int
     far_n: int
 
-    figure = "LSTM with peepholes: aⁿbⁿ 1000, aⁿbⁿcⁿ 500 (G&S 2001)"
+    figure = "LSTM to n = 1000"
 
     @property
     def name(self) -> str:  # type: ignore[override]
