@@ -41,7 +41,7 @@ def study(scope: Scope) -> Report:
     }
     return Report(
         ("model", *columns(found), "training, s", "forecast, µs"),
-        [line(rival, groups, columns(found)) for rival, groups in found.items()],
+        [line(rival, groups, columns(found)) for rival, groups in found.items() if any(groups)],
         (
             f"windows of {M} samples from zero, {(QUICK if scope.quick else FULL).steps} steps of 64 windows, Adam, one"
             " cycle to 5e-3. Models that feed back learn 10 values, the others all 40.",

@@ -18,7 +18,7 @@ from streamer.study.tasks import tasks
 from streamer.study.tasks.contract import ENOUGH, TRIAL, Task
 
 NEURONS = 32
-QUICK, FULL = Lessons(steps=800, rate=1e-2), Lessons(steps=4_000, rate=1e-2)
+QUICK, FULL = Lessons(steps=400, rate=1e-2), Lessons(steps=4_000, rate=1e-2)
 EXAM = 2_560
 """Fresh sequences of an exam, as for the lecture's figures; a quick one has those of a trial."""
 MOST_GUESSES = 200_000
