@@ -26,8 +26,8 @@ thing goes:
     a transport             mqtt/ is the only one: its Link hands over MessageBatch and takes Outgoing (records.py)
 
 app.py starts and stops both lanes; resume/ brings a stream back after a stop or a crash; tools/ is what runs beside the
-daemon; cli/ is what users type; client/ is for other programs, and imports nothing else; paper/ reproduces the paper; study/
-compares the networks with others, and cells with each other.
+daemon; cli/ is what users type; client/ is for other programs, and imports nothing else; paper/ reproduces the paper;
+study/ compares the networks with others, and cells with each other.
 
 Glossary, each word with one meaning:
 

@@ -23,7 +23,7 @@ from streamer.study.soft_window import SoftWindow
 
 A, END = 7, 6
 NEURONS = 64
-QUICK, FULL = Lessons(250, 32, 1e-2), Lessons(3_000, 32, 1e-2)
+QUICK, FULL = Lessons(250, 32, 1e-2), Lessons(1_000, 32, 1e-2)
 TESTS = 500
 Rng = np.random.Generator
 

@@ -20,7 +20,7 @@ from streamer.study.scope import Scope
 from streamer.study.sources import LEAST, Series, Source, paper_waves
 
 NEURONS = 32
-QUICK, FULL = Lessons(300, 32, 1e-2, 0.5), Lessons(2_000, 32, 1e-2, 0.5)
+QUICK, FULL = Lessons(200, 32, 1e-2, 0.5), Lessons(1_000, 32, 1e-2, 0.5)
 TESTS = 500
 SHORTEST, LONGEST = 5, 30
 """Samples of a gap."""

@@ -18,7 +18,7 @@ from streamer.study.rivals.contract import Rival
 from streamer.study.scope import Scope
 from streamer.study.sources import H, M, Series, Source, csv_series, paper_waves, units
 
-QUICK, FULL = Lessons(200, 64, 5e-3, 0.5), Lessons(3_000, 64, 5e-3, 0.5)
+QUICK, FULL = Lessons(200, 64, 5e-3, 0.5), Lessons(2_000, 64, 5e-3, 0.5)
 POINTS, QUICK_POINTS = 10_000, 5_000
 TESTS, QUICK_TESTS = 1_000, 300
 NEAR = 10

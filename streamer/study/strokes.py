@@ -31,7 +31,7 @@ class Size:
     how: Lessons
 
 
-QUICK = Size(48, 5, (1, 2), Lessons(150, 32, 1e-2))
+QUICK = Size(48, 5, (1, 2), Lessons(150, 16, 1e-2))
 FULL = Size(96, 10, (1, 3), Lessons(1_500, 32, 1e-2))
 
 

@@ -46,8 +46,8 @@ class Size:
     tested: int
 
 
-QUICK = Size(64, Lessons(300, 32, 2e-2), Lessons(150, 32, 1e-2), 1_000, 2_000)
-FULL = Size(128, Lessons(1_500, 32, 1e-2), Lessons(750, 32, 5e-3), 4_000, 20_000)
+QUICK = Size(48, Lessons(150, 32, 2e-2), Lessons(75, 32, 1e-2), 1_000, 2_000)
+FULL = Size(96, Lessons(1_000, 32, 2e-2), Lessons(500, 32, 1e-2), 2_000, 10_000)
 
 
 def study(scope: Scope) -> Report:
