@@ -2,6 +2,7 @@
 
 import statistics
 from functools import partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from streamer.study.tasks import tasks
 from streamer.study.tasks.contract import ENOUGH, TRIAL, Task
 
 NEURONS = 32
-QUICK, FULL = Lessons(steps=400, rate=1e-2), Lessons(steps=4_000, rate=1e-2)
+QUICK, FULL = Lessons(steps=400, rate=2e-2), Lessons(steps=2_000, rate=2e-2, every=250)
 EXAM = 2_560
 """Fresh sequences of an exam, as for the lecture's figures; a quick one has those of a trial."""
 MOST_GUESSES = 200_000
@@ -53,8 +54,10 @@ def taught(task: Task, cell: CellName, how: Lessons, size: int, seed: int) -> di
     lessons, trial, exam = (np.random.default_rng([seed, part]) for part in range(3))
     network = Reader(cell, task.d, NEURONS, task.o)
 
+    done = count()
+
     def loss() -> torch.Tensor:
-        batch = task.draw(lessons, how.batch)
+        batch = task.lesson(lessons, how.batch, next(done) / how.steps)
         return task.loss(network(batch.x)[0], batch)
 
     steps = learn(network, loss, how, lambda: task.solved(network, trial))

@@ -40,11 +40,11 @@ def study(scope: Scope) -> Report:
     size, pen = QUICK if scope.quick else FULL, Pen()
     found = {
         name: scope.each(name, partial(trial, pen, size, reads, scope))
-        for name, reads in (("no text", False), ("text", True))
+        for name, reads in (("without the text", False), ("with the text", True))
     }
     rows = [[name, said(some)] for name, some in found.items()]
     gaussian = one_gaussian(pen, size)
-    weights = scope.store.weights_path("text seed 0")
+    weights = scope.store.weights_path("with the text, seed 0")
     return Report(
         ("what the network knows", "nats per move"),
         [["nothing: one Gaussian, one rate of lifts", f"{gaussian:.3f}"], *rows],
@@ -63,7 +63,7 @@ def trial(pen: Pen, size: Size, reads: bool, scope: Scope, seed: int) -> float:
     torch.manual_seed(seed)
     hand, rng = Hand(size.n, size.components, reads), np.random.default_rng(seed)
     learn(hand, lambda: hand.nats(pen.batch(rng, size.how.batch, *size.letters)), size.how)
-    scope.store.keep_weights(f"{'text' if reads else 'no text'} seed {seed}", dict(hand.state_dict()))
+    scope.store.keep_weights(f"{'with' if reads else 'without'} the text, seed {seed}", dict(hand.state_dict()))
     with torch.no_grad():
         return float(hand.nats(pen.batch(np.random.default_rng(1_000_000), TESTS, *size.letters)))
 

@@ -110,6 +110,20 @@ def test_order_is_read_from_the_symbols() -> None:
         assert one.y[-1].tolist() == [pair == found.groups() for pair in product("XY", "XY")]
 
 
+@pytest.mark.parametrize(("task", "shortest"), [(Adding(100), 6), (Order(100), 10)], ids=["adding", "order"])
+def test_lessons_grow(task: Task, shortest: int) -> None:
+    """The first lesson is as short as can be; later ones are drawn up to the whole length, and no exam is shorter."""
+    draw = rng()
+
+    def longest(part: float) -> int:
+        return max(task.lesson(draw, 2, part).x.shape[1] for _ in range(60))
+
+    assert shortest <= longest(0) <= shortest + 1
+    assert 40 < longest(0.3) < 70
+    assert longest(0.9) > 85
+    assert task.draw(draw, 4).x.shape[1] >= 100
+
+
 class Counter(Reader):
     """Counts letters exactly, but says for n > `most` that the next letter may go on: s = [n of a, n of b, n of c]."""
 

@@ -16,7 +16,8 @@ def tasks(quick: bool) -> tuple[Task, ...]:
         Reber(),
         Counting("ab", 10, 100 if quick else 1000),
         Counting("abc", 10, 100 if quick else 1000),
-        Adding(20, Adding(50)) if quick else Adding(100, Adding(1000)),
+        Adding(20 if quick else 100),
+        Adding(50 if quick else 1000),
         Order(20 if quick else 100),
         Typo(),
     )

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from streamer.study.tasks.contract import Batch, Rng, Sequences, Task, last
+from streamer.study.tasks.contract import Batch, Rng, Sequences, Task, grown, last
 
 NEAR = 0.04
 """An answer within this distance is right, as there."""
+SHORTEST = 6
+"""Shortest sequence in which two pairs can be marked."""
 
 
 @dataclass(frozen=True)
@@ -16,11 +18,10 @@ class Adding(Task):
     """Sequences of `length` to 1.1·length pairs (value in [-1, 1], marker).
 
     The marker is 1 at one of the first ten pairs and at another one of the first length/2 - 1, -1 at both ends, else
-    0. The answer is 0.5 + (sum of the marked values)/4; a marked first pair counts as 0.
+    0. The answer is 0.5 + (sum of the marked values)/4; a marked first pair counts as 0. Lessons grow in length.
     """
 
     length: int
-    far: Task | None = None
 
     d = 2
     o = 1
@@ -42,6 +43,9 @@ class Adding(Task):
         x[[first, second], 1] = 1
         x[[0, -1], 1] = -1
         return Sequences(x, np.full((length, 1), answer), last(length))
+
+    def lesson(self, rng: Rng, b: int, part: float) -> Batch:
+        return Adding(grown(rng, SHORTEST, self.length, part)).draw(rng, b)
 
     def loss(self, said: Tensor, batch: Batch) -> Tensor:
         return (said[batch.asked] - batch.y[batch.asked]).square().mean()

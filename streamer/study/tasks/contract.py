@@ -1,4 +1,4 @@
-"""What a task is: batches of sequences to learn from, a loss, and exams on fresh sequences.
+"""What a task is: lessons, a loss, and exams on fresh sequences.
 
 Axes: b sequences, T steps, d inputs, o outputs. Shorter sequences of a batch end in zeros that nobody asks about.
 """
@@ -58,6 +58,11 @@ def padded(sequences: Sequence[Sequences]) -> Batch:
     )
 
 
+def grown(rng: Rng, shortest: int, longest: int, part: float) -> int:
+    """A length for a lesson, from `shortest` to what grows to `longest` in the first two thirds of the training."""
+    return int(rng.integers(shortest, round(shortest + (longest - shortest) * min(1.0, 1.5 * part)) + 1))
+
+
 def last(length: int) -> Floats:
     """Where a sequence of this length is asked about that is asked at its last step alone, [T]."""
     asked = np.zeros(length)
@@ -78,10 +83,14 @@ class Task(ABC):
 
     @abstractmethod
     def sequence(self, rng: Rng) -> Sequences:
-        """One sequence to learn from."""
+        """One sequence."""
+
+    def lesson(self, rng: Rng, b: int, part: float) -> Batch:
+        """A batch of b sequences to learn from when this part of the training is over, 0 to 1."""
+        return self.draw(rng, b)
 
     def draw(self, rng: Rng, b: int) -> Batch:
-        """A batch of b sequences to learn from."""
+        """A batch of b sequences."""
         return padded([self.sequence(rng) for _ in range(b)])
 
     def loss(self, said: Tensor, batch: Batch) -> Tensor:

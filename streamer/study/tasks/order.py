@@ -4,16 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamer.study.tasks.contract import Rng, Sequences, Task, last
+from streamer.study.tasks.contract import Batch, Rng, Sequences, Task, grown, last
 
 SYMBOLS = "EBabcdXY"
 """E begins and B ends a sequence, as there."""
+SHORTEST = 10
+"""Shortest sequence with a distractor between any two of its symbols that matter."""
 
 
 @dataclass(frozen=True)
 class Order(Task):
     """Sequences of `length` to 1.1·length symbols: X or Y at 0.1 to 0.2 and at 0.5 to 0.6 of `length`, the rest drawn
-    from a, b, c, d. The answer is one of four classes: XX, XY, YX, YY."""
+    from a, b, c, d. Lessons grow in length. The answer is one of four classes: XX, XY, YX, YY."""
 
     length: int
 
@@ -24,6 +26,9 @@ class Order(Task):
     @property
     def name(self) -> str:  # type: ignore[override]
         return f"temporal order, T = {self.length}"
+
+    def lesson(self, rng: Rng, b: int, part: float) -> Batch:
+        return Order(grown(rng, SHORTEST, self.length, part)).draw(rng, b)
 
     def sequence(self, rng: Rng) -> Sequences:
         tenth = self.length // 10
