@@ -47,8 +47,8 @@ def study(scope: Scope) -> Report:
             " cycle to 5e-3. Models that feed back learn 10 values, the others all 40.",
             f"waves: E_p, eq. (15), for kp = {NEAR} / {H}. CSV files: mean absolute error over that of persistence, at"
             f" lead 1 / over {H} leads, on the newest 40 %; windows relative to their last value and deviation.",
-            f"seeds: {', '.join(map(str, scope.seeds))}; ± is half the range. The time of a forecast is that of {H}"
-            f" values from {M} samples, {TIMED} at once, on one thread: a ratio.",
+            f"seeds: {', '.join(map(str, scope.seeds))}; ± is half the range. Times are CPU times of one thread, a"
+            f" forecast's that of {H} values from {M} samples, {TIMED} at once.",
         ),
     )
 
@@ -71,9 +71,9 @@ def trial(rival: str, made: Callable[[int], Source], quick: bool, seed: int) -> 
         level, unit = units(some.x)
         return model.loss((some.x - level) / unit, (some.y - level) / unit, some.u)
 
-    begun = time.perf_counter()
+    begun = time.process_time()
     learn(model, loss, how)
-    seconds = time.perf_counter() - begun
+    seconds = time.process_time() - begun
     errors = {name: error(model, series, QUICK_TESTS if quick else TESTS) for name, series in source.tests.items()}
     return {"errors": errors, "seconds": seconds, "microseconds": cost(model, source)}
 
@@ -97,9 +97,9 @@ def cost(model: Rival, source: Source) -> float:
     some = source.batch(np.random.default_rng(0), TIMED)
     taken = []
     for _ in range(3):
-        begun = time.perf_counter()
+        begun = time.process_time()
         model.forecast(some.x, H, some.u)
-        taken.append(time.perf_counter() - begun)
+        taken.append(time.process_time() - begun)
     return 1e6 * min(taken) / TIMED
 
 
@@ -115,7 +115,7 @@ def line(rival: str, groups: list[list[dict[str, Any]]], names: list[str]) -> li
     every = [one for group in groups for one in group]
     shown = [said([one["errors"][name] for one in every if name in one["errors"]]) for name in names]
     costs = [
-        f"{statistics.fmean(one[key] for one in every):.0f}" if every else "" for key in ("seconds", "microseconds")
+        f"{statistics.fmean(one[key] for one in every):.2g}" if every else "" for key in ("seconds", "microseconds")
     ]
     return [rival, *shown, *costs]
 

@@ -54,11 +54,15 @@ class Hand(nn.Module):
 
     @torch.no_grad()
     def write(self, c: Tensor, letters: int, bias: float, seed: int, most: int = 40) -> Tensor:
-        """Moves for one text c [1, U + 1, A], until the window is behind its last letter, `most` a letter: [T, 3]."""
+        """Moves for one text c [1, U + 1, A], at most `most` a letter: [T, 3].
+
+        It ends when the pen is lifted while the window lies behind the last letter: the window alone is ahead of the
+        pen, which then has that letter to finish.
+        """
         generator, state, moves = torch.Generator().manual_seed(seed), self.begin(1), [torch.tensor([[0.0, 0.0, 1.0]])]
         for _ in range(most * letters):
             y, state, phi = self.step(moves[-1], c, state)
-            if int(phi[0].argmax()) >= letters:
+            if int(phi[0].argmax()) >= letters and moves[-1][0, 2] > 0:
                 break
             moves.append(Mixture.of(y, bias).draw(generator))
         return torch.cat(moves[1:] or moves)
