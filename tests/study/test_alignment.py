@@ -1,11 +1,17 @@
 """The alignment task, and what writes it: held against strings, numpy and each other."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 from torch import Tensor
+from typer.testing import CliRunner
 
+from streamer.cli import app
 from streamer.study.alignment import END, QUICK, WRITERS, A, Writer, drawn, one_hot, right, trial
 from streamer.study.alignment import Windowed as SoftWindowed
+from streamer.study.learning import Lessons
 
 TIMES = {0: 1, 1: 2, 2: 3, 3: 1, 4: 2, 5: 3, END: 1}
 
@@ -74,3 +80,15 @@ def test_the_window_looks_at_what_it_writes() -> None:
     assert said.shape == (*wanted.shape, A)
     assert phi.shape == (*wanted.shape, x.shape[1])
     assert bool((phi >= 0).all())
+
+
+def test_pictures_are_drawn_where_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--png` writes the picture of the window beside the table, and its path is printed; without it there is none."""
+    monkeypatch.setattr("streamer.study.alignment.QUICK", Lessons(10, 4))
+    arguments = ["study", "alignment", "--quick", "--only", "LSTM with", "--out", str(tmp_path)]
+    picture = tmp_path / "alignment" / "alignment.png"
+    assert str(picture) not in CliRunner().invoke(app, arguments).stdout
+    assert not picture.exists()
+    done = CliRunner().invoke(app, [*arguments, "--png"])
+    assert done.stdout.split()[-1] == str(picture)
+    assert picture.read_bytes().startswith(b"\x89PNG")

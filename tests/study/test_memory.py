@@ -68,3 +68,14 @@ def test_help_names_every_study() -> None:
     for name, entry in STUDIES.items():
         assert f"{name}: {entry.asks}" in shown
     assert CliRunner().invoke(app, ["study", "memroy"]).exit_code == 2
+
+
+def test_all_leaves_out_what_cannot_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`streamer study all` runs the studies whose libraries there are, and says how to get those of the others."""
+    monkeypatch.setattr("streamer.study.registry.find_spec", lambda name: None)
+    for name in set(STUDIES) - {"memory", "strokes"}:
+        monkeypatch.delitem(STUDIES, name)
+    done = CliRunner().invoke(app, ["study", "all", "--quick", "--only", "guessing", "--out", str(tmp_path)])
+    assert done.exit_code == 0
+    assert "strokes is left out: pip install 'streamer[study]'" in done.stderr
+    assert [folder.name for folder in tmp_path.iterdir()] == ["memory"]
