@@ -115,7 +115,7 @@ def line(rival: str, groups: list[list[dict[str, Any]]], names: list[str]) -> li
     every = [one for group in groups for one in group]
     shown = [said([one["errors"][name] for one in every if name in one["errors"]]) for name in names]
     costs = [
-        f"{statistics.fmean(one[key] for one in every):.2g}" if every else "" for key in ("seconds", "microseconds")
+        f"{statistics.fmean(one[key] for one in every):.3g}" if every else "" for key in ("seconds", "microseconds")
     ]
     return [rival, *shown, *costs]
 

@@ -65,9 +65,9 @@ def taught(task: Task, cell: CellName, how: Lessons, size: int, seed: int) -> di
 
 
 def lines(task: Task, found: dict[CellName, list[dict[str, Any]]]) -> list[list[str]]:
-    """A row of the table for every exam of a task."""
+    """A row of the table for every exam of a task; one without figures if it was not measured."""
     measured = [one for some in found.values() for one in some]
-    names = list(measured[0]["scores"]) if measured else []
+    names = list(measured[0]["scores"]) if measured else [task.name]
     return [[name, task.figure, *(cell_of(task, name, some) for some in found.values())] for name in names]
 
 
