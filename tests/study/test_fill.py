@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from streamer.records import Floats
+from streamer.records import Floats, Sizes
 from streamer.study.fill import EDGE, LONGEST, SHORTEST, Smoother, gaps, interpolated, scaled, trial
 from streamer.study.learning import Lessons
 from streamer.study.sources import paper_waves
@@ -19,7 +19,7 @@ def test_smoother() -> None:
     w = {name: weight.double().numpy() for name, weight in model.state_dict().items()}
 
     def half(name: str, xs: Floats) -> Floats:
-        F, n = cell(w, f"{name}.F", "lstm"), model.ahead.F.n
+        F, n = cell(w, f"{name}.F", Sizes(cell="lstm")), model.ahead.F.n
         s, said = np.zeros(2 * n), []
         for at in xs:
             s = F(at, s)

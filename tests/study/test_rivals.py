@@ -153,7 +153,7 @@ def test_the_sliding_window_forecasts_by_its_equations() -> None:
     torch.manual_seed(0)
     model, (x, u) = Sliding(), windows(15)
     w, wanted = numbers(model), []
-    F, n = cell(w, "F", "lstm"), model.F.n
+    F, n = cell(w, "F", Sizes(cell="lstm")), model.F.n
     for one in x.double().numpy():
         past = np.array([one[i : i + PATCH] for i in range(len(one) - PATCH + 1)])
         s, kappa, said = np.zeros(2 * n), np.zeros(5), list[float]()

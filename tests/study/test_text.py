@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from streamer.models.cells import CELLS
-from streamer.records import CellName
+from streamer.records import CellName, Sizes
 from streamer.study.language import SEGMENT, Dynamic, bits, documentation, loss, noisy_loss, sample, xz_bits
 from streamer.study.learning import Lessons, learn
 from streamer.study.reader import Reader
@@ -31,7 +31,7 @@ def test_bits(name: CellName) -> None:
     """Bits per character are the mean -log2 of what the cell's equations give, the state carried over segments."""
     reader, read = network(name), text(2 * SEGMENT + 7)
     w = {key: weight.double().numpy() for key, weight in reader.state_dict().items()}
-    F, s, found = cell(w, "F", name), np.zeros(reader.F.state_size), []
+    F, s, found = cell(w, "F", Sizes(cell=name)), np.zeros(reader.F.state_size), []
     for now, after in zip(read[:-1].tolist(), read[1:].tolist(), strict=True):
         s = F(np.eye(A)[now], s)
         y = np.exp(w["P.weight"] @ s[:8] + w["P.bias"])
