@@ -19,13 +19,15 @@ thing goes:
     an answer of the API    observe/answers.py, observe/views.py; on the page, page/
     readings within a tick  ingest/gather.py, ingest/aggregate.py, ingest/counter.py; lanes/gathering.py drives them
     samples on ticks        ingest/grid.py, ingest/ticks.py
+    a study                 a file in study/ and a line in study/registry.py
     a command               a file in cli/ and a line in COMMANDS; what it does, in tools/
     when to train           stream/schedule.py
     which network goes live swap/gate.py
     a transport             mqtt/ is the only one: its Link hands over MessageBatch and takes Outgoing (records.py)
 
 app.py starts and stops both lanes; resume/ brings a stream back after a stop or a crash; tools/ is what runs beside the
-daemon; cli/ is what users type; client/ is for other programs, and imports nothing else; paper/ reproduces the paper.
+daemon; cli/ is what users type; client/ is for other programs, and imports nothing else; paper/ reproduces the paper;
+study/ compares the networks with others, and cells with each other.
 
 Glossary, each word with one meaning:
 

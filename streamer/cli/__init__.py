@@ -28,6 +28,7 @@ from streamer.cli import (
     reproduce,
     run,
     schema,
+    study,
 )
 from streamer.errors import StreamerError
 
@@ -56,6 +57,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     rename.rename,
     purge.purge,
     reproduce.reproduce,
+    study.study,
 )
 """In the order of `--help`."""
 
