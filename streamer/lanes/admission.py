@@ -63,8 +63,10 @@ class Admission:
             return
         stream.counts.reject(rejected.reason)
         word, key = self.repeats.again((stream.name, rejected.reason), self.clock()), (topic, rejected.reason)
-        if word or (key not in self.logged and len(self.logged) < REMEMBERED):
+        new = key not in self.logged and len(self.logged) < REMEMBERED
+        if new:
             self.logged.add(key)
+        if word or new:
             fields = stream.name, topic, rejected.reason, rejected, word or ""
             log.warning("rejected stream=%s topic=%r reason=%s: %s%s", *fields)
 
