@@ -24,11 +24,13 @@ class Counting(Task):
     most: int
     far_n: int
 
-    figure = "LSTM to n = 1000"
-
     @property
     def name(self) -> str:  # type: ignore[override]
         return "".join(f"{letter}ⁿ" for letter in self.letters)
+
+    @property
+    def figure(self) -> str:  # type: ignore[override]
+        return "LSTM to n = 1000" if self.letters == "ab" else "–"
 
     @property
     def d(self) -> int:  # type: ignore[override]
