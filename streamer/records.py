@@ -73,7 +73,8 @@ class Recipe:
     Epochs, windows sampled per epoch, windows per step; peak learning rate; largest gradient norm; initial states.
 
     `origins` is the number of forecasts that E_p is measured on; `tune_decoder` is train/tune.py. weight_noise: its
-    deviation in a second pass of as many epochs (train/noise.py), 0 for none.
+    deviation in a second pass of as many epochs (train/noise.py), 0 for none. warm_epochs: those of a training that
+    goes on from the live network, 0 where each begins afresh.
     """
 
     epochs: int = 50
@@ -87,11 +88,17 @@ class Recipe:
     seed: int = 0
     tune_decoder: bool = False
     weight_noise: WeightNoise = 0.0
+    warm_epochs: int = 0
 
     @property
     def passes(self) -> tuple[WeightNoise, ...]:
         """The noise of each pass of `epochs`."""
         return (0.0, self.weight_noise) if self.weight_noise else (0.0,)
+
+    @property
+    def warm(self) -> "Recipe":
+        """The recipe of a training that goes on from the live network."""
+        return replace(self, epochs=self.warm_epochs)
 
     @property
     def steps(self) -> int:

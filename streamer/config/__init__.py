@@ -70,6 +70,8 @@ class Training(Section):
     """Seed of all random choices. The same data and seed give the same network on the same machine."""
     epochs: Ticks = 50
     """Training epochs; each draws its own windows."""
+    warm_epochs: Annotated[int, Field(ge=0)] = 0
+    """Epochs of a training that is due to growth and goes on from the live network; 0: each begins afresh."""
     windows: Ticks | None = None
     """Windows drawn for each epoch, over all series; null takes the best value measured for the cell."""
     batch: Ticks | None = None

@@ -146,7 +146,10 @@ class SlowLane:
         return replace(request, device="cpu")
 
     def request_of(self, stream: StreamState) -> Request:
-        training = self.config.training
+        training, cell = self.config.training, stream.config.sizes.cell
+        recipes = [training.recipe(cell), training.recipe(cell, GPU_RECIPES)]
+        if stream.schedule.cause != "growth":  # what the live network knows is missing, or no longer holds
+            recipes = [replace(recipe, warm_epochs=0) for recipe in recipes]
         order = [series.ident for series in stream.series]
         random.Random(training.seed).shuffle(order)  # noqa: S311
         return Request(
@@ -165,8 +168,8 @@ class SlowLane:
             device=training.device,
             threads=training.threads or usual_threads(len(os.sched_getaffinity(0))),
             sizes=stream.config.sizes,
-            recipe=training.recipe(stream.config.sizes.cell),
-            gpu_recipe=training.recipe(stream.config.sizes.cell, GPU_RECIPES),
+            recipe=recipes[0],
+            gpu_recipe=recipes[1],
         )
 
     def watch(self, stream: StreamState) -> Callable[[dict[str, Any]], None]:

@@ -29,13 +29,18 @@ def fit(
     recipe: Recipe,
     progress: Progress,
     beat: Beat = lambda: None,
+    start: Network | None = None,
 ) -> tuple[Network, float]:
     """Trains a network; returns that of the epoch with the least loss at the origins, and its E_p.
 
+    It goes on from the weights of `start`, where that is given, and from drawn ones elsewhere.
     E_p is infinite if it is finite in no epoch. The same seed gives the same weights on the same machine.
     """
     torch.manual_seed(recipe.seed)
-    network = build(kind, sizes).to(buffer.x.device)
+    network = build(kind, sizes)
+    if start:
+        network.load_state_dict(start.state_dict())
+    network = network.to(buffer.x.device)
     best, least, best_weights = math.inf, math.inf, network.state_dict()
     for before, noise in enumerate(recipe.passes):
         network.load_state_dict(best_weights)

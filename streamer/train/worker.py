@@ -96,14 +96,17 @@ def candidate(kind: Kind, request: Request, dataset: Dataset, report: Report) ->
 
 def learn(kind: Kind, request: Request, dataset: Dataset, report: Report) -> Network | None:
     """Trains one network, and tunes its decoder if the recipe says so; None if it diverged."""
-    recipe, beat = request.recipe, heartbeat(report)
-    epochs = recipe.epochs * len(recipe.passes)
+    recipe, beat, live = request.recipe, heartbeat(report), dataset.live[kind]
     buffer, origins = dataset.buffers[kind], dataset.choice_origins
+    start = None
+    if live and recipe.warm_epochs:
+        start, recipe = network_of(kind, request.sizes, live.weights), recipe.warm
+    epochs = recipe.epochs * len(recipe.passes)
 
     def progress(epoch: int, e_p: float) -> None:
         report({"event": "progress", "kind": kind, "epoch": epoch, "epochs": epochs, "e_p": e_p})
 
-    network, best = fit(kind, request.sizes, buffer, origins, recipe, progress, beat)
+    network, best = fit(kind, request.sizes, buffer, origins, recipe, progress, beat, start)
     if not np.isfinite(best):
         report({"event": "diverged", "kind": kind})
         return None

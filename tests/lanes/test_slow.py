@@ -16,6 +16,7 @@ from streamer.lanes.slow import SlowLane
 from streamer.observe.metrics import RESULTS
 from streamer.observe.words import gate
 from streamer.records import MessageBatch
+from streamer.stream.schedule import Cause
 from streamer.stream.state import StreamState
 from tests.streams import NOW, fast_lane, feed, sample, timed
 from tests.train.failing import failing
@@ -175,6 +176,23 @@ async def test_nothing_comes_due_while_a_training_is_under_way(tmp_path: Path) -
     assert first.counts.trainings.ended["memoryless", "diverged"] == 1
     assert grow(fast, 130, 131)
     fast.journal.close()
+
+
+async def test_only_growth_is_learned_from_the_live_networks(fast: FastLane) -> None:
+    """A training that is due because series have grown takes `warm_epochs`; the first one, and one after a drift, take
+    all epochs, and so does one of a stream without networks."""
+    (stream,) = fast.streams
+    slow = slow_lane(fast, "lose_gpu_or_train", device="cpu", epochs=3, warm_epochs=1)
+    causes: list[Cause] = ["growth", "growth", "drift", "first"]
+    for cause in causes:
+        stream.begin_training(cause)
+        await slow.attempt(stream)
+    assert [[len(losses) for losses in entry.losses.values()] for entry in slow.diary] == [
+        [3, 3],
+        [1, 1],
+        [3, 3],
+        [3, 3],
+    ]
 
 
 async def test_a_candidate_that_does_not_fit_ends_the_daemon(fast: FastLane) -> None:

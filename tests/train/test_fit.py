@@ -1,5 +1,7 @@
 """The training loop against torch's own optimiser."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from torch import nn
 
 from streamer.models import KINDS, Kind, Sizes, build
 from streamer.records import CellName, Recipe
-from streamer.train.fit import Epoch, window_loss
+from streamer.train.fit import Epoch, fit, window_loss
 from streamer.train.windows import Buffer
 
 RECIPE = Recipe(epochs=2, windows=30, batch=8, learning_rate=1e-2)
@@ -43,3 +45,13 @@ def test_epochs_take_the_steps_of_a_plain_loop(kind: Kind, cell: CellName) -> No
                 schedule.step()
     for weight, expected in zip(ours.parameters(), theirs.parameters(), strict=True):
         torch.testing.assert_close(weight, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_goes_on_from_the_weights_that_are_given(kind: Kind) -> None:
+    """Steps of no length leave the weights that a training began with: those of the live network."""
+    sizes, made = Sizes(m=6, k=3, p=2, n=6), buffer()
+    live, still = build(kind, sizes), replace(RECIPE, learning_rate=1e-12, epochs=1)
+    network, _ = fit(kind, sizes, made, made.origins(6, 6, 20), still, lambda *_: None, start=live)
+    for weight, expected in zip(network.parameters(), live.parameters(), strict=True):
+        torch.testing.assert_close(weight, expected, atol=1e-7, rtol=0)
