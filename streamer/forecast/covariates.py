@@ -91,7 +91,11 @@ class Covariates(Rows):
         """The deviations at all leads after these ticks, which were taken in."""
         if batch.u is None or not self.names:
             return self.seen_as(none(batch, 0), none(batch, 0, 0))
-        slots = self.slots(batch, np.arange(1, batch.u.shape[2]))
+        if self.cycle is WHOLE:
+            slots = np.zeros((len(batch.rows), batch.u.shape[2] - 1), np.int64)
+        else:
+            cycles, at = self.seasons.calendar.cycles, self.expert - 1
+            slots = self.seasons.coming(batch)[at] - sum(cycle.slots for cycle in cycles[:at])
         return self.seen_as(none(batch, 0), deviations_ahead(self.state, batch.rows, batch.u, slots, self.which))
 
     def slots(self, batch: TickBatch, ahead: Ints) -> Ints:
