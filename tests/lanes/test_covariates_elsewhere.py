@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pytest
 import torch
 
 from streamer.config import Config, Metrics, Mqtt, Stream
-from streamer.config.loader import load
+from streamer.config.loader import load, parse
+from streamer.errors import ConfigError
 from streamer.forecast.known import Known
 from streamer.ingest.outlook import outlook_of, recalled
 from streamer.lanes.fast import FastLane
@@ -130,14 +132,16 @@ def test_the_example_that_is_shipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("covariate", "problem"),
     [
-        ({"name": "a", "topics": ["w"], "payload": {"format": "number"}}, "kind: known needs times"),
+        ({"name": "a", "topics": ["w"], "payload": {"format": "number"}}, "covariates.0.kind: known needs times"),
         ({"name": "a", "topics": ["w/{town}"]}, "covariates.0.topics: 'w/{town}': no series has a label town"),
         ({"name": "a", "topics": ["w/#/x"]}, "is no MQTT topic filter"),
-        ({"name": "a", "topics": ["w"], "max_age": 2000}, "covariates.0.max_age: at most 1994 s"),
+        ({"name": "a", "topics": ["w"], "max_age": 2000}, "covariates.0.max_age: at most 1960 s"),
         ({"name": "a", "topics": ["w"], "payload": {"format": "json", "fields": ["a"], "time": "t"}}, "is one number"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(covariate: dict[str, Any], problem: str) -> None:
-    """A covariate that cannot be meant is refused, with what to do."""
-    with pytest.raises(ValueError, match=problem):
-        stream(covariate)
+    """A covariate that cannot be meant is refused by its dotted path, with what to do."""
+    one = {"name": "plant", "topics": ["plant/{site}/+"], "interval": 1, "covariates": [covariate]}
+    with pytest.raises(ConfigError, match=re.escape(problem)) as raised:
+        parse({"mqtt": {"url": "mqtt://a"}, "streams": [one]}, "the file")
+    assert "1 problem\n" in str(raised.value)
