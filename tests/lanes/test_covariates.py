@@ -206,7 +206,7 @@ def test_a_later_revision_never_leaks_back(tmp_path_factory: pytest.TempPathFact
             known[one.name] = recalled(made, told[one.ident], np.arange(one.tick + 1)).tobytes()
         fast.journal.close()
         again = resumed(directory, config)
-        after = run(again, [[sample("plant/berlin/0", origin + 1, 0.5)]])
+        after = run(again, [[sample("plant/berlin/0", origin + t, 0.5) for t in (2, 3)]])
         again.journal.close()
         found.append((said, known, after))
     (said, known, after), (said_too, known_too, after_too) = found
