@@ -20,6 +20,7 @@ thing goes:
     readings within a tick  ingest/gather.py, ingest/aggregate.py, ingest/counter.py; lanes/gathering.py drives them
     samples on ticks        ingest/grid.py, ingest/ticks.py
     a study                 a file in study/ and a line in study/registry.py
+    what else is known      ingest/covariates.py, ingest/outlook.py; forecast/covariates.py, forecast/effects.py
     a command               a file in cli/ and a line in COMMANDS; what it does, in tools/
     when to train           stream/schedule.py
     which network goes live swap/gate.py
@@ -44,7 +45,9 @@ Glossary, each word with one meaning:
     lead          how many ticks ahead; horizon: k·p leads, the length of a forecast (letters: records.Sizes)
     forecaster    whatever forecasts all series of a stream; model: its name in messages, metrics and on the axis M
     network       a trained torch model, of a kind: memoryless or traditional
-    known inputs  what a network is told of a tick that is to come: where it lies in the day and the week
+    covariate     what messages say of ticks, beside the values of the series: known for ticks to come, or observed now
+    outlook       what is known of the covariates of a series at the tick it stands at, and ahead of it
+    known inputs  what a network is told of a tick that is to come: where it lies in the day and the week, covariates
     panel         the forecasters of a stream, their scores, and the mixture of them that is published
     reference     a forecaster that all models are compared with: persistence, and the value of one cycle before
     jump          a value far outside that stays, with which what was learned of a series moves along; a series that has

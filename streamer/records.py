@@ -174,7 +174,8 @@ class TickBatch:
 
     rows: [b] rows of the series in the stream's arrays. x: [b, d] values, NaN at a missing tick. tick: [b] its number.
     time: [b] of the sample, seconds since 1970. fresh: [b] the series starts anew here. arrived: [b] wall clock, NaN
-    for a tick that is filled with the last value.
+    for a tick that is filled with the last value. u: [b, C, 1 + h] what is known of C covariates at the tick and at the
+    h after it, NaN where nothing is; None for a stream without covariates.
     """
 
     rows: Ints
@@ -183,9 +184,12 @@ class TickBatch:
     time: Floats
     fresh: NDArray[np.bool_]
     arrived: Floats
+    u: NDArray[np.float32] | None = None
 
     def __getitem__(self, mask: NDArray[np.bool_]) -> "TickBatch":
-        return TickBatch(*(getattr(self, name)[mask] for name in self.__slots__))
+        x, tick, time, fresh = self.x[mask], self.tick[mask], self.time[mask], self.fresh[mask]
+        u = None if self.u is None else self.u[mask]
+        return TickBatch(self.rows[mask], x, tick, time, fresh, self.arrived[mask], u)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from streamer.resume.fold import resume
 from streamer.store.journal import Journal
 from streamer.store.samples import Limits
 from streamer.store.snapshots import write
-from streamer.stream.state import Observer, StreamState
+from streamer.stream.observer import Observer
+from streamer.stream.state import StreamState
 
 SMALL: dict[str, Any] = {"m": 8, "k": 3, "p": 2, "n": 6, "cell": "rnn"}
 NOW = 1_800_000_000.0

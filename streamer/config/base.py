@@ -47,6 +47,24 @@ Zone = Annotated[str, AfterValidator(known_zone)]
 Names = Annotated[list[Annotated[str, Field(min_length=1)]], Field(min_length=1), AfterValidator(different)]
 
 
+def well_formed(topics: list[str]) -> list[str]:
+    """Return MQTT topic filters, perhaps with levels {name}. Raises ValueError for one that is none."""
+    for topic in topics:
+        if topic.startswith("$share/"):
+            raise ValueError(f"{topic!r} would split a series between subscribers: remove $share/…/")
+        names, levels = label_names(topic), plain(topic).split("/")
+        stray = {*plain(topic)} & {"{", "}"}
+        if stray or {*names} & {"topic", "stream"} or len({*names}) < len(names):
+            raise ValueError(f"{topic!r}: {{name}} stands for a whole level, once, and is not topic or stream")
+        bad_hash = any("#" in level and (level != "#" or i != len(levels) - 1) for i, level in enumerate(levels))
+        if not topic or "\0" in topic or bad_hash or any("+" in level and level != "+" for level in levels):
+            raise ValueError(f"{topic!r} is no MQTT topic filter: + must be a whole level, # the whole last level")
+    return topics
+
+
+Topics = Annotated[list[str], Field(min_length=1), AfterValidator(well_formed)]
+
+
 Place = tuple[int | str, ...]
 """Of a mistake: keys and indices from the mapping down."""
 Check = TypeVar("Check", bound=Callable[[Any], Iterator[str]])

@@ -17,6 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from streamer.config import ArrayPayload, Config, InfluxPayload, JsonPayload, Mqtt, NumberPayload, SparkplugPayload
 from streamer.config.base import Place
+from streamer.config.stream import Stream
 from streamer.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
@@ -180,6 +181,13 @@ def reference() -> str:
     return "\n".join([*head, *lines(Config, examples, "")]) + "\n"
 
 
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "thresholds": {"name": "full"},
+    "covariates": {"name": "outdoor", "topics": ["weather/{site}"]},
+}
+"""Values of required keys in sections that are empty by default."""
+
+
 def lines(model: type[BaseModel], examples: dict[str, Any], pad: str) -> list[str]:
     """The lines of one section of the reference, each key below its description."""
     out: list[str] = []
@@ -188,9 +196,10 @@ def lines(model: type[BaseModel], examples: dict[str, Any], pad: str) -> list[st
         out.append(f"{pad}#{note} {field.description}")
         inner = section(field)
         if name == "payload":
-            inner = NumberPayload
+            inner = NumberPayload if model is Stream else None
         if inner is None:
             value = examples[name] if field.is_required() else field.get_default(call_default_factory=True)
+            value = value.model_dump(exclude_unset=True) if isinstance(value, BaseModel) else value
             out.append(f"{pad}{name}: {json.dumps(value, default=str)}")
         elif name == "streams":
             body = lines(inner, examples, pad + "    ")
@@ -208,7 +217,7 @@ def lines(model: type[BaseModel], examples: dict[str, Any], pad: str) -> list[st
 
 def off(name: str, field: FieldInfo, inner: type[BaseModel], pad: str) -> list[str]:
     """The lines of a section, or list of sections, that is empty by default: its keys are comments."""
-    default, shown = field.get_default(call_default_factory=True), lines(inner, {"name": "full"}, "")
+    default, shown = field.get_default(call_default_factory=True), lines(inner, EXAMPLES.get(name, {}), "")
     if default is not None:
         shown = ["-", *(f"  {line}" for line in shown)]
     return [f"{pad}{name}: {json.dumps(default)}", *(f"{pad}  # {line}" for line in shown)]

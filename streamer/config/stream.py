@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
-from streamer.config.base import Section, Ticks, Zone, check_template, label_names, plain, together
+from streamer.config import covariate
+from streamer.config.base import Section, Ticks, Topics, Zone, check_template, label_names, plain, together
+from streamer.config.covariate import Covariate
 from streamer.config.cycles import known_inputs
 from streamer.config.payload import NumberPayload, Payload, SparkplugPayload
 from streamer.config.publish import Publish
@@ -66,7 +68,7 @@ class Stream(Section):
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
     """Name of the stream in logs, metrics and the journal."""
-    topics: Annotated[list[str], Field(min_length=1)]
+    topics: Topics
     """MQTT topic filters; every matching topic is a series. A level {name} is a + that gives the label `name`."""
     payload: Payload = NumberPayload()
     """How a message becomes a sample, or samples of several series."""
@@ -108,6 +110,8 @@ class Stream(Section):
     """Country, or country and subdivision (DE, US-CA), whose public holidays are Sundays in the week; null: none."""
     forecasters: Literal["auto"] | tuple[str, ...] = "auto"
     """Forecasters to mix, by name, beside persistence; auto takes all that the stream can have."""
+    covariates: tuple[Covariate, ...] = ()
+    """What else is known of the ticks that are forecast: weather forecasts, tariffs, plans."""
     model: Model = Model()
     """Sizes of the two networks."""
     publish: Publish = Publish()
@@ -134,21 +138,6 @@ class Stream(Section):
         except NotImplementedError:
             raise ValueError(f"the package holidays knows no {holidays!r}; write DE or US-CA, say") from None
         return holidays
-
-    @field_validator("topics")
-    @classmethod
-    def well_formed(cls, topics: list[str]) -> list[str]:
-        for topic in topics:
-            if topic.startswith("$share/"):
-                raise ValueError(f"{topic!r} would split a series between subscribers: remove $share/…/")
-            names, levels = label_names(topic), plain(topic).split("/")
-            stray = {*plain(topic)} & {"{", "}"}
-            if stray or {*names} & {"topic", "stream"} or len({*names}) < len(names):
-                raise ValueError(f"{topic!r}: {{name}} stands for a whole level, once, and is not topic or stream")
-            bad_hash = any("#" in level and (level != "#" or i != len(levels) - 1) for i, level in enumerate(levels))
-            if not topic or "\0" in topic or bad_hash or any("+" in level and level != "+" for level in levels):
-                raise ValueError(f"{topic!r} is no MQTT topic filter: + must be a whole level, # the whole last level")
-        return topics
 
     @together
     def known_placeholders(self) -> Iterator[str]:
@@ -244,10 +233,19 @@ class Stream(Section):
         if announced and any(lead > self.sizes.horizon for lead in announced.leads or ()):
             yield f"publish.home_assistant.leads: forecasts end {self.sizes.horizon} ticks ahead, at k·p"
 
+    @together
+    def covariates_of_these_series(self) -> Iterator[str]:
+        yield from covariate.mistakes(self.covariates, self.interval, self.sizes.horizon, self.topics)
+
     @property
     def filters(self) -> list[str]:
         """`topics` as MQTT filters, with + in place of each {name}."""
         return [plain(topic) for topic in self.topics]
+
+    @property
+    def subscriptions(self) -> list[str]:
+        """All that is subscribed to: `filters`, and those of the covariates."""
+        return [*self.filters, *covariate.filters(self.covariates)]
 
     @property
     def limits(self) -> tuple[float, float]:
@@ -268,5 +266,5 @@ class Stream(Section):
 
     @property
     def sizes(self) -> Sizes:
-        known = known_inputs(self.season, self.interval) if self.model.form == "residual" else 0
-        return Sizes(d=self.payload.d, c=known, **self.model.model_dump())
+        known = known_inputs(self.season, self.interval) + len(self.covariates)
+        return Sizes(d=self.payload.d, c=known if self.model.form == "residual" else 0, **self.model.model_dump())

@@ -10,6 +10,14 @@ from numpy.typing import NDArray
 from streamer.compiled import compiled
 
 RIDGE = 0.1
+CUT = 1.5
+"""Mean sizes of the errors of a lead at which errors are cut."""
+LEAST_SIZE = 0.1
+"""Least size of errors: on a flat stretch it would end at 0, and nothing could be learned any more."""
+LONG = 500
+"""Ticks over which δ and the sizes of errors are means, once there were as many."""
+WILD = 5.0
+"""Times its mean size that an error may count for in that mean."""
 
 F32 = NDArray[np.float32]
 
@@ -52,3 +60,17 @@ def take_in(factor: F32, phi: F32, projected: F32) -> np.float32:
             projected[i] += u * v
         at += j + 1
     return norm
+
+
+@compiled
+def weighed(w: F32, row: int, k: int, c: int, e: int, phi: F32) -> np.float32:
+    """W_h·φ in four sums, which a processor adds at once."""
+    one = two = three = four = np.float32(0)
+    for j in range(0, len(phi) - 3, 4):
+        one += w[row, k, c, e, j] * phi[j]
+        two += w[row, k, c, e, j + 1] * phi[j + 1]
+        three += w[row, k, c, e, j + 2] * phi[j + 2]
+        four += w[row, k, c, e, j + 3] * phi[j + 3]
+    for j in range(len(phi) // 4 * 4, len(phi)):
+        one += w[row, k, c, e, j] * phi[j]
+    return (one + two) + (three + four)

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from streamer.compiled import compiled
 from streamer.forecast.codes import MOST_8, decoded, encoded, unit_of
-from streamer.forecast.factor import begin_p, take_in
+from streamer.forecast.effects import Effects, Seen, begin_effects, correct_effects, effect, keep_deviations
+from streamer.forecast.factor import CUT, LEAST_SIZE, LONG, WILD, begin_p, take_in, weighed
 from streamer.records import Floats, Ints
 
 LAGS = 8
@@ -17,15 +18,8 @@ SHARES = 1 / MEANS
 COUNT_MEANS = 8
 FEATURES = LAGS - 1 + COUNT_MEANS + 2
 AT_RESIDUAL = FEATURES - 2
-CUT = 1.5
 FIRST_SIZE = 2.0
 """Size of errors, in units of δ, until there are some."""
-LEAST_SIZE = 0.1
-"""Least size of errors: on a flat stretch it would end at 0, and nothing could be learned any more."""
-LONG = 500
-"""Ticks over which δ and the sizes of errors are means, once there were as many."""
-WILD = 5.0
-"""Times its mean size that an error may count for in that mean."""
 STEADY = 3
 """Changes that are seen before anything is learned: δ of fewer is no scale."""
 LARGEST = 1e4
@@ -75,9 +69,13 @@ class Regression(NamedTuple):
 
 @compiled
 def step_all(
-    s: Past, q: Regression, rows: Ints, x: Floats, tick: Ints, fresh: NDArray[np.bool_], usual: Floats, leads: Ints
-) -> None:
-    """One tick of each row: x [b, d]; usual [b, d, E] is what each expert takes for the usual value of its slot."""
+    s: Past, q: Regression, v: Effects, rows: Ints, x: Floats, tick: Ints, fresh: NDArray[np.bool_], usual: Floats,
+    leads: Ints, now: Seen,
+) -> None:  # fmt: skip
+    """One tick of each row: x [b, d]; usual [b, d, E] is what each expert takes for the usual value of its slot.
+
+    now: what is known of covariates.
+    """
     phi, b, h = np.empty(FEATURES, np.float32), np.empty(FEATURES, np.float32), s.scale.shape[1]
     for i in range(len(rows)):
         row, missing, begins = rows[i], np.isnan(x[i, 0]), s.ticks[rows[i]] == 0
@@ -93,14 +91,18 @@ def step_all(
         s.ticks[row] += 1
         if not missing and not anew:
             s.rises[row] += 1
+        if now.expert >= 0 and not v.begun[row]:
+            begin_effects(v, row, q.w, q.size, now.expert)
         for c in range(x.shape[1]):
             value, unknown = residuals(s, row, c, x[i, c], usual[i, c], tick[i]), np.isnan(x[i, c])
-            learn(s, q, row, c, tick[i], leads, steady and not unknown, phi)
+            learn(s, q, v, row, c, tick[i], leads, steady and not unknown, phi, now)
             keep(s, row, c, value, unknown or anew)
             predicts = s.rises[row] >= STEADY and s.delta[row, c] > 0
             s.scale[row, tick[i] % h, c] = s.delta[row, c] if predicts else 0
             if predicts:
                 regress(s, q, row, c, tick[i], phi, b)
+        if now.expert >= 0:
+            keep_deviations(v, now, i, row, tick[i] % h, s.delta)
 
 
 @compiled
@@ -143,16 +145,18 @@ def ago(slot: int, ticks: int, size: int) -> int:
 
 
 @compiled
-def learn(s: Past, q: Regression, row: int, c: int, tick: int, leads: Ints, teaches: bool, phi: F32) -> None:
+def learn(
+    s: Past, q: Regression, v: Effects, row: int, c: int, tick: int, leads: Ints, teaches: bool, phi: F32, now: Seen
+) -> None:
     """Let the means behind follow, and if the tick teaches correct W_h of each lead by the error of its prediction."""
     long, h = s.residuals.shape[3], s.scale.shape[1]
-    now, slot = tick % long, tick % h
+    here, slot = tick % long, tick % h
     phi[FEATURES - 1] = 1
     for k in range(len(leads)):
         origin = tick - leads[k]
         if origin < s.since[row]:
             continue
-        then, at = ago(now, leads[k], long), ago(slot, leads[k], h)
+        then, at = ago(here, leads[k], long), ago(slot, leads[k], h)
         value, per = s.residuals[row, c, 0, then], inverse(s.scale[row, at, c])
         least = np.float32(1) / np.float32(s.ticks[row] - leads[k])
         for j in range(COUNT_MEANS):
@@ -167,6 +171,9 @@ def learn(s: Past, q: Regression, row: int, c: int, tick: int, leads: Ints, teac
             describe(s, row, c, e, then, origin - s.since[row], per, phi)
             moved = (s.newest[row, c, e] - s.residuals[row, c, e, then]) * per
             correct(q, row, c, k, e, at, moved, phi)
+            if e == now.expert:
+                gain, unit = q.gain[row, at, c, e], q.unit[row, at, c, e]
+                correct_effects(v, now, row, k, c, at, moved, per, q.met[row, k, c], phi, gain, unit)
 
 
 @compiled
@@ -184,20 +191,6 @@ def correct(q: Regression, row: int, c: int, k: int, e: int, slot: int, moved: n
         q.w[row, k, c, e, j] = held + decoded(np.float32(q.gain[row, slot, c, e, j]), cut)
     size += (min(abs(error), np.float32(WILD) * size) - size) / min(q.met[row, k, c], np.float32(LONG))
     q.size[row, k, c, e] = max(size, np.float32(LEAST_SIZE)) if sound else np.float32(FIRST_SIZE)
-
-
-@compiled
-def weighed(w: F32, row: int, k: int, c: int, e: int, phi: F32) -> np.float32:
-    """W_h·φ in four sums, which a processor adds at once."""
-    one = two = three = four = np.float32(0)
-    for j in range(0, FEATURES - 3, 4):
-        one += w[row, k, c, e, j] * phi[j]
-        two += w[row, k, c, e, j + 1] * phi[j + 1]
-        three += w[row, k, c, e, j + 2] * phi[j + 2]
-        four += w[row, k, c, e, j + 3] * phi[j + 3]
-    for j in range(FEATURES // 4 * 4, FEATURES):
-        one += w[row, k, c, e, j] * phi[j]
-    return (one + two) + (three + four)
 
 
 @compiled
@@ -265,10 +258,13 @@ def regress(s: Past, q: Regression, row: int, c: int, tick: int, phi: F32, proje
 
 
 @compiled
-def steps_all(s: Past, q: Regression, rows: Ints, tick: Ints, left: Ints, right: Ints, share: Floats) -> F32:
-    """δ·W_h·φ of these rows at all leads, [E, b, h, d], straight lines between those of the grid."""
+def steps_all(
+    s: Past, q: Regression, v: Effects, rows: Ints, tick: Ints, left: Ints, right: Ints, share: Floats, now: Seen
+) -> F32:
+    """δ·W_h·φ of these rows at all leads, [E, b, h, d], straight lines between those of the grid; with covariates, what
+    is known of which at the h leads is in `now`, [E + 1, b, h, d]."""
     d, experts, leads, h = s.x.shape[1], s.newest.shape[2], q.w.shape[1], len(left)
-    out = np.full((experts, len(rows), h, d), np.nan, np.float32)
+    out = np.full((experts + (now.expert >= 0), len(rows), h, d), np.nan, np.float32)
     phi, at = np.empty(FEATURES, np.float32), np.empty(leads, np.float32)
     for i in range(len(rows)):
         row = rows[i]
@@ -282,4 +278,13 @@ def steps_all(s: Past, q: Regression, rows: Ints, tick: Ints, left: Ints, right:
                 for j in range(h):
                     t = np.float32(share[j])
                     out[e, i, j, c] = at[left[j]] * (1 - t) + at[right[j]] * t
+                if e != now.expert or not v.begun[row]:
+                    continue
+                for k in range(leads):
+                    at[k] = weighed(v.w, row, k, c, 0, phi) * s.delta[row, c]
+                for j in range(h):
+                    t = np.float32(share[j])
+                    steps = at[left[j]] * (1 - t) + at[right[j]] * t
+                    ends, delta = (left[j], right[j]), s.delta[row, c]
+                    out[experts, i, j, c] = steps + effect(v, now, row, tick[i] % h, i, c, j, ends, t, delta)
     return out

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from streamer.compiled import compiled
 from streamer.config import Stream
+from streamer.forecast.covariates import Covariates
 from streamer.forecast.factor import packed
 from streamer.forecast.leads import LeadGrid, grid_of
 from streamer.forecast.least_squares import COUNT_MEANS, FEATURES, LAGS, Past, Regression, step_all, steps_all
@@ -35,11 +36,13 @@ class LinearExperts(Rows):
     residuals: F32
     newest: F32
     behind: F32
+    delta: F32
 
     def __init__(self, config: Stream, seasons: Seasons) -> None:
         d, h, self.seasons = config.sizes.d, config.sizes.horizon, seasons
         self.grid = LeadGrid(grid_of(h), h)
         self.asked: tuple[TickBatch | None, F32] = None, np.zeros(0, np.float32)
+        self.covariates = Covariates(config, seasons, self.grid.leads, FEATURES)
         experts, leads, f32, i64 = 1 + len(seasons.calendar.cycles), len(self.grid.leads), np.float32, np.int64
         super().__init__(
             ticks=Column(dtype=i64),
@@ -74,7 +77,8 @@ class LinearExperts(Rows):
         """Learn from the truths of these ticks, then take them in; a missing one is held at what its slot suggests."""
         usual = np.zeros((len(batch.rows), *self.newest.shape[1:]))
         usual[..., 1:] = self.seasons.usual_at(batch.rows, self.seasons.now(batch)).swapaxes(1, 2)
-        step_all(*self.state, batch.rows, batch.x, batch.tick, batch.fresh, usual, self.grid.leads)
+        now, effects = self.covariates.take_in(batch), self.covariates.state
+        step_all(*self.state, effects, batch.rows, batch.x, batch.tick, batch.fresh, usual, self.grid.leads, now)
 
     def move(self, rows: Ints, by: Floats) -> None:
         """All past values of these rows are higher by so much, [b, d]."""
@@ -91,15 +95,19 @@ class LinearExperts(Rows):
         self.origin[rows] = origin
 
     def steps(self, batch: TickBatch) -> F32:
-        """What each expert adds to its base, [E, b, h, d], NaN without a scale yet; the forecasters ask in turn."""
+        """What each expert adds to its base, [E, b, h, d], NaN without a scale yet; the forecasters ask in turn.
+
+        The last is that with covariates, where there are any.
+        """
         if self.asked[0] is not batch:
-            grid = self.grid
-            self.asked = batch, steps_all(*self.state, batch.rows, batch.tick, grid.left, grid.right, grid.share)
+            grid, coming, effects = self.grid, self.covariates.coming(batch), self.covariates.state
+            steps = steps_all(*self.state, effects, batch.rows, batch.tick, grid.left, grid.right, grid.share, coming)
+            self.asked = batch, steps
         return self.asked[1]
 
-    def forecast(self, batch: TickBatch, expert: int) -> Floats:
-        """What one expert says, [b, h, d]; NaN where there is no scale yet."""
-        rows, steps = batch.rows, self.steps(batch)[expert]
+    def forecast(self, batch: TickBatch, expert: int, *, covariates: bool = False) -> Floats:
+        """What one expert says, perhaps with covariates, [b, h, d]; NaN where there is no scale yet."""
+        rows, steps = batch.rows, self.steps(batch)[-1 if covariates else expert]
         value = self.origin[rows] + self.x[rows]
         if not expert:
             plain: Floats = value[:, None] + steps
@@ -123,12 +131,12 @@ def add_usual(value: Floats, now: Floats, steps: F32, usual: Floats) -> Floats:
 
 
 class Linear(Rows):
-    """One of the linear experts as a forecaster; the state is in `LinearExperts`."""
+    """One of the linear experts as a forecaster, perhaps with covariates; the state is in `LinearExperts`."""
 
     version = 0
 
-    def __init__(self, name: str, experts: LinearExperts, expert: int) -> None:
-        self.name, self.experts, self.expert = name, experts, expert
+    def __init__(self, name: str, experts: LinearExperts, expert: int, *, covariates: bool = False) -> None:
+        self.name, self.experts, self.expert, self.covariates = name, experts, expert, covariates
         super().__init__()
 
     def fit(self) -> None:
@@ -138,4 +146,4 @@ class Linear(Rows):
         """The experts are stepped together."""
 
     def forecast(self, batch: TickBatch) -> Floats:
-        return self.experts.forecast(batch, self.expert)
+        return self.experts.forecast(batch, self.expert, covariates=self.covariates)

@@ -54,13 +54,15 @@ class NetworkForecaster(Rows):
         sizes = network.sizes
         if not isinstance(network, Residual):
             return cls(network, Scale(sizes.d, config.first_training), version, created)
-        return cls(network, Running(sizes.d), version, created, Known(config, sizes) if sizes.c else None)
+        return cls(network, Running(sizes.d), version, created, Known.of(config, sizes) if sizes.c else None)
 
     def fit(self) -> list[Any]:
         return [self.network.sizes.fingerprint(), self.version]
 
     def grow(self, rows: int) -> None:
         self.scale.grow(rows)
+        if self.known is not None:
+            self.known.grow(rows)
         super().grow(rows)
 
     def renew(self, rows: Ints) -> None:
@@ -68,7 +70,8 @@ class NetworkForecaster(Rows):
         super().renew(rows)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        return {**super().arrays(), **self.scale.arrays()}
+        known = {} if self.known is None else self.known.arrays()
+        return {**super().arrays(), **self.scale.arrays(), **known}
 
     @torch.inference_mode()
     def step(self, batch: TickBatch) -> None:
@@ -97,7 +100,7 @@ class NetworkForecaster(Rows):
     def forecast(self, batch: TickBatch) -> Floats:
         rows = batch.rows
         h, d = self.network.sizes.horizon, self.network.sizes.d
-        coming = None if self.known is None else self.known.coming(batch.tick, batch.time)
+        coming = None if self.known is None else self.known.coming(batch)
         out = np.empty((len(rows), h, d), np.float32)
         for at, loop in self.tiles(rows):
             known = loop.u[None][:0]
@@ -112,11 +115,11 @@ class NetworkForecaster(Rows):
         if self.known is None:
             return None
         if not self.known.interval:
-            return self.known.next(batch.tick, batch.time)
+            return self.known.next(batch, batch.time)
         missed = np.isnan(batch.time + batch.arrived)
         time = np.where(missed, self.time[batch.rows] + self.known.interval, batch.time) if missed.any() else batch.time
         self.time[batch.rows] = time
-        return self.known.next(batch.tick, time)
+        return self.known.next(batch, time)
 
     def ahead(self, loop: Loop, h: int, known: F32) -> F32:
         """The next h values of the states in a loop, [h, t, d, w], until the next call."""

@@ -53,6 +53,8 @@ class Shared:
         yield self.guard
         yield from self.always
         yield from self.used
+        if self.experts in self.used and self.experts.covariates.names:
+            yield self.experts.covariates
 
     def step(self, believed: TickBatch) -> None:
         """Take in one tick of each row: what the guard believes of it.
@@ -80,10 +82,12 @@ def seasonal(shared: Shared) -> Iterator[Forecaster]:
 
 
 def linear(shared: Shared) -> Iterator[Forecaster]:
-    """One without a cycle and one for each."""
+    """One without a cycle and one for each, and one with covariates."""
     names = ["linear", *(f"linear-{cycle.name}" for cycle in shared.seasons.calendar.cycles)]
     for i, name in enumerate(names):
         yield Linear(name, shared.experts, i)
+    if (with_covariates := shared.experts.covariates).names:
+        yield Linear("linear-covariates", shared.experts, with_covariates.expert, covariates=True)
 
 
 FORECASTERS: dict[str, Callable[[Stream, Shared], Forecaster | Iterator[Forecaster]]] = {

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from streamer.config import Stream
 from streamer.errors import Rejected
+from streamer.ingest.covariates import Covariates
 from streamer.ingest.decode import Decoded, decoder
 from streamer.ingest.gather import Gather
 from streamer.ingest.grid import NO_LABELS
@@ -21,7 +22,7 @@ class Intake:
     """What the configuration of a stream says of its messages.
 
     multiseries: reads those that hold several series. gather: what is known of ticks that are open, and of counters;
-    None where every reading is a sample.
+    None where every reading is a sample. covariates: how messages about them are read; None where there are none.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -29,6 +30,7 @@ class Intake:
         self.labelled = stream.filters != stream.topics
         self.decode, self.multiseries = decoder(stream.payload), multiseries(stream.payload, stream.max_series)
         self.gather = Gather(stream) if stream.aggregation or stream.difference else None
+        self.covariates = Covariates(stream) if stream.covariates else None
         self.measure = unmeasured if stream.counted else measure(stream)
         self.max_ahead = math.inf if stream.max_ahead is None else stream.max_ahead
         self.max_behind = math.inf if stream.max_behind is None else stream.max_behind

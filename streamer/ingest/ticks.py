@@ -8,12 +8,14 @@ is a whole interval past it.
 import heapq
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
 from streamer.ingest.grid import Grid, Series
+from streamer.ingest.outlook import Outlook, Told
 from streamer.records import TickBatch
 
 LARGEST = 512
@@ -60,17 +62,34 @@ class Filled(NamedTuple):
             yield self.row, self.missing, tick, self.anchor + tick * self.interval, False, np.nan
 
 
+class Telling(NamedTuple):
+    """What a row is told of a covariate once its ticks before are stepped."""
+
+    row: int
+    outlook: Outlook
+    told: Told
+
+    def ticks(self) -> Iterator[Cells]:
+        """None; it is taken in when its turn comes."""
+        self.outlook.take_in(self.row, self.told)
+        yield from ()
+
+
+Waiting = Sample | Filled | Telling
+
+
 class TickBatcher:
     """Accepted samples of one stream, and ticks filled between them, in tick batches of at most one tick per series.
 
     One message can lead to `max_gap` ticks of every series, so ticks wait as `Sample` and `Filled`, by row, and are
     told one by one when their batch is made. quiet: the series of a stream whose ticks are filled. bridged: missing
     ticks before the samples that wait, by row: those of one series are stepped one after the other, and others wait.
+    outlook: what is known of covariates, None for a stream without any.
     """
 
-    def __init__(self, d: int, grid: Grid) -> None:
-        self.missing, self.grid, self.quiet = (np.nan,) * d, grid, Quiet(grid)
-        self.waiting: dict[int, list[Sample | Filled]] = {}
+    def __init__(self, d: int, grid: Grid, outlook: Outlook | None = None) -> None:
+        self.missing, self.grid, self.quiet, self.outlook = (np.nan,) * d, grid, Quiet(grid), outlook
+        self.waiting: dict[int, list[Waiting]] = {}
         self.bridged: dict[int, int] = {}
 
     def crowded(self, row: int, gap: int) -> bool:
@@ -93,17 +112,26 @@ class TickBatcher:
         series.fill(count)
         self.put(Filled(series.row, numbers, self.missing, series.anchor, self.grid.interval))
 
-    def put(self, ticks: Sample | Filled) -> None:
+    def tell(self, row: int, told: Told) -> None:
+        """What the ticks of this row that are still to come know of a covariate."""
+        assert self.outlook is not None
+        self.put(Telling(row, self.outlook, told))
+
+    def put(self, ticks: Waiting) -> None:
         """Ticks after those that wait of this row."""
         self.waiting.setdefault(ticks.row, []).append(ticks)
 
     def take(self) -> Iterator[TickBatch]:
         """The ticks that wait, in tick batches, each made when it is asked for."""
         waiting, self.waiting, self.bridged = self.waiting, {}, {}
-        return unrolled(waiting)
+        return map(self.with_outlook, unrolled(waiting)) if self.outlook else unrolled(waiting)
+
+    def with_outlook(self, batch: TickBatch) -> TickBatch:
+        """The same with what is known of covariates, as far as there are any."""
+        return replace(batch, u=self.outlook.at(batch.rows, batch.tick)) if self.outlook else batch
 
 
-def unrolled(waiting: dict[int, list[Sample | Filled]]) -> Iterator[TickBatch]:
+def unrolled(waiting: dict[int, list[Waiting]]) -> Iterator[TickBatch]:
     """What waits of each row, a tick of all of them after the other."""
     going = {row: chain.from_iterable(one.ticks() for one in some) for row, some in waiting.items()}
     while going:

@@ -1,10 +1,16 @@
 """What a batch of messages adds to the journal, and what it led to."""
 
 import struct
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from streamer.ingest.covariates import Saying
 from streamer.ingest.grid import Series
+from streamer.ingest.outlook import Told
 from streamer.records import Outgoing
+from streamer.store.covariates import PLACE, Row
 from streamer.store.journal import Source
 from streamer.store.samples import SampleRow
 from streamer.stream.state import StreamState
@@ -22,7 +28,13 @@ class Accepted:
     anchors: list[tuple[float, int]] = field(default_factory=list)
     deliveries: dict[int, bytes] = field(default_factory=dict)
     readings: dict[StreamState, list[Record]] = field(default_factory=dict)
+    told: dict[StreamState, list[Row]] = field(default_factory=dict)
     new_session: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the journal is to have nothing of it."""
+        return not (self.samples or self.readings or self.told or self.new_session)
 
     def place(
         self,
@@ -33,12 +45,23 @@ class Accepted:
         arrived: float,
         back: bool = False,
     ) -> None:
-        """One sample, on the grid of its series. Raises Rejected."""
-        anchor = series.anchor
+        """One sample, on the grid of its series; the first brings what is known of covariates. Raises Rejected."""
+        anchor, begins = series.anchor, series.tick < 0
         stream.accept(series, values, time, arrived, back)
         self.samples.append((series.ident, series.sampled, series.time, struct.pack(f"<{len(values)}d", *values)))
         if series.anchor != anchor:
             self.anchors.append((series.anchor, series.ident))
+        if begins and stream.intake.covariates:
+            for saying in stream.intake.covariates.known(series.labels):
+                self.tell(stream, saying, [series])
+
+    def tell(self, stream: StreamState, saying: Saying, some: Iterable[Series]) -> None:
+        """What a message says of a covariate, to those of these series that it is for."""
+        told = [one for one in some if one.tick >= 0 and saying.concerns(one.labels)]
+        for one in told:
+            stream.tell(one, Told(saying.column, one.tick, one.anchor, saying.points))
+        places = np.array([(one.ident, one.tick, one.anchor) for one in told], PLACE)
+        self.told.setdefault(stream, []).append(Row(saying.name, saying.topic, saying.whole, saying.points, places))
 
     def gather(self, stream: StreamState, record: Record) -> None:
         """A reading that became part of an open tick, or a tick that the clock closed."""

@@ -18,12 +18,18 @@ from streamer.lanes.retention import Kept, Retention
 from streamer.lanes.routing import Routing, holds
 from streamer.records import Message, MessageBatch, Outgoing
 from streamer.resume.snapshot import capture
+from streamer.store import covariates as told_to
 from streamer.store import gathered
 from streamer.store.journal import Journal, SeriesRow
 from streamer.store.snapshots import Snapshot
 from streamer.stream.state import StreamState
 
 log = logging.getLogger("streamer.ingest")
+
+
+def too_large(message: Message, most: int) -> Rejected:
+    """A payload that is not even read."""
+    return Rejected("too_large", f"{len(message.payload)} bytes; mqtt.max_payload is {most}")
 
 
 class FastLane:
@@ -127,21 +133,38 @@ class FastLane:
             self.open = Accepted()
         route = self.routing.routes.get(message.topic)
         stream = route.stream if route else self.routing.select(message.topic)
+        told = [self.tell(one, message, self.open) for one in self.routing.informed]
         if stream is None:
-            self.unrouted += 1
-            self.admission.leave(message.topic)
+            if not any(told):
+                self.unrouted += 1
+                self.admission.leave(message.topic)
             return
         try:
             if route is None:
                 self.routing.check(message.topic)
             if len(message.payload) > self.max_payload:
-                raise Rejected("too_large", f"{len(message.payload)} bytes; mqtt.max_payload is {self.max_payload}")
+                raise too_large(message, self.max_payload)
             if stream.intake.multiseries is None:
                 self.take(stream, route.series if route else None, message, self.open)
             else:
                 self.take_multiseries(stream, stream.intake.multiseries.read(message), message, self.open)
         except Rejected as rejected:
             self.admission.reject(stream, message.topic, rejected)
+
+    def tell(self, stream: StreamState, message: Message, accepted: Accepted) -> bool:
+        """Whether a message is about covariates of a stream: what it says is told to the series, or counted."""
+        covariates = stream.intake.covariates
+        if covariates is None or not covariates.takes(message.topic):
+            return False
+        if len(message.payload) > self.max_payload:
+            self.admission.reject(stream, message.topic, too_large(message, self.max_payload))
+            return True
+        for one in covariates.say(message):
+            if isinstance(one, Rejected):
+                self.admission.reject(stream, message.topic, one)
+            else:
+                accepted.tell(stream, one, stream.series)
+        return True
 
     def take(self, stream: StreamState, series: Series | None, message: Message, accepted: Accepted) -> None:
         """A message that is one sample. Raises Rejected."""
@@ -207,7 +230,7 @@ class FastLane:
 
     def commit(self, accepted: Accepted) -> None:
         """Journal what was accepted. Raises StateError; where it failed it may be called again."""
-        if not accepted.samples and not accepted.readings and not accepted.new_session:
+        if accepted.is_empty:
             return
         with self.journal.transaction():
             if accepted.new_session:
@@ -221,6 +244,10 @@ class FastLane:
                 assert stream.gather is not None
                 whole = stream.gather.whole() if stream.gather.grown else None
                 gathered.write(self.journal, stream.name, stream.gather.fit, orjson.dumps(readings), whole)
+            for stream, rows in accepted.told.items():
+                assert stream.ticks.outlook
+                stream.ticks.outlook.noted(told_to.write(self.journal, stream.name, rows))
+                told_to.trim(self.journal, stream.name, rows, *self.retention.told(stream))
             if accepted.deliveries:
                 self.journal.deliver(accepted.deliveries)
             self.journal.trim(self.retention.surplus(len(accepted.samples)))

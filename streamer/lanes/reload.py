@@ -30,7 +30,7 @@ FIXED = ("mqtt", "state", "metrics")
 
 def filters_of(config: Config) -> list[str]:
     """The topic filters to subscribe to."""
-    return widest(topic for stream in config.streams for topic in stream.filters)
+    return widest(topic for stream in config.streams for topic in stream.subscriptions)
 
 
 class Reloader:

@@ -16,17 +16,20 @@ TRIM_EVERY = 16
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The snapshots of all streams at one moment: version by stream, tick by series id."""
+    """The snapshots of all streams at one moment: version by stream, tick by series id; the newest message about
+    covariates by stream."""
 
     versions: Mapping[str, int]
     ticks: Mapping[int, int]
+    told: Mapping[str, int]
 
     @classmethod
     def of(cls, snapshots: Mapping[str, Snapshot]) -> Self:
         ticks: dict[int, int] = {}
         for one in snapshots.values():
             ticks |= zip(*(one.arrays[f"series.{name}"].tolist() for name in ("ident", "tick")), strict=True)
-        return cls({name: one.about["version"] for name, one in snapshots.items()}, ticks)
+        versions, told = ({name: one.about[key] for name, one in snapshots.items()} for key in ("version", "told"))
+        return cls(versions, ticks, told)
 
 
 class Retention:
@@ -60,6 +63,11 @@ class Retention:
                     after = self.kept[0].ticks.get(series.ident, -1) + 1
                     rows[series.ident] = min(outside, stream.promotions.needed(series.ident, after))
         return list(rows.items())
+
+    def told(self, stream: StreamState) -> tuple[int, int]:
+        """How many messages stay of each topic of a covariate, and the newest of all that may go."""
+        oldest = self.kept[0].told.get(stream.name, 0) if len(self.kept) == KEPT else 0
+        return stream.config.retrain.window, oldest
 
     def round_robin(self) -> Iterator[tuple[StreamState, Series]]:
         """All series, over and over."""

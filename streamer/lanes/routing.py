@@ -34,7 +34,7 @@ class Route:
 class Routing:
     """All streams, in the order of the configuration, and the routes of the topics that gave a sample.
 
-    claimed: hashes of the topics that series publish on.
+    claimed: hashes of the topics that series publish on. informed: the streams with covariates.
     """
 
     def __init__(self, streams: Sequence[StreamState]) -> None:
@@ -43,6 +43,7 @@ class Routing:
     def take_over(self, streams: Sequence[StreamState]) -> None:
         """From now on these streams, with the series they hold."""
         self.streams = streams
+        self.informed = [stream for stream in streams if stream.intake.covariates]
         held = [(stream, one) for stream in streams if not stream.intake.multiseries for one in stream.series]
         self.routes = {one.topic: Route(stream, one) for stream, one in held if select(one.topic, streams) is stream}
         self.claimed = {

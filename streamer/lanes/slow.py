@@ -164,6 +164,8 @@ class SlowLane:
             interval=stream.config.interval,
             timezone=stream.config.timezone,
             holidays=stream.config.holidays,
+            covariates=[one.model_dump(mode="json") for one in stream.config.covariates],
+            aggregated=stream.config.aggregation is not None,
             held_out=training.held_out,
             device=training.device,
             threads=training.threads or usual_threads(len(os.sched_getaffinity(0))),

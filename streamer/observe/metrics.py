@@ -25,6 +25,7 @@ from streamer.lanes.fast import FastLane
 from streamer.models import KINDS
 from streamer.mqtt.link import Link
 from streamer.observe.bands import band_metrics, bound_metrics, surprise_metrics
+from streamer.observe.covariates import covariate_metrics
 from streamer.observe.thresholds import threshold_metrics
 from streamer.records import Floats
 from streamer.stream.counts import LATENCIES
@@ -83,6 +84,7 @@ class Readings(Collector):
         yield from self.error_metrics()
         yield from band_metrics(self.streams)
         yield from surprise_metrics(self.streams)
+        yield from covariate_metrics(self.streams)
         yield from self.training_metrics()
         yield from threshold_metrics(self.streams, self.per_series)
         if self.per_series:

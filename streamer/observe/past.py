@@ -16,6 +16,7 @@ from streamer.observe import answers
 from streamer.observe.views import forecasts
 from streamer.records import ForecastBatch, TickBatch
 from streamer.resume.fold import conclude, replay
+from streamer.resume.retold import Retold
 from streamer.store.database import failures
 from streamer.store.journal import Journal
 from streamer.store.outcomes import outcomes_after
@@ -104,10 +105,10 @@ def fold(of: Origin, begin: int, seen: Recorder, journal: Journal) -> list[int]:
     """The samples after a tick, and all trainings, in their order: the versions of these. Raises TooLong."""
     stream = StreamState(of.config, Metrics(leads=of.leads), observer=seen)
     series, halt = stream.add(of.ident, of.topic, of.part), threading.Event()
-    outcomes = outcomes_after(journal, stream.name, of.config.sizes, 0)
+    outcomes, retold = outcomes_after(journal, stream.name, of.config.sizes, 0), Retold.of(stream, journal)
 
     def until(last: dict[int, int]) -> None:
-        replay(stream, {of.ident: max(begin, series.tick)}, last, journal, halt)
+        replay(stream, {of.ident: max(begin, series.tick)}, last, journal, halt, retold)
 
     for outcome in outcomes:
         span = outcome.spans.get(of.ident)

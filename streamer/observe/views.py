@@ -18,7 +18,7 @@ from streamer.observe import answers
 from streamer.observe.rejections import rejection
 from streamer.observe.words import better, ended, next_training
 from streamer.publish.digits import rounded
-from streamer.records import Floats, ForecastBatch, Ints, TickBatch
+from streamer.records import Floats, ForecastBatch, Ints
 from streamer.stream.state import StreamState
 
 NOTHING_PROMISED = Promise({}, {}, {}, {})
@@ -104,11 +104,7 @@ def mean(some: Floats) -> Floats:
 
 def peeked(stream: StreamState, rows: Ints) -> ForecastBatch:
     """The newest forecasts of these rows, of all models, as they were made. Nothing is kept of it."""
-    series = [stream.series[row] for row in rows.tolist()]
-    tick = np.array([one.tick for one in series], np.int64)
-    time = np.array([stream.grid.time(one) for one in series])
-    x, b = stream.panel.newest[rows], len(rows)
-    return stream.panel.repeat(TickBatch(rows, x, tick, time, np.zeros(b, np.bool_), time))
+    return stream.panel.repeat(stream.standing(rows))
 
 
 def forecasts(stream: StreamState, batch: ForecastBatch) -> list[answers.Forecast]:

@@ -19,6 +19,7 @@ from streamer.forecast.network import NetworkForecaster
 from streamer.models import KINDS
 from streamer.records import ForecastBatch, Kind, Outgoing
 from streamer.resume import snapshot
+from streamer.resume.retold import Retold
 from streamer.store import gathered
 from streamer.store.journal import Journal, SeriesRow
 from streamer.store.outcomes import TrainingOutcome, newest_network, outcomes_after, outgrown
@@ -130,13 +131,13 @@ def catch_up(
     for row in known.values():
         if row.ident not in held:
             stream.add(row.ident, row.topic, row.part)
-    samples = 0
+    samples, retold = 0, Retold.of(stream, journal)
     for outcome in outcomes_after(journal, stream.name, stream.config.sizes, stream.promotions.version):
         spans = outcome.spans
         last = {one.ident: spans[one.ident].last if one.ident in spans else -1 for one in stream.series}
-        samples += replay(stream, {}, last, journal, halt, untold).samples
+        samples += replay(stream, {}, last, journal, halt, retold, untold).samples
         conclude(stream, outcome, journal, halt)
-    replayed = replay(stream, {}, {}, journal, halt, untold)
+    replayed = replay(stream, {}, {}, journal, halt, retold, untold)
     return Replayed(samples + replayed.samples, replayed.rows)
 
 
@@ -161,7 +162,7 @@ def resume_without_snapshot(
         networks |= readable(model, created.get(model.version, 0.0), stream)
     if outcomes:
         stream.conclude(networks, outcomes[-1].version)
-    replayed = replay(stream, before, {}, journal, halt)
+    replayed = replay(stream, before, {}, journal, halt, Retold.of(stream, journal))
     for series in stream.series:
         row = known[series.ident]
         span = outcomes[-1].spans.get(series.ident) if outcomes else None
@@ -182,6 +183,7 @@ def replay(
     until: Mapping[int, int],
     journal: Journal,
     halt: threading.Event,
+    retold: Retold,
     untold: Untold = NOTHING_UNTOLD,
 ) -> Replayed:
     """Samples of all series after a tick, by default that they stand at, to a tick, by default their last.
@@ -195,22 +197,24 @@ def replay(
         for ident, series in list(going.items()):
             ticks, times, values = journal.between(ident, reached[ident], until.get(ident, NEWEST), CHUNK)
             for tick, moment, x in zip(ticks, times, values.tolist(), strict=True):
+                retold.tell(stream, series, tick)
                 stream.replay_sample(series, tick, moment, tuple(x))
             replayed.add(series.row, len(ticks))
             reached[ident] = series.tick
             if len(ticks) < CHUNK:
                 del going[ident]
         untold.collect(stream, stream.advance())
-    if stream.grid.fill:
-        fill_until(stream, until)
+    finish(stream, until, retold)
     return replayed
 
 
-def fill_until(stream: StreamState, until: Mapping[int, int]) -> None:
-    """Fill series, by id, up to these ticks."""
+def finish(stream: StreamState, until: Mapping[int, int], retold: Retold) -> None:
+    """Tell and fill series, by id, up to these ticks; by default tell all that they were told."""
     for one in stream.series:
         if one.tick >= 0:
-            stream.fill_up(one, until.get(one.ident, -1))
+            retold.tell(stream, one, until.get(one.ident, NEWEST))
+            if stream.grid.fill:
+                stream.fill_up(one, until.get(one.ident, -1))
     NOTHING_UNTOLD.collect(stream, stream.advance())
 
 

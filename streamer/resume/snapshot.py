@@ -11,7 +11,7 @@ from streamer.ingest.grid import Series
 from streamer.ingest.topics import joined
 from streamer.models import KINDS, Kind
 from streamer.resume.migrate import FORMAT, migrated
-from streamer.store import snapshots
+from streamer.store import covariates, snapshots
 from streamer.store.journal import Journal, SeriesRow
 from streamer.store.outcomes import network, newest_version
 from streamer.store.snapshots import Snapshot
@@ -38,6 +38,7 @@ def capture(stream: StreamState) -> Snapshot:
         "parts": parts,
         "networks": {kind: network.version for kind, network in stream.panel.networks.items()},
         "version": stream.promotions.version,
+        "told": stream.ticks.outlook.until if stream.ticks.outlook else 0,
         "schedule": stream.schedule.state(),
     }
     return Snapshot(about, arrays)
@@ -82,6 +83,8 @@ def fault_of(snapshot: Snapshot, stream: StreamState, known: Mapping[int, Series
         return "the interval, the value or d has changed"
     if about["version"] > newest_version(journal, stream.name):
         return "the journal lacks a training that it knows of"
+    if about.get("told", 0) > covariates.newest(journal, stream.name):
+        return "the journal, as after a power cut, lacks messages about covariates that it knows of"
     if any(tick > known[ident].tick for ident, tick in sampled(snapshot) if ident in known):
         return "the journal, as after a power cut, lacks samples that it knows of"
     return None
@@ -108,6 +111,8 @@ def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow]
     if about["version"]:
         stream.conclude(networks, about["version"])
     stream.schedule.restore(about["schedule"]["failures"])
+    if stream.ticks.outlook:
+        stream.ticks.outlook.noted(about.get("told", 0))
     stream.recount_growth()
     if gone := sorted({*about["parts"]} - {part.name for part in stream.parts()}):
         log.warning("dropped stream=%s parts=%s: the configuration has changed", stream.name, ",".join(gone))

@@ -149,6 +149,19 @@ CREATE TABLE readings ( -- of ticks that are open, batch by batch, and of counte
   checksum INTEGER NOT NULL
 ) STRICT;
 """,
+    """
+CREATE TABLE covariates ( -- what their messages said, in the order in which they came
+  id INTEGER PRIMARY KEY,
+  stream TEXT NOT NULL,
+  name TEXT NOT NULL, -- of the covariate
+  topic TEXT NOT NULL,
+  whole INTEGER NOT NULL, -- 1: all that is known on the topic; 0: values beside those before
+  points BLOB NOT NULL, -- of each value: time, value (float64), little-endian
+  places BLOB NOT NULL, -- of each series told: id, tick that it stood at (int64), time of its tick 0 (float64)
+  checksum INTEGER NOT NULL
+) STRICT;
+CREATE INDEX covariates_of ON covariates (stream, name, topic);
+""",
 )
 """Step i migrates version i to version i + 1; a step that was released never changes."""
 

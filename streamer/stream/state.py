@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from streamer.forecast.panel import Panel
 from streamer.ingest.gather import Gather
 from streamer.ingest.grid import Grid, Series, SeriesIndex
 from streamer.ingest.intake import Intake
+from streamer.ingest.outlook import Told, outlook_of
 from streamer.ingest.ticks import TickBatcher
 from streamer.ingest.times import Doubled
 from streamer.models import Kind
@@ -22,20 +22,11 @@ from streamer.publish.outlet import Outlet
 from streamer.records import ForecastBatch, Ints, Outgoing, TickBatch
 from streamer.store.journal import Source
 from streamer.stream.counts import Counts
+from streamer.stream.observer import Observer
 from streamer.stream.promotions import Promotions
 from streamer.stream.schedule import Cause, Schedule
 
 log = logging.getLogger("streamer.ingest")
-
-
-class Observer(Protocol):
-    """Somebody who watches a stream, such as a backtest."""
-
-    def scored(self, stream: "StreamState", batch: TickBatch) -> None:
-        """What was predicted for these ticks has been scored, and is in `panel.scores.matured`."""
-
-    def forecast(self, stream: "StreamState", batch: ForecastBatch) -> None:
-        """These forecasts are about to be published."""
 
 
 class StreamState:
@@ -64,7 +55,7 @@ class StreamState:
         self.grid = Grid(config.interval, config.max_gap, config.fill is not None)
         self.intake = Intake(config)
         self.index = SeriesIndex(self.intake.multiseries is not None or self.gather is not None)
-        self.ticks = TickBatcher(config.sizes.d, self.grid)
+        self.ticks = TickBatcher(config.sizes.d, self.grid, outlook_of(config))
         self.panel = Panel.begin(config, metrics)
         self.schedule = Schedule(config)
         self.promotions = Promotions()
@@ -101,6 +92,8 @@ class StreamState:
         yield from self.panel.parts()
         yield self.schedule.drift
         yield from self.outlet.parts()
+        if self.ticks.outlook:
+            yield self.ticks.outlook
 
     def targets(self, topic: str, part: str = "") -> list[str]:
         """The topics of a new series' messages. Raises Rejected (name) where brokers would not take them."""
@@ -176,6 +169,12 @@ class StreamState:
         self.ticks.add(series, values, series.replay(tick, time, self.grid), time)
         self.schedule.grow(series.growth)
 
+    def tell(self, series: Series, told: Told) -> None:
+        """What a message says of a covariate, for the ticks of a series after that one which it stood at."""
+        if self.grid.fill and series.tick >= 0:
+            self.fill_up(series, told.tick)
+        self.ticks.tell(series.row, told)
+
     def fill_up(self, series: Series, tick: int) -> None:
         """The last value at every tick up to this one, as far as they may be filled."""
         ticks = min(tick - series.tick, self.grid.max_gap - series.filled)
@@ -208,7 +207,10 @@ class StreamState:
         due = ~np.isnan(batch.x[:, 0]) & (batch.tick > 0) & (batch.tick % self.config.publish.every == 0)
         if not due.any():
             return None
-        forecasts = self.outlet.meet(self.panel.forecast(batch[due]))
+        batch = batch[due]
+        if self.ticks.outlook and batch.u is not None:
+            self.ticks.outlook.count(batch.u)
+        forecasts = self.outlet.meet(self.panel.forecast(batch))
         if self.observer:
             self.observer.forecast(self, forecasts)
         return forecasts
@@ -235,14 +237,19 @@ class StreamState:
 
     def repeat(self, rows: Ints, now: float) -> ForecastBatch | None:
         """The newest forecasts of these rows as they were made, None if none was due at their newest tick."""
-        series = [self.series[row] for row in rows.tolist()]
-        tick, time = np.array([one.tick for one in series], np.int64), np.array([self.grid.time(one) for one in series])
-        due = (tick > 0) & (tick % self.config.publish.every == 0)
+        batch = self.standing(rows)
+        due = (batch.tick > 0) & (batch.tick % self.config.publish.every == 0)
         if not due.any():
             return None
-        b, rows = int(due.sum()), rows[due]
-        x, no, arrived = self.panel.newest[rows], np.zeros(b, np.bool_), np.full(b, now, np.float64)
-        return self.outlet.repeat(self.panel.repeat(TickBatch(rows, x, tick[due], time[due], no, arrived)))
+        batch = replace(batch, arrived=np.full(len(rows), now, np.float64))
+        return self.outlet.repeat(self.panel.repeat(batch[due]))
+
+    def standing(self, rows: Ints) -> TickBatch:
+        """The ticks that these rows stand at."""
+        series = [self.series[row] for row in rows.tolist()]
+        tick, time = np.array([one.tick for one in series], np.int64), np.array([self.grid.time(one) for one in series])
+        no = np.zeros(len(rows), np.bool_)
+        return self.ticks.with_outlook(TickBatch(rows, self.panel.newest[rows], tick, time, no, time))
 
     def training_due(self) -> Cause | None:
         """Why networks are to be trained now, None where they are not."""

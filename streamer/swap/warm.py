@@ -3,17 +3,21 @@
 import asyncio
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.config import Stream
 from streamer.errors import StateError
 from streamer.forecast.network import NetworkForecaster
 from streamer.ingest.grid import Grid, Series, Stretch, stretches
+from streamer.ingest.outlook import Told, outlook_of, recalled
 from streamer.models.frozen import LARGEST
 from streamer.records import Floats, Ints, Kind, TickBatch
+from streamer.store.covariates import by_series
 from streamer.store.journal import Journal
 from streamer.store.outcomes import NetworkRow
 from streamer.stream.state import StreamState
@@ -25,8 +29,8 @@ WARM_WINDOWS = 4
 """States are warmed on this many times m ticks, well past what a trained network remembers."""
 
 T = TypeVar("T")
-Run = tuple[Stretch, NDArray[np.bool_]]
-"""Ticks of one series, and where it starts anew [T]."""
+Run = tuple[Stretch, NDArray[np.bool_], NDArray[np.float32] | None]
+"""Ticks of one series, where it starts anew [T], and what was known of covariates there [T, C, 1 + h]."""
 
 
 def forecaster_of(row: NetworkRow, created: float, stream: StreamState) -> NetworkForecaster:
@@ -81,6 +85,7 @@ def warm_newest(
     A series is taken from its last long gap on, and from a sample on where ticks between them are filled.
     """
     firsts: dict[int, int] = {}
+    told = told_to(stream, journal)
     count = WARM_WINDOWS * stream.config.sizes.m
     for tile in tiles(series):
         runs: dict[int, Run] = {}
@@ -89,7 +94,7 @@ def warm_newest(
             if len(ticks):
                 tail = newest_stretch(ticks, times, values, stream.grid, upto[one.ident], count)
                 firsts[one.ident] = int(tail.ticks[0])
-                runs[one.row] = joined([tail])
+                runs[one.row] = joined([tail], stream.config, told[one.ident])
         step_all(networks, runs, halt)
     return firsts
 
@@ -109,7 +114,7 @@ def warm_between(
     stream: StreamState, journal: Journal, halt: threading.Event,
 ) -> None:  # fmt: skip
     """Run the ticks first … last of each series, by id, through the networks."""
-    grid = stream.grid
+    grid, told = stream.grid, told_to(stream, journal)
     for tile in tiles([one for one in series if one.ident in spans]):
         runs: dict[int, Run] = {}
         for one in tile:
@@ -118,7 +123,7 @@ def warm_between(
             inside = ticks >= first
             if inside.any():
                 parts = stretches(ticks[inside], times[inside], values[inside], grid, until=last)
-                runs[one.row] = joined(list(parts))
+                runs[one.row] = joined(list(parts), stream.config, told[one.ident])
         step_all(networks, runs, halt)
 
 
@@ -127,22 +132,30 @@ def tiles(series: Sequence[Series]) -> list[Sequence[Series]]:
     return [series[begin : begin + LARGEST] for begin in range(0, len(series), LARGEST)]
 
 
-def joined(parts: Sequence[Stretch]) -> Run:
+def told_to(stream: StreamState, journal: Journal) -> dict[int, list[Told]]:
+    """What each series was told of the stream's covariates."""
+    names = [one.name for one in stream.config.covariates]
+    return by_series(journal, stream.name, names) if names else defaultdict(list)
+
+
+def joined(parts: Sequence[Stretch], config: Stream, told: Sequence[Told]) -> Run:
     """Stretches of a series one after another, each a new start."""
     fresh = np.concatenate([np.arange(len(part.x)) == 0 for part in parts])
-    return Stretch(*(np.concatenate(columns) for columns in zip(*parts, strict=True))), fresh
+    whole = Stretch(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+    outlook = outlook_of(config)
+    return whole, fresh, recalled(outlook, told, whole.ticks) if outlook else None
 
 
 def step_all(networks: Sequence[NetworkForecaster], runs: Mapping[int, Run], halt: threading.Event) -> None:
     """One tile of series by row, tick by tick, their newest ticks side by side."""
-    for back in range(max((len(fresh) for _, fresh in runs.values()), default=0), 0, -1):
+    for back in range(max((len(fresh) for _, fresh, _ in runs.values()), default=0), 0, -1):
         if halt.is_set():
             return
-        rows = [row for row, (_, fresh) in runs.items() if len(fresh) >= back]
-        columns = [
-            (run.x[-back], run.ticks[-back], run.times[-back], new[-back]) for run, new in (runs[row] for row in rows)
-        ]
+        rows = [row for row, (_, fresh, _) in runs.items() if len(fresh) >= back]
+        some = [runs[row] for row in rows]
+        columns = [(run.x[-back], run.ticks[-back], run.times[-back], new[-back]) for run, new, _ in some]
         x, tick, time, fresh = (np.array(column) for column in zip(*columns, strict=True))
-        batch = TickBatch(np.array(rows, np.int64), x, tick, time, fresh, time)
+        known = [u[-back] for _, _, u in some if u is not None]
+        batch = TickBatch(np.array(rows, np.int64), x, tick, time, fresh, time, np.array(known) if known else None)
         for network in networks:
             network.step(batch)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from streamer.config import Metrics, Stream
+from streamer.config.base import label_names
+from streamer.config.covariate import Covariate
 from streamer.config.cycles import Cycle, cycles_of
 from streamer.forecast.panel import Panel
 from streamer.ingest.topics import covers
@@ -16,7 +18,8 @@ def consequences(streams: Sequence[Stream], metrics: Metrics) -> Iterator[str]:
     """
     for i, stream in enumerate(streams):
         wanted = Panel.begin(stream, metrics).wants_networks
-        parts = [*quantity(stream), horizon(stream), seasons(stream), networks(stream, wanted)]
+        told = [covariate(stream, one) for one in stream.covariates]
+        parts = [*quantity(stream), horizon(stream), seasons(stream), *told, networks(stream, wanted)]
         yield f"{stream.name}: {'; '.join(parts)}"
         yield from (f"{stream.name}: {line}" for line in surprising(stream, wanted))
         hidden = list(shadowed(stream, streams[:i]))
@@ -46,6 +49,16 @@ def seasons(stream: Stream) -> str:
     """Its cycles, with their ticks where these are known."""
     cycles = cycles_of(stream.season, stream.interval)
     return f"seasons: {', '.join(named(cycle, stream.interval) for cycle in cycles)}" if cycles else "no season"
+
+
+def covariate(stream: Stream, one: Covariate) -> str:
+    """Which series it is for, and for how long a message counts."""
+    assert stream.interval is not None
+    levels = sorted({name for topic in one.topics for name in label_names(topic)})
+    whose = f"series of the same {', '.join(levels)}" if levels else "all series"
+    age = span(one.ticks(stream.interval, stream.sizes.horizon), stream.interval)
+    when = "now and at the ticks to come" if one.kind == "known" else "now"
+    return f"{one.name} is told to {whose}, as it is {when}, and counts for {age} after a message"
 
 
 def named(cycle: Cycle, interval: float | None) -> str:

@@ -21,6 +21,11 @@ MODELS = (
     " FROM models JOIN gates USING (stream, version) ORDER BY stream, version, kind"
 )
 
+COVARIATES = (
+    "SELECT stream, name, count(DISTINCT topic) AS topics, count(*) AS messages FROM covariates"
+    " GROUP BY stream, name ORDER BY stream, name"
+)
+
 
 def look(directory: Path, now: float) -> dict[str, Any]:
     """Series, models and files of a state directory, as JSON values. Raises StateError."""
@@ -29,6 +34,8 @@ def look(directory: Path, now: float) -> dict[str, Any]:
         series = every_series(journal)
         with failures(journal.path):
             models = rows(journal, MODELS)
+            tables = {one["name"] for one in rows(journal, "SELECT name FROM sqlite_master")}
+            covariates = rows(journal, COVARIATES) if "covariates" in tables else []  # since file format 9
     finally:
         journal.close()
     for model in models:
@@ -40,6 +47,7 @@ def look(directory: Path, now: float) -> dict[str, Any]:
         "files": [described(path, directory, now) for path in files],
         "series": series,
         "models": models,
+        "covariates": covariates,
     }
 
 
@@ -104,6 +112,8 @@ def told(found: dict[str, Any], directory: Path, most: int, now: float) -> Itera
         yield from (f"  {network(one, now)}" for one in networks)
         if not networks:
             yield "  no networks yet"
+        told = [one for one in found["covariates"] if one["stream"] == name]
+        yield from (f"  covariate {one['name']}: {one['messages']} messages, {one['topics']} topics" for one in told)
     yield "\nFiles:"
     yield from (f"  {one['name']}: {size(one['bytes'])}, written {age(one['age'])} ago" for one in found["files"])
 

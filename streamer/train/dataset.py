@@ -11,13 +11,13 @@ from torch import Tensor
 
 from streamer.errors import TrainingFailed
 from streamer.forecast.guard import as_learned
-from streamer.forecast.known import Known
 from streamer.forecast.scale import LIMIT, running_units, spread
 from streamer.ingest.grid import Grid, Stretch, stretches
 from streamer.models import KINDS, Kind
 from streamer.records import Floats, Ints
 from streamer.store.journal import Journal
 from streamer.store.outcomes import NetworkRow, newest_network
+from streamer.train.known import Known
 from streamer.train.request import Request
 from streamer.train.windows import Buffer
 
@@ -52,12 +52,13 @@ def gather(request: Request, device: torch.device) -> Dataset:
     sizes = request.sizes
     with closing(Journal.read(Path(request.directory))) as journal:
         raw = read_buffer(journal, request)
+        known = Known(journal, request)
         live = {kind: newest_network(journal, request.stream, kind, sizes) for kind in KINDS}
     scales = measure(raw, request.held_out)
     buffer = scaled(raw, scales, request.held_out, device)
     buffers: dict[Kind, Buffer] = {"memoryless": buffer, "traditional": buffer}
     if sizes.form == "residual":
-        buffers["memoryless"] = running(buffer, raw, scales, request)
+        buffers["memoryless"] = running(buffer, raw, scales, request, known)
     origins = buffer.origins(sizes.m, sizes.horizon, request.recipe.origins)
     if not len(buffer.starts(sizes.m, sizes.k)):
         raise TrainingFailed("no_data", "no series has m + k ticks without a long gap before its held-out part")
@@ -167,17 +168,19 @@ def scaled(raw: dict[int, list[Stretch]], scales: Scales, held_out: float, devic
     return Buffer.of(parts, splits, device)
 
 
-def running(buffer: Buffer, raw: dict[int, list[Stretch]], scales: Scales, request: Request) -> Buffer:
-    """The buffer as a network sees it that predicts changes: in running units, with known inputs of the next tick."""
+def running(buffer: Buffer, raw: dict[int, list[Stretch]], scales: Scales, request: Request, told: Known) -> Buffer:
+    """The buffer as a network sees it that predicts changes: in running units, with known inputs of the next tick, and
+    covariates as they were known."""
     sizes = request.sizes
-    known = Known(request, sizes) if sizes.c else None
-    units, inputs = [], []
+    units, inputs, ahead = [], [], []
     for ident, parts in raw.items():
         mean, sd = scales[ident]
         whole = np.concatenate([part.x for part in parts])
         units.append(np.stack(running_units(((whole - mean) / sd).clip(-LIMIT, LIMIT))))
-        for part in parts:
-            none = np.zeros((len(part.x), 0), np.float32)
-            inputs.append(known.next(part.ticks, part.dated(request.interval or 0.0)) if known else none)
+        waves = [told.waves.next(part.ticks, part.dated(request.interval or 0.0)) for part in parts]
+        following, later = told.covariates(ident, np.concatenate([part.ticks for part in parts]))
+        inputs.append(np.concatenate([np.concatenate(waves), following], 1))
+        ahead.append(later)
     both = np.concatenate(units, 1)
-    return buffer.seen_in(both[0], both[1], np.concatenate(inputs), sizes.horizon)
+    known = np.concatenate(ahead) if request.covariates else None
+    return buffer.seen_in(both[0], both[1], np.concatenate(inputs), sizes.horizon, known)

@@ -1,5 +1,6 @@
 """The request that the daemon sends to the training process."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,9 @@ class Request:
     newest ticks read of a series, without those of longer gaps; max_gap: longest gap, in ticks, within a segment;
     held_out: share of each series' newest ticks that only measures errors; device: auto, cpu or cuda; threads: CPU
     threads of both networks together; gpu_recipe: in place of recipe on a GPU; fill: ticks in a gap have the value
-    before it; season, interval, timezone and holidays as in the stream's configuration; idle: run at idle priority, and
-    give up as `starved` where that gets no processor.
+    before it; aggregated: a tick is the stretch that ends at its time; season, interval, timezone, holidays and
+    covariates (as JSON) as in the stream's configuration; idle: run at idle priority, and give up as `starved` where
+    that gets no processor.
     """
 
     directory: str
@@ -37,6 +39,8 @@ class Request:
     interval: float | None = None
     timezone: str = "UTC"
     holidays: str | None = None
+    covariates: Sequence[dict[str, Any]] = ()
+    aggregated: bool = False
     idle: bool = True
 
     @property

@@ -32,7 +32,9 @@ class Buffer:
     x: [T, d] scaled values, missing ticks interpolated linearly; real: [T] whether the tick had a sample; bounds:
     [(begin, split, end)] of each segment, whose ticks from `split` on are held out. z: [T, d] the network's inputs,
     (x - mean) / unit; mean, unit: [T, d], 0 and 1 in the paper's form; u: [T, c] known inputs of the next tick.
-    naive: [h] persistence's mean absolute error by lead, in which errors count; None where squared errors count.
+    ahead: [T, h - 1, C] covariates of the ticks after the next as they were known then, the last C of the known inputs;
+    u has them as known one tick before. naive: [h] persistence's mean absolute error by lead, in which errors count;
+    None where squared errors count.
     """
 
     x: Tensor
@@ -43,6 +45,7 @@ class Buffer:
     unit: Tensor
     u: Tensor
     naive: Tensor | None = None
+    ahead: Tensor | None = None
 
     @classmethod
     def of(cls, segments: Iterable[NDArray[np.float32]], splits: Iterable[int], device: torch.device) -> "Buffer":
@@ -62,11 +65,14 @@ class Buffer:
         known = torch.from_numpy(np.concatenate(real)).to(device)
         return cls(x, known, bounds, x, torch.zeros_like(x), torch.ones_like(x), none)
 
-    def seen_in(self, mean: Floats, unit: Floats, u: NDArray[np.float32], h: int) -> "Buffer":
-        """The same, seen in running units [T, d], and with known inputs [T, c] of the next tick."""
+    def seen_in(
+        self, mean: Floats, unit: Floats, u: NDArray[np.float32], h: int, ahead: NDArray[np.float16] | None = None
+    ) -> "Buffer":
+        """The same, seen in running units [T, d], with known inputs [T, c] of the next tick and covariates `ahead`."""
         shift, scale, known = (torch.from_numpy(part.astype(np.float32)).to(self.x.device) for part in (mean, unit, u))
+        later = None if ahead is None else torch.from_numpy(ahead).to(self.x.device)
         z = ((self.x - shift) / scale).clamp(-LIMIT, LIMIT)
-        return replace(self, z=z, mean=shift, unit=scale, u=known, naive=self.persistence(h))
+        return replace(self, z=z, mean=shift, unit=scale, u=known, naive=self.persistence(h), ahead=later)
 
     def persistence(self, h: int) -> Tensor:
         """Mean absolute errors of persistence at h leads, before the held-out parts; at least LEAST of the largest."""
@@ -82,13 +88,19 @@ class Buffer:
     def forecast(self, network: Network, s: Tensor, newest: Tensor, h: int) -> Tensor:
         """The next h values [b, h, d] as in x, from states s [b, S] after the samples at `newest` [b]."""
         after = newest[:, None] + torch.arange(1, h, device=newest.device)
-        z = network.forecast(s, h, self.u[after])
+        z = network.forecast(s, h, self.u[after] if self.ahead is None else self.known_then(after, newest))
         return self.mean[newest].unsqueeze(1) + self.unit[newest].unsqueeze(1) * z
 
     @property
     def truths(self) -> int:
         """Numbers before the held-out parts that can be learned from."""
         return self.x.shape[1] * sum(split - begin for begin, split, _ in self.bounds)
+
+    def known_then(self, after: Tensor, newest: Tensor) -> Tensor:
+        """Known inputs of ticks `after` [b, h - 1] as they were known at `newest` [b]."""
+        assert self.ahead is not None
+        then = self.ahead[newest, : after.shape[1]].to(self.u.dtype)
+        return torch.cat([self.u[after][..., : -then.shape[2]], then], 2)
 
     def starts(self, m: int, k: int) -> Tensor:
         """All positions whose m inputs and k truths lie before the held-out part."""

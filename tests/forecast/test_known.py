@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from streamer.config import Stream
-from streamer.forecast.known import Known
+from streamer.forecast.known import Waves
 from streamer.forecast.network import NetworkForecaster
 from streamer.forecast.scale import running_units
 from streamer.models import build
@@ -26,7 +26,7 @@ def stream(**fields: object) -> Stream:
 def test_known_inputs_tell_the_hour_and_the_weekday() -> None:
     """After a sample of Monday 05:00 they are cosine and sine of 06:00, a quarter of the day, once and twice around."""
     of = stream()
-    (known,) = Known(of, of.sizes).next(np.array([5]), np.array([MONDAY + 5 * HOUR]))
+    (known,) = Waves(of, of.sizes.horizon).next(np.array([5]), np.array([MONDAY + 5 * HOUR]))
     week = 2 * np.pi / 28
     expected = [0, 1, -1, 0, np.cos(week), np.sin(week), np.cos(2 * week), np.sin(2 * week)]
     np.testing.assert_allclose(known, expected, atol=1e-6)
@@ -35,7 +35,7 @@ def test_known_inputs_tell_the_hour_and_the_weekday() -> None:
 def test_a_cycle_in_ticks_is_known_without_an_interval() -> None:
     """Where a season is given in ticks the place in it follows from the tick; the day needs an interval."""
     of = stream(interval=None, season=8)
-    (known,) = Known(of, of.sizes).next(np.array([9]), np.array([np.nan]))
+    (known,) = Waves(of, of.sizes.horizon).next(np.array([9]), np.array([np.nan]))
     np.testing.assert_allclose(known, [0, 1, -1, 0], atol=1e-6)
     assert stream(interval=None).sizes.c == 0
     assert stream(model={"form": "paper"}).sizes.c == 0
@@ -44,7 +44,7 @@ def test_a_cycle_in_ticks_is_known_without_an_interval() -> None:
 def test_coming_inputs_are_the_next_ones_of_later_ticks() -> None:
     """What is known of tick t + i + 1 at tick t is what is known of the next tick at t + i."""
     of = stream(timezone="Europe/Berlin")
-    known, ticks = Known(of, of.sizes), np.arange(12)
+    known, ticks = Waves(of, of.sizes.horizon), np.arange(12)
     times: Floats = MONDAY + HOUR * ticks.astype(np.float64)
     (coming,) = known.coming(ticks[:1], times[:1])
     later = known.next(ticks, times)[1:]

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from streamer.config import Metrics, Stream
+from streamer.forecast import factor
 from streamer.forecast import least_squares as linear
-from streamer.forecast.factor import RIDGE
 from streamer.forecast.leads import grid_of
 from streamer.records import Floats, TickBatch
 from streamer.stream.state import StreamState
@@ -50,7 +50,7 @@ class Oracle:
     """One expert without a cycle, of one element, written down from the formulas with everything remembered."""
 
     def __init__(self) -> None:
-        self.leads, self.p = grid_of(HORIZON), np.eye(linear.FEATURES) / RIDGE
+        self.leads, self.p = grid_of(HORIZON), np.eye(linear.FEATURES) / factor.RIDGE
         self.w = np.zeros((len(self.leads), linear.FEATURES))
         self.size, self.met = np.full(len(self.leads), linear.FIRST_SIZE), np.zeros(len(self.leads))
         self.x: list[float] = []
@@ -65,12 +65,12 @@ class Oracle:
                 phi, gain, base, scale = self.waiting[t - lead]
                 error = (x - base) / scale - self.w[k] @ phi
                 size = self.size[k]
-                self.w[k] += gain * np.clip(error, -linear.CUT * size, linear.CUT * size)
+                self.w[k] += gain * np.clip(error, -factor.CUT * size, factor.CUT * size)
                 self.met[k] += 1
-                size += (min(abs(error), linear.WILD * size) - size) / min(self.met[k], linear.LONG)
-                self.size[k] = max(size, linear.LEAST_SIZE)
+                size += (min(abs(error), factor.WILD * size) - size) / min(self.met[k], factor.LONG)
+                self.size[k] = max(size, factor.LEAST_SIZE)
         if t:
-            self.delta += (abs(x - self.x[-2]) - self.delta) / min(t, linear.LONG)
+            self.delta += (abs(x - self.x[-2]) - self.delta) / min(t, factor.LONG)
         self.means += np.maximum(1 / linear.MEANS, 1 / (t + 1)) * (x - self.x[0] - self.means)
         if t < linear.STEADY or self.delta <= 0:
             return np.full(HORIZON, np.nan)

@@ -134,7 +134,7 @@ class Dynamic(NetworkForecaster):
     def forecast(self, batch: TickBatch) -> Floats:
         rows, h = batch.rows, self.network.sizes.horizon
         s = torch.from_numpy(self.s[rows])
-        coming = None if self.known is None else torch.from_numpy(self.known.coming(batch.tick, batch.time))
+        coming = None if self.known is None else torch.from_numpy(self.known.coming(batch))
         u = s.new_zeros(len(s), h - 1, 0) if coming is None else coming
         return self.scale.to_units(rows, self.network.forecast(s, h, u).numpy())
 
