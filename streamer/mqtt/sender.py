@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Sequence
 
@@ -143,7 +144,7 @@ class Sender:
         self.moved()
 
     def _refuse(self, message: Outgoing, reason: str) -> None:
-        if word := self._repeats.again(reason, time.monotonic()):
+        if word := self._repeats.again(re.sub(r"\d+", "", reason), time.monotonic()):  # of any size alike
             log.error("publish to %.200r refused: %s%s", message.topic, reason, word)
         self.refused += 1
 

@@ -237,7 +237,9 @@ def test_addresses() -> None:
 
 def test_readme() -> None:
     """Every format that the README of this stage shows is one, as it stands there."""
-    shown = re.findall(r"^\| `({format: [^`]+})` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    shown = re.findall(
+        r"^\| `({format: [^`]+})` \|", README.read_text(encoding="utf-8").split("## Covariates")[0], re.MULTILINE
+    )
     assert len(shown) == 7
     for text in shown:
         payload = YAML(typ="safe").load(text)
