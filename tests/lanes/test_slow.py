@@ -187,12 +187,8 @@ async def test_only_growth_is_learned_from_the_live_networks(fast: FastLane) -> 
     for cause in causes:
         stream.begin_training(cause)
         await slow.attempt(stream)
-    assert [[len(losses) for losses in entry.losses.values()] for entry in slow.diary] == [
-        [3, 3],
-        [1, 1],
-        [3, 3],
-        [3, 3],
-    ]
+    epochs = [{len(losses) for losses in entry.losses.values()} for entry in slow.diary]
+    assert epochs == [{3}, {1}, {3}]
 
 
 async def test_a_candidate_that_does_not_fit_ends_the_daemon(fast: FastLane) -> None:
