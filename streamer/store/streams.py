@@ -6,7 +6,7 @@ from streamer.store import names, snapshots
 from streamer.store.database import SNAPSHOTS, failures
 from streamer.store.journal import Journal, Source
 
-TABLES = ("models", "gates", "readings")
+TABLES = ("models", "gates", "readings", "covariates")
 """Tables, beside `series`, whose rows are of a stream."""
 
 

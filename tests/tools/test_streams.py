@@ -14,6 +14,7 @@ from streamer.config import Config, Stream
 from streamer.errors import StateError, StateLocked
 from streamer.mqtt.publisher import Publisher
 from streamer.records import MessageBatch
+from streamer.store import covariates as told_to
 from streamer.store import names, snapshots
 from streamer.store import streams as stored
 from streamer.store.journal import Journal
@@ -21,7 +22,7 @@ from streamer.tools.streams import rename_stream, unused_history
 from tests.broker import Mosquitto
 from tests.mqtt.links import linked, receive, watcher
 from tests.process import configuration, running
-from tests.streams import fast_lane, feed, resumed, sample, save, timed
+from tests.streams import fast_lane, feed, message, resumed, sample, save, timed
 
 MEAN = {"aggregate": "mean", "interval": 2.0}
 NAMES = ("plant/a", "plant/b")
@@ -107,6 +108,27 @@ async def test_names_that_do_not_fit(tmp_path: Path, streams: list[Stream], old:
     with pytest.raises(StateError, match=words):
         await rename_stream(config_of(tmp_path, *streams), old, "hall", drop=True)
     assert [one["time"] for one in lived(tmp_path, plant(), range(20, 21))] == ["1970-01-01T00:00:20.000Z"] * 2
+
+
+async def test_covariates_of_a_renamed_stream(tmp_path: Path) -> None:
+    """What the journal has of covariates goes with the other name, with the snapshots that know of it; a purge deletes
+    it."""
+    covariates = [{"name": "sun", "topics": ["sun"], "payload": {"format": "number"}, "kind": "observed"}]
+    old, new = plant(covariates=covariates), plant(name="hall", covariates=covariates)
+    for state in (tmp_path / "renamed", tmp_path / "twin"):
+        fast = resumed(state, old)
+        for t in range(30):
+            feed(fast, [sample("plant/a", t, t % 7), message("sun", b"%d" % (t % 5))])
+            if t in (10, 20):
+                save(fast)
+        fast.journal.close()
+    assert await rename_stream(config_of(tmp_path / "renamed", new), "plant", "hall", drop=False) == 1
+    assert lived(tmp_path / "renamed", new, range(30, 40)) == lived(tmp_path / "twin", old, range(30, 40))
+    with closing(Journal.open(tmp_path / "renamed")) as journal:
+        assert stored.held(journal) == ["hall"]
+        assert list(told_to.read(journal, "hall"))
+        stored.purge(journal, "hall")
+        assert not list(told_to.read(journal, "hall"))
 
 
 async def test_samples_under_the_new_name(tmp_path: Path) -> None:
