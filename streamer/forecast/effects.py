@@ -24,7 +24,8 @@ F32 = NDArray[np.float32]
 WARM = 3
 """Deviations of a covariate that are seen before one counts."""
 LARGEST = 30.0
-"""The largest size of a feature, in the deviations that were usual when it began to count."""
+"""The largest size of a feature, in the deviations that were usual when it began to count; a value that deviates by
+more of those that are usual now is wild: it counts as unknown, until such have come often enough to be usual."""
 
 
 class Deviations(NamedTuple):
@@ -93,7 +94,8 @@ def deviate_all(
 ) -> tuple[F32, F32]:
     """What is known of covariates, u [b, C, 1 + h], in slots [b, 1 + L] of these ticks and at the leads, as deviations.
 
-    Usual values follow those of the present, by shares [b]. What is unknown, or has no usual value yet, is as usual.
+    Usual values follow those of the present, by shares [b]. What is unknown or wild, or has no usual value yet, is as
+    usual.
     """
     present = np.zeros(u.shape[:2], np.float32)
     coming = np.zeros((len(rows), len(leads), len(which)), np.float32)
@@ -106,8 +108,11 @@ def deviate_all(
             if np.isnan(before):
                 v.of.usual[row, c, slot] = value if shares[i] > 0 else before
                 continue
-            present[i, c] = deviation = value - before
-            v.of.usual[row, c, slot] = before + np.float32(shares[i]) * deviation
+            deviation, most = value - before, widest(v, row, c)
+            if abs(deviation) <= most:
+                present[i, c] = deviation
+                v.of.usual[row, c, slot] = before + np.float32(shares[i]) * deviation
+            deviation = min(abs(deviation), most)
             v.of.met[row, c] += 1
             share = np.float32(1) / np.float32(min(v.of.met[row, c], LONG))
             v.of.square[row, c] += share * (deviation * deviation - v.of.square[row, c])
@@ -118,10 +123,17 @@ def deviate_all(
 
 
 @compiled
+def widest(v: Effects, row: int, c: int) -> np.float32:
+    """The largest deviation of a covariate that is not wild; any, until there are some."""
+    root = np.sqrt(v.of.square[row, c])
+    return np.float32(LARGEST) * root if v.of.met[row, c] >= WARM and root > 0 else np.float32(np.inf)
+
+
+@compiled
 def deviation_of(v: Effects, row: int, c: int, slot: int, value: np.float32) -> np.float32:
-    """Of a value to come, which may be unknown, from what is usual in its slot."""
+    """Of a value to come, which may be unknown or wild, from what is usual in its slot."""
     deviation: np.float32 = value - v.of.usual[row, c, slot]
-    return np.float32(0) if np.isnan(deviation) else deviation
+    return deviation if abs(deviation) <= widest(v, row, c) else np.float32(0)
 
 
 @compiled

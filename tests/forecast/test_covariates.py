@@ -73,3 +73,12 @@ def test_one_that_says_nothing_of_the_series_costs_little() -> None:
     """A covariate without any effect makes the mixture at most 2 % worse than one that never comes."""
     day, u, noise = series(1)
     assert (errors(day + noise, u)["mix"] < 1.02 * errors(day + noise, None)["mix"]).all()
+
+
+@pytest.mark.parametrize("wild", [-9999.0, 1e30])
+def test_one_wild_value_decides_nothing(wild: float) -> None:
+    """A covariate that once says -9999 for a value it does not know, at all leads, is worth afterwards what it was."""
+    day, u, noise = series(0)
+    y, glitched = day + EFFECT * u + noise, u.copy()
+    glitched[BEGUN - 200] = wild
+    assert (errors(y, glitched)["mix"] < 1.01 * errors(y, u)["mix"]).all()
