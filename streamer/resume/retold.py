@@ -2,12 +2,11 @@
 
 from collections import defaultdict, deque
 
-import numpy as np
-
 from streamer.ingest.grid import Series
 from streamer.ingest.outlook import Told
 from streamer.store.covariates import read
 from streamer.store.journal import Journal
+from streamer.store.samples import NEWEST
 from streamer.stream.state import StreamState
 
 
@@ -22,18 +21,20 @@ class Retold:
 
     @classmethod
     def of(cls, stream: StreamState, journal: Journal) -> "Retold":
-        """What was told after the snapshot that the stream goes on from; it knows again what to tell new series."""
+        """What was told after the snapshot that the stream goes on from, as far as it says something of ticks to come;
+        the stream knows again what to tell new series."""
         made, covariates, outlook = cls(), stream.intake.covariates, stream.ticks.outlook
         if covariates is None or outlook is None:
             return made
-        held, idents = outlook.until, [one.ident for one in stream.series]
+        held, since = outlook.until, {one.ident: one.tick - outlook.ahead for one in stream.series}
         for row in read(journal, stream.name):
             saying = covariates.repeat(row.name, row.topic, row.points, whole=row.whole)
             outlook.noted(row.ident)
             if saying is None or row.ident <= held:
                 continue
-            for ident, tick, anchor in row.places[np.isin(row.places["series"], idents)].tolist():
-                made.waiting[ident].append(Told(saying.column, tick, anchor, row.points))
+            for ident, tick, anchor in row.places.tolist():
+                if tick >= since.get(ident, NEWEST):
+                    made.waiting[ident].append(Told(saying.column, tick, anchor, row.points))
         return made
 
     def tell(self, stream: StreamState, series: Series, before: int) -> None:

@@ -111,8 +111,6 @@ def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow]
     if about["version"]:
         stream.conclude(networks, about["version"])
     stream.schedule.restore(about["schedule"]["failures"])
-    if stream.ticks.outlook:
-        stream.ticks.outlook.noted(about.get("told", 0))
     stream.recount_growth()
     if gone := sorted({*about["parts"]} - {part.name for part in stream.parts()}):
         log.warning("dropped stream=%s parts=%s: the configuration has changed", stream.name, ",".join(gone))
@@ -125,3 +123,5 @@ def load(stream: StreamState, snapshot: Snapshot, known: Mapping[int, SeriesRow]
         prefix = f"{part.name}."
         rows = {name.removeprefix(prefix): array[kept] for name, array in arrays.items() if name.startswith(prefix)}
         part.restore(saved["labels"], rows)
+        if part is stream.ticks.outlook:  # one that begins anew is told again all that the journal has
+            stream.ticks.outlook.noted(about.get("told", 0))

@@ -60,6 +60,27 @@ async def test_added_and_removed_by_a_reload(tmp_path: Path) -> None:
     fast.journal.close()
 
 
+@pytest.mark.parametrize("changes", [{"max_age": 30}, {"max_age": 2}])
+async def test_another_max_age_by_a_reload(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """What messages said of the ticks to come is known after a reload that changes for how long they count, as if they
+    had come under the new configuration."""
+    before, after = stream(WEATHER, NOW_OUTSIDE), stream({**WEATHER, **changes}, NOW_OUTSIDE)
+    some = [message for batch in history(np.random.default_rng(6), 40)[1:] for message in batch]
+    fast, other = fast_lane(tmp_path / "reloaded", before), fast_lane(tmp_path / "other", after)
+    start = config(tmp_path / "reloaded", before)
+    slow = SlowLane(start, fast.journal, fast.lock, lambda: NOW)
+    process(fast, some)
+    process(other, some)
+    await Reloader(start, fast, slow, Link(start.mqtt, before.subscriptions)).reload(
+        config(tmp_path / "reloaded", after)
+    )
+    for row in range(4):
+        np.testing.assert_array_equal(outlook(fast, row), outlook(other, row))
+    assert np.isfinite(outlook(fast)).any()
+    fast.journal.close()
+    other.journal.close()
+
+
 def test_a_backtest_is_the_live_lane(tmp_path: Path) -> None:
     """A recording with messages about covariates gives the forecasts that the live lane gave, to the last bit."""
     of = stream(WEATHER, TARIFF, NOW_OUTSIDE)
