@@ -1,6 +1,7 @@
 """Messages about covariates of a stream in, what they say to which series out."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,7 +140,8 @@ class Covariates:
         if source is None or (template := source.template(topic)) is None:
             return None
         saying = source.saying(template, topic, points, whole)
-        self.learn(saying)
+        with suppress(Rejected):  # topics of several configurations may be too many; series were told it all the same
+            self.learn(saying)
         return saying
 
     def known(self, labelled: Mapping[str, str]) -> list[Saying]:

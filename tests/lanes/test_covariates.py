@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamer.config import Stream
+from streamer.ingest import covariates
 from streamer.ingest.outlook import outlook_of, recalled
 from streamer.lanes.fast import FastLane
 from streamer.records import Floats, Message
@@ -228,3 +229,16 @@ def test_the_journal_keeps_the_newest_of_each_topic(tmp_path: Path) -> None:
     kept = [row.topic for row in read(fast.journal, "plant")]
     assert (kept.count("weather/berlin"), kept.count("weather/kiel")) == (40, 60)
     fast.journal.close()
+
+
+def test_topics_of_several_configurations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal with messages on more topics than are remembered at once, as several configurations had them, is gone
+    on from; only further topics are rejected."""
+    monkeypatch.setattr(covariates, "MOST_TOPICS", 2)
+    for topics in (["sun/+"], ["moon/+"], ["sun/+", "moon/+"]):
+        fast = resumed(tmp_path, stream({**NOW_OUTSIDE, "topics": topics}))
+        kind = topics[-1][:-1]
+        process(fast, [sample("plant/berlin/a", 10 + len(kind), 1.0), *(message(f"{kind}{i}", b"7") for i in range(3))])
+        save(fast)
+        assert fast.streams[0].counts.rejected["series_limit"] == (3 if len(topics) > 1 else 1)
+        fast.journal.close()
