@@ -53,7 +53,25 @@ def write(journal: Journal, stream: str, rows: Sequence[Row]) -> int:
             fields,
         )
         ident = added.lastrowid or 0
+        replace_last(journal, stream, row, ident)
     return ident
+
+
+def replace_last(journal: Journal, stream: str, row: Row, ident: int) -> None:
+    """Drops the row before this one, of its covariate and topic, where nobody would know of it any more: it was told to
+    the same series at the same ticks, and this one has other values of the same times, or a single one, as of now."""
+    if not row.whole:
+        return
+    found = journal.database.execute(
+        "SELECT id, points FROM covariates WHERE id = (SELECT max(id) FROM covariates"
+        " WHERE stream = ? AND name = ? AND topic = ? AND id < ?) AND whole AND places = ? AND length(points) = ?",
+        (stream, row.name, row.topic, ident, row.places.tobytes(), row.points.nbytes),
+    ).fetchone()
+    if found is None:
+        return
+    before, points = found
+    if len(row.points) == 1 or np.array_equal(np.frombuffer(points, "<f8")[::2], row.points[:, 0]):
+        journal.database.execute("DELETE FROM covariates WHERE id = ?", (before,))
 
 
 def trim(journal: Journal, stream: str, rows: Sequence[Row], keep: int, until: int) -> None:

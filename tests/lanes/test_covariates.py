@@ -242,3 +242,23 @@ def test_topics_of_several_configurations(tmp_path: Path, monkeypatch: pytest.Mo
         save(fast)
         assert fast.streams[0].counts.rejected["series_limit"] == (3 if len(topics) > 1 else 1)
         fast.journal.close()
+
+
+def test_what_nobody_knows_of_any_more_is_not_kept(tmp_path: Path) -> None:
+    """Of an observed value that comes many times a tick, and of a message that is published again, the journal keeps
+    the newest of each tick, and the state after a start is the same."""
+    config = stream(WEATHER, NOW_OUTSIDE)
+    fast = fast_lane(tmp_path, config)
+    for t in range(10, 13):
+        process(fast, [sample(f"plant/berlin/{i}", t, 1.0) for i in range(2)])
+        for v in range(5):
+            process(fast, [message("sun/x", b"%d" % (t + v)), weather("berlin", [(t, v), (t + 3, v)])])
+            if (t, v) == (11, 2):
+                save(fast)
+    process(fast, [weather("berlin", [(12, 9), (14, 9)])])
+    known = outlook(fast)
+    assert [row.topic for row in read(fast.journal, "plant")] == ["sun/x", "weather/berlin"] * 3 + ["weather/berlin"]
+    fast.journal.close()
+    again = resumed(tmp_path, config)
+    np.testing.assert_array_equal(outlook(again), known)
+    again.journal.close()
