@@ -57,7 +57,9 @@ class Accepted:
 
     def tell(self, stream: StreamState, saying: Saying, some: Iterable[Series]) -> None:
         """What a message says of a covariate, to those of these series that it is for."""
-        told = [one for one in some if one.tick >= 0 and saying.concerns(one.labels)]
+        told = [one for one in some if one.tick >= 0]
+        for label, level in saying.labels.items():  # many messages look through many series
+            told = [one for one in told if one.labels.get(label) == level]
         for one in told:
             stream.tell(one, Told(saying.column, one.tick, one.anchor, saying.points))
         places = np.array([(one.ident, one.tick, one.anchor) for one in told], PLACE)
