@@ -2,7 +2,7 @@
 again after a start and for a training."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from streamer.records import Floats
 from streamer.store.damage import checksum
 from streamer.store.database import failures
 from streamer.store.journal import Journal
+from streamer.store.samples import NEWEST
 
 PLACE = np.dtype([("series", "<i8"), ("tick", "<i8"), ("anchor", "<f8")])
 """The id of a series, the tick that it stood at, and the time of its tick 0 then."""
@@ -84,13 +85,16 @@ def trim(journal: Journal, stream: str, rows: Sequence[Row], keep: int, until: i
         )
 
 
-def by_series(journal: Journal, stream: str, names: Sequence[str]) -> dict[int, list[Told]]:
-    """What each series, by id, was told of covariates with these names, in order. Raises StateError."""
+def by_series(journal: Journal, stream: str, names: Sequence[str], since: Mapping[int, int]) -> dict[int, list[Told]]:
+    """What these series, by id, were told of covariates with these names, each from a tick on, in order. Raises
+    StateError."""
     told: dict[int, list[Told]] = defaultdict(list)
+    first = min(since.values(), default=NEWEST)
     for row in read(journal, stream):
         if row.name in names:
-            for ident, tick, anchor in row.places.tolist():
-                told[ident].append(Told(names.index(row.name), tick, anchor, row.points))
+            for ident, tick, anchor in row.places[row.places["tick"] >= first].tolist():
+                if tick >= since.get(ident, NEWEST):
+                    told[ident].append(Told(names.index(row.name), tick, anchor, row.points))
     return told
 
 

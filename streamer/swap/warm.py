@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -85,17 +84,15 @@ def warm_newest(
     A series is taken from its last long gap on, and from a sample on where ticks between them are filled.
     """
     firsts: dict[int, int] = {}
-    told = told_to(stream, journal)
     count = WARM_WINDOWS * stream.config.sizes.m
     for tile in tiles(series):
-        runs: dict[int, Run] = {}
+        found: dict[Series, list[Stretch]] = {}
         for one in tile:
             ticks, times, values = journal.dated(one.ident, count, upto[one.ident])
             if len(ticks):
-                tail = newest_stretch(ticks, times, values, stream.grid, upto[one.ident], count)
-                firsts[one.ident] = int(tail.ticks[0])
-                runs[one.row] = joined([tail], stream.config, told[one.ident])
-        step_all(networks, runs, halt)
+                found[one] = [newest_stretch(ticks, times, values, stream.grid, upto[one.ident], count)]
+                firsts[one.ident] = int(found[one][0].ticks[0])
+        step_all(networks, runs_of(found, stream, journal), halt)
     return firsts
 
 
@@ -114,17 +111,15 @@ def warm_between(
     stream: StreamState, journal: Journal, halt: threading.Event,
 ) -> None:  # fmt: skip
     """Run the ticks first … last of each series, by id, through the networks."""
-    grid, told = stream.grid, told_to(stream, journal)
     for tile in tiles([one for one in series if one.ident in spans]):
-        runs: dict[int, Run] = {}
+        found: dict[Series, list[Stretch]] = {}
         for one in tile:
             first, last = spans[one.ident]
             ticks, times, values = journal.dated(one.ident, last - first + 1, last)
             inside = ticks >= first
             if inside.any():
-                parts = stretches(ticks[inside], times[inside], values[inside], grid, until=last)
-                runs[one.row] = joined(list(parts), stream.config, told[one.ident])
-        step_all(networks, runs, halt)
+                found[one] = [*stretches(ticks[inside], times[inside], values[inside], stream.grid, until=last)]
+        step_all(networks, runs_of(found, stream, journal), halt)
 
 
 def tiles(series: Sequence[Series]) -> list[Sequence[Series]]:
@@ -132,10 +127,14 @@ def tiles(series: Sequence[Series]) -> list[Sequence[Series]]:
     return [series[begin : begin + LARGEST] for begin in range(0, len(series), LARGEST)]
 
 
-def told_to(stream: StreamState, journal: Journal) -> dict[int, list[Told]]:
-    """What each series was told of the stream's covariates."""
-    names = [one.name for one in stream.config.covariates]
-    return by_series(journal, stream.name, names) if names else defaultdict(list)
+def runs_of(found: Mapping[Series, Sequence[Stretch]], stream: StreamState, journal: Journal) -> dict[int, Run]:
+    """Stretches of each series, with what was known of covariates at their ticks, by row."""
+    told: Mapping[int, Sequence[Told]] = {}
+    if outlook := stream.ticks.outlook:
+        names = [one.name for one in stream.config.covariates]
+        since = {one.ident: int(parts[0].ticks[0]) - outlook.ahead for one, parts in found.items()}
+        told = by_series(journal, stream.name, names, since)
+    return {one.row: joined(parts, stream.config, told.get(one.ident, ())) for one, parts in found.items()}
 
 
 def joined(parts: Sequence[Stretch], config: Stream, told: Sequence[Told]) -> Run:

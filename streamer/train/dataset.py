@@ -52,7 +52,7 @@ def gather(request: Request, device: torch.device) -> Dataset:
     sizes = request.sizes
     with closing(Journal.read(Path(request.directory))) as journal:
         raw = read_buffer(journal, request)
-        known = Known(journal, request)
+        known = Known(journal, request, {ident: int(parts[0].ticks[0]) for ident, parts in raw.items()})
         live = {kind: newest_network(journal, request.stream, kind, sizes) for kind in KINDS}
     scales = measure(raw, request.held_out)
     buffer = scaled(raw, scales, request.held_out, device)

@@ -199,7 +199,7 @@ def test_a_later_revision_never_leaks_back(tmp_path_factory: pytest.TempPathFact
         fast = fast_lane(directory, config)
         said = run(fast, batches)
         run(fast, later)
-        told = by_series(fast.journal, "plant", [one.name for one in config.covariates])
+        told = by_series(fast.journal, "plant", [one.name for one in config.covariates], dict.fromkeys(range(9), 0))
         known = {}
         for one in fast.streams[0].series:
             made = outlook_of(config)
@@ -262,3 +262,23 @@ def test_what_nobody_knows_of_any_more_is_not_kept(tmp_path: Path) -> None:
     again = resumed(tmp_path, config)
     np.testing.assert_array_equal(outlook(again), known)
     again.journal.close()
+
+
+def test_older_messages_say_nothing_of_later_ticks(tmp_path: Path) -> None:
+    """From a tick on, the same is known without messages that came more than the outlook's ticks before it: trainings
+    and warmed states read no others."""
+    config = stream(WEATHER, TARIFF, NOW_OUTSIDE)
+    fast = fast_lane(tmp_path, config)
+    run(fast, history(np.random.default_rng(7), 120))
+    series, names = fast.streams[0].series[0], [one.name for one in config.covariates]
+    first, ticks, found = series.tick - 20, np.arange(series.tick + 1), []
+    for begin in (0, first):
+        made = outlook_of(config)
+        assert made is not None
+        told = by_series(fast.journal, "plant", names, {series.ident: begin - made.ahead})
+        found.append((recalled(made, told[series.ident], ticks[begin:])[first - begin :], len(told[series.ident])))
+        assert told.keys() == {series.ident}
+    (whole, all_of_them), (later, newer) = found
+    np.testing.assert_array_equal(later, whole)
+    assert newer < all_of_them / 1.5
+    fast.journal.close()

@@ -103,13 +103,13 @@ def test_trainings_see_what_live_networks_saw(tmp_path: Path) -> None:
     fast = fast_lane(tmp_path, of)
     run(fast, history(np.random.default_rng(5), 160))
     request = SlowLane(config(tmp_path, of), fast.journal, fast.lock, lambda: NOW).request_of(fast.streams[0])
-    first, told = fast.streams[0].series[0], by_series(fast.journal, "plant", ["outdoor", "sun"])
+    first, told = fast.streams[0].series[0], by_series(fast.journal, "plant", ["outdoor", "sun"], {1: 0})
     ticks, made = np.arange(first.tick + 1), outlook_of(of)
     assert made is not None
     u = recalled(made, told[first.ident], ticks)
     live = Known.of(of, of.sizes)
     live.grow(1)
-    following, ahead = Trained(fast.journal, request).covariates(first.ident, ticks)
+    following, ahead = Trained(fast.journal, request, {first.ident: 0}).covariates(first.ident, ticks)
     one, no = np.zeros(1, np.int64), np.zeros(1, np.bool_)
     for t in ticks.tolist():
         at = np.array([float(t)])
