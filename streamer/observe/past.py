@@ -105,7 +105,8 @@ def fold(of: Origin, begin: int, seen: Recorder, journal: Journal) -> list[int]:
     """The samples after a tick, and all trainings, in their order: the versions of these. Raises TooLong."""
     stream = StreamState(of.config, Metrics(leads=of.leads), observer=seen)
     series, halt = stream.add(of.ident, of.topic, of.part), threading.Event()
-    outcomes, retold = outcomes_after(journal, stream.name, of.config.sizes, 0), Retold.of(stream, journal)
+    outcomes = outcomes_after(journal, stream.name, of.config.sizes, 0)
+    retold = Retold.of(stream, journal, {of.ident: begin})
 
     def until(last: dict[int, int]) -> None:
         replay(stream, {of.ident: max(begin, series.tick)}, last, journal, halt, retold)

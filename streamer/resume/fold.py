@@ -131,7 +131,7 @@ def catch_up(
     for row in known.values():
         if row.ident not in held:
             stream.add(row.ident, row.topic, row.part)
-    samples, retold = 0, Retold.of(stream, journal)
+    samples, retold = 0, Retold.of(stream, journal, {})
     for outcome in outcomes_after(journal, stream.name, stream.config.sizes, stream.promotions.version):
         spans = outcome.spans
         last = {one.ident: spans[one.ident].last if one.ident in spans else -1 for one in stream.series}
@@ -162,7 +162,7 @@ def resume_without_snapshot(
         networks |= readable(model, created.get(model.version, 0.0), stream)
     if outcomes:
         stream.conclude(networks, outcomes[-1].version)
-    replayed = replay(stream, before, {}, journal, halt, Retold.of(stream, journal))
+    replayed = replay(stream, before, {}, journal, halt, Retold.of(stream, journal, before))
     for series in stream.series:
         row = known[series.ident]
         span = outcomes[-1].spans.get(series.ident) if outcomes else None

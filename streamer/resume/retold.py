@@ -1,6 +1,7 @@
 """What the journal has of covariates in; out, told again, to each series at the tick that it was told at."""
 
 from collections import defaultdict, deque
+from collections.abc import Mapping
 
 from streamer.ingest.grid import Series
 from streamer.ingest.outlook import Told
@@ -20,13 +21,14 @@ class Retold:
         self.waiting: dict[int, deque[Told]] = defaultdict(deque)
 
     @classmethod
-    def of(cls, stream: StreamState, journal: Journal) -> "Retold":
-        """What was told after the snapshot that the stream goes on from, as far as it says something of ticks to come;
-        the stream knows again what to tell new series."""
+    def of(cls, stream: StreamState, journal: Journal, after: Mapping[int, int]) -> "Retold":
+        """What was told after the snapshot that the stream goes on from, as far as it says something of ticks after
+        these, by series id, or by default those that they stand at; the stream knows again what to tell new series."""
         made, covariates, outlook = cls(), stream.intake.covariates, stream.ticks.outlook
         if covariates is None or outlook is None:
             return made
-        held, since = outlook.until, {one.ident: one.tick - outlook.ahead for one in stream.series}
+        held = outlook.until
+        since = {one.ident: after.get(one.ident, one.tick) - outlook.ahead for one in stream.series}
         for row in read(journal, stream.name):
             saying = covariates.repeat(row.name, row.topic, row.points, whole=row.whole)
             outlook.noted(row.ident)

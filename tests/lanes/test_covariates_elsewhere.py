@@ -29,7 +29,7 @@ from streamer.tools.backtest.run import backtest
 from streamer.train.dataset import gather
 from streamer.train.known import Known as Trained
 from tests.lanes.test_covariates import NOW_OUTSIDE, TARIFF, WEATHER, history, outlook, run, stream, weather
-from tests.streams import NOW, fast_lane, process, sample
+from tests.streams import NOW, fast_lane, process, resumed, sample
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -166,3 +166,16 @@ def test_what_cannot_be_meant_is_refused(covariate: dict[str, Any], problem: str
     with pytest.raises(ConfigError, match=re.escape(problem)) as raised:
         parse({"mqtt": {"url": "mqtt://a"}, "streams": [one]}, "the file")
     assert "1 problem\n" in str(raised.value)
+
+
+def test_without_a_snapshot(tmp_path: Path) -> None:
+    """Where no snapshot is left, the journal tells again what is known of the ticks to come."""
+    of = stream(WEATHER, TARIFF, NOW_OUTSIDE)
+    fast = fast_lane(tmp_path, of)
+    run(fast, history(np.random.default_rng(8), 90))
+    known = [outlook(fast, row) for row in range(4)]
+    fast.journal.close()
+    again = resumed(tmp_path, of)
+    np.testing.assert_array_equal([outlook(again, row) for row in range(4)], known)
+    assert np.isfinite(outlook(again)).any()
+    again.journal.close()
