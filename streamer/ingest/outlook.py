@@ -47,14 +47,16 @@ class Outlook(Rows):
 
     values [N, C, S]: at the tick `base` [N] that a series stands at, and at the S - 1 after it, that of tick t in place
     t mod S; NaN where nothing is known. Of one that is observed the newest value is in place 0. S is the horizon and
-    the largest age of any covariate. came [N, C]: the tick that the newest message came at. until: the newest message
-    that the journal has. missing [C]: forecasts since the start for which nothing was known of a covariate.
+    the largest age of any covariate. came [N, C]: the tick that the newest message came at. anchor [N]: the time of
+    tick 0 by the newest message, NaN before one. until: the newest message that the journal has.
+    missing [C]: forecasts since the start for which nothing was known of a covariate.
     """
 
     name = "covariates"
     values: F32
     came: Ints
     base: Ints
+    anchor: Floats
 
     def __init__(
         self, covariates: Sequence[Covariate], interval: float | None, horizon: int, *, aggregated: bool = False
@@ -74,6 +76,7 @@ class Outlook(Rows):
             values=Column((len(names), self.ahead), np.float32, np.nan, axis=1, names=names),
             came=Column((len(names),), np.int64, NEVER, axis=1, names=names),
             base=Column(dtype=np.int64),
+            anchor=Column(start=np.nan),
         )
 
     def fit(self) -> list[Any]:
@@ -84,7 +87,11 @@ class Outlook(Rows):
         return State(self.values, self.came, self.base)
 
     def take_in(self, row: int, told: Told) -> None:
-        """A message that came while the series of this row stood at its tick."""
+        """A message that came while the series of this row stood at its tick; ticks that have other dates since the one
+        before are unknown but for what this one says."""
+        if abs(told.anchor - self.anchor[row]) > self.interval / 2:
+            self.values[row, ~self.observed] = np.nan
+        self.anchor[row] = told.anchor
         ticks = np.floor((told.points[:, 0] - told.anchor) / self.interval + self.shift)
         kept = np.abs(ticks) < 2.0**53
         known, c = told.points[kept, 1].astype(np.float32), told.column

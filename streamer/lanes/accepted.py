@@ -45,13 +45,16 @@ class Accepted:
         arrived: float,
         back: bool = False,
     ) -> None:
-        """One sample, on the grid of its series; the first brings what is known of covariates. Raises Rejected."""
-        anchor, begins = series.anchor, series.tick < 0
+        """One sample, on the grid of its series. Raises Rejected.
+
+        The first brings what is known of covariates, and so does one from which on ticks have other dates.
+        """
+        anchor = series.anchor
         stream.accept(series, values, time, arrived, back)
         self.samples.append((series.ident, series.sampled, series.time, struct.pack(f"<{len(values)}d", *values)))
         if series.anchor != anchor:
             self.anchors.append((series.anchor, series.ident))
-        if begins and stream.intake.covariates:
+        if stream.intake.covariates and abs(series.anchor - anchor) > (stream.grid.interval or 0.0) / 2:
             for saying in stream.intake.covariates.known(series.labels):
                 self.tell(stream, saying, [series])
 

@@ -179,3 +179,25 @@ def test_without_a_snapshot(tmp_path: Path) -> None:
     np.testing.assert_array_equal([outlook(again, row) for row in range(4)], known)
     assert np.isfinite(outlook(again)).any()
     again.journal.close()
+
+
+@pytest.mark.parametrize("known_until", [40, 70])
+def test_after_a_clock_was_set_back(tmp_path: Path, known_until: int) -> None:
+    """The ticks of a series whose clock was ahead and is set back have other dates from then on: what is known is of
+    these dates, also after a start, and nothing is left of what the ticks were taken for before."""
+    of = stream(WEATHER, NOW_OUTSIDE, max_gap=3)
+    fast = fast_lane(tmp_path, of)
+    values = [(float(t), float(t)) for t in range(known_until)]
+    process(fast, [sample("plant/berlin/a", 50, 1.0), weather("berlin", [(t, -1.0) for t in range(45, 90)])])
+    process(fast, [weather("berlin", values)])
+    for i in range(20):
+        content = json.dumps({"time": 20 + i, "value": 1.0}).encode()
+        process(fast, [Message("plant/berlin/a", content, 1, False, None, NOW + i)])
+    series, known = fast.streams[0].series[0], outlook(fast)
+    assert (series.time, fast.streams[0].index.clocks.sets_back) == (39, 1)
+    expected = [t if t < known_until else np.nan for t in range(39, 46)]
+    np.testing.assert_array_equal(known[0], expected)
+    fast.journal.close()
+    again = resumed(tmp_path, of)
+    np.testing.assert_array_equal(outlook(again), known)
+    again.journal.close()
