@@ -87,7 +87,7 @@ def heard(config: str, topic: str, payload: Any, directory: Path) -> tuple[dict[
          {"knx/bus/1\\/2\\/4": (1, 0)}),
         ("plant.yaml", "logger/tank", {"1772366100": {"level": 2.6}, "1772365800": {"level": 2.5}},
          {"logger/tank": (2.6, -300)}),
-        ("plant.yaml", "packed/tank", gzip.compress(cbor2.dumps({"samples": [{"t": NOW - 9, "v": 4}]})),
+        ("plant.yaml", "packed/tank", gzip.compress(cbor2.dumps({"samples": [{"t": NOW - 9, "v": 4}]}), mtime=0),
          {"packed/tank": (4, -9)}),
     ],
 )  # fmt: skip
