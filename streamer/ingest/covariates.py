@@ -49,7 +49,7 @@ class Saying:
         return all(series.get(name) == level for name, level in self.labels.items())
 
 
-class Source:
+class Reader:
     """How the messages of one covariate are read."""
 
     def __init__(self, config: Covariate, column: int) -> None:
@@ -101,10 +101,10 @@ class Covariates:
     """
 
     def __init__(self, stream: Stream) -> None:
-        self.sources = [Source(one, column) for column, one in enumerate(stream.covariates)]
+        self.readers = [Reader(one, column) for column, one in enumerate(stream.covariates)]
         self.filters = [plain(topic) for one in stream.covariates for topic in one.topics]
         self.newest: dict[tuple[str, str], Saying] = {}
-        self.told = [0] * len(self.sources)
+        self.told = [0] * len(self.readers)
 
     def takes(self, topic: str) -> bool:
         """Whether a covariate has messages on this topic."""
@@ -112,11 +112,11 @@ class Covariates:
 
     def say(self, message: Message) -> Iterator[Saying | Rejected]:
         """What a message says of each covariate whose topic it has, or why it says nothing."""
-        for source in self.sources:
+        for reader in self.readers:
             try:
-                if (found := source.say(message)) is not None:
+                if (found := reader.say(message)) is not None:
                     yield self.learn(found)
-                    self.told[source.column] += 1
+                    self.told[reader.column] += 1
             except Rejected as why:
                 yield why
 
@@ -136,10 +136,10 @@ class Covariates:
 
     def repeat(self, name: str, topic: str, points: Floats, *, whole: bool) -> Saying | None:
         """What was said before, once more; None where the configuration has no such covariate any more."""
-        source = next((one for one in self.sources if one.config.name == name), None)
-        if source is None or (template := source.template(topic)) is None:
+        reader = next((one for one in self.readers if one.config.name == name), None)
+        if reader is None or (template := reader.template(topic)) is None:
             return None
-        saying = source.saying(template, topic, points, whole)
+        saying = reader.saying(template, topic, points, whole)
         with suppress(Rejected):  # topics of several configurations may be too many; series were told it all the same
             self.learn(saying)
         return saying

@@ -40,7 +40,7 @@ class Unused:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Configured:
     """A stream of the configuration."""
 
     config: Stream
@@ -59,7 +59,7 @@ def warn(journal: Journal, streams: Sequence[Stream]) -> None:
 
 def unused(journal: Journal, streams: Sequence[Stream]) -> Iterator[Unused]:
     """What the journal has of other streams, other settings, and topics that lead elsewhere. Raises StateError."""
-    every = [Candidate(one, Intake(one)) for one in streams]
+    every = [Configured(one, Intake(one)) for one in streams]
     by_name = {one.config.name: one for one in every}
     for source in journal.sources():
         series, own = listed(journal, source), by_name.get(source.stream)
@@ -71,7 +71,7 @@ def unused(journal: Journal, streams: Sequence[Stream]) -> Iterator[Unused]:
             yield Unused(source, lost, "its topics or fields no longer select them, or an earlier stream does")
 
 
-def orphaned(journal: Journal, source: Source, every: Sequence[Candidate]) -> Unused:
+def orphaned(journal: Journal, source: Source, every: Sequence[Configured]) -> Unused:
     """Series of a stream that is not configured."""
     series = listed(journal, source)
     idents, why = tuple(ident for ident, _, _ in series), "it is not configured"
