@@ -80,7 +80,7 @@ class Outlook(Rows):
         )
 
     def fit(self) -> list[Any]:
-        return [self.ahead, self.interval, self.shift]
+        return [self.ahead, self.interval, self.shift, self.observed.tolist(), self.steps.tolist()]
 
     @property
     def state(self) -> State:

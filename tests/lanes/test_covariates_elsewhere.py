@@ -60,10 +60,10 @@ async def test_added_and_removed_by_a_reload(tmp_path: Path) -> None:
     fast.journal.close()
 
 
-@pytest.mark.parametrize("changes", [{"max_age": 30}, {"max_age": 2}])
-async def test_another_max_age_by_a_reload(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """What messages said of the ticks to come is known after a reload that changes for how long they count, as if they
-    had come under the new configuration."""
+@pytest.mark.parametrize("changes", [{"max_age": 30}, {"max_age": 2}, {"between": "step"}, {"kind": "observed"}])
+async def test_another_reading_by_a_reload(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """What messages said of the ticks to come is known after a reload that changes for how long they count, or what
+    they mean, as if they had come under the new configuration."""
     before, after = stream(WEATHER, NOW_OUTSIDE), stream({**WEATHER, **changes}, NOW_OUTSIDE)
     some = [message for batch in history(np.random.default_rng(6), 40)[1:] for message in batch]
     fast, other = fast_lane(tmp_path / "reloaded", before), fast_lane(tmp_path / "other", after)
